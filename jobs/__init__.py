@@ -1,0 +1,1 @@
+"""What one runs: argv, environment, files and terminal live here and nowhere else."""
