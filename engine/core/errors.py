@@ -1,29 +1,38 @@
 """Every failure that the engine names, sorted by what the caller must do about it. Nothing else may be raised on purpose.
 
-    FerryError
-    ├── SettingsError      mend the settings                        (exit 2)
-    ├── ManifestError      mend the manifest; carries all faults    (exit 2)
-    ├── CheckpointError    mend or set aside checkpoint or plan     (exit 2)
-    ├── UnsafePlanError    a guard refused; allow it or look        (exit 3)
-    ├── LockedError        wait for the other run                   (exit 4)
-    ├── DiskError          mend the disk, give the command again    (exit 6)
-    └── StoreError         the store's word, or its silence
-        ├── ForbiddenError     stop the run: 401, 403               (exit 5)
-        ├── UnreachableError   stop the run: silent for too long    (exit 5)
-        ├── RefusedError       this call will never go well         (that image fails)
-        │   └── MissingError   404: there is no such product or image
-        ├── ThrottledError     nothing happened; again later
-        ├── UnsentError        nothing happened; again later
-        └── LostError          it may have happened: look first
+FerryError
+├── SettingsError      mend the settings                        (exit 2)
+├── ManifestError      mend the manifest; carries all faults    (exit 2)
+├── CheckpointError    mend or set aside checkpoint or plan     (exit 2)
+├── UnsafePlanError    a guard refused; allow it or look        (exit 3)
+├── LockedError        wait for the other run                   (exit 4)
+├── DiskError          mend the disk, give the command again    (exit 6)
+└── StoreError         the store's word, or its silence
+    ├── ForbiddenError     stop the run: 401, 403               (exit 5)
+    ├── UnreachableError   stop the run: silent for too long    (exit 5)
+    ├── RefusedError       this call will never go well         (that image fails)
+    │   └── MissingError   404: there is no such product or image
+    ├── ThrottledError     nothing happened; again later
+    ├── UnsentError        nothing happened; again later
+    └── LostError          it may have happened: look first
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .report import Report
 
 
 class FerryError(Exception):
-    """Parent of all that the engine raises on purpose; its text is fit for a person."""
+    """Parent of all that the engine raises on purpose; its text is fit for a person.
+
+    `report` says what the run had done by then, where it had begun.
+    """
+
+    report: Report | None = None
 
 
 class SettingsError(FerryError):

@@ -1,0 +1,125 @@
+"""Carries a plan into the store: many products at once, one product's changes strictly in order.
+
+A worker keeps a product until it is finished, or until a create in doubt has to wait (`settle`); then others go on and
+the product comes back. What one product needs, step by step, is in `errand.py`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .errand import Drained, Errand, SetAside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .core.plan import Batch
+    from .errand import Tools
+    from .progress import Progress, Stop
+
+
+class Carry:
+    """Workers over a plan's batches, and the products that were set aside."""
+
+    def __init__(self, tools: Tools, progress: Progress, stop: Stop) -> None:
+        self._tools = tools
+        self._progress = progress
+        self._stop = stop
+        self._aside: list[tuple[float, int, Errand]] = []
+        self._out = 0
+        self._dropped = False
+        self._changed = anyio.Event()
+        stop.on_drain(self._wake)
+        self.doubted: list[Errand] = []
+        """Products of which a create was ever in doubt; those of an earlier process are put in by the ferry."""
+
+    async def run(self, batches: Iterator[Batch], workers: int) -> bool:
+        """Carry every batch to its end, True, or as far as it goes until the run is asked to stop, False."""
+        self._batches: Iterator[Batch] | None = batches
+        async with anyio.create_task_group() as tasks:
+            for _ in range(workers):
+                tasks.start_soon(self._work)
+        if self._batches is None and not self._aside and not self._dropped:
+            return await self._last_look(workers)
+        return False
+
+    async def _work(self) -> None:
+        while (errand := await self._next()) is not None:
+            try:
+                await errand.run()
+            except SetAside as aside:
+                heapq.heappush(self._aside, (aside.due, errand.batch.product_id, errand))
+            except Drained:
+                self._dropped = True
+            else:
+                self._done(errand)
+            finally:
+                self._out -= 1
+                self._wake()
+
+    async def _next(self) -> Errand | None:
+        """The next product: one that is due to be looked at again, else the plan's next; None when all is done."""
+        while not self._stop.draining:
+            now = anyio.current_time()
+            if self._aside and self._aside[0][0] <= now:
+                return self._take(heapq.heappop(self._aside)[2])
+            if self._batches is not None:
+                batch = next(self._batches, None)
+                if batch is not None:
+                    return self._take(Errand(batch, self._tools))
+                self._batches = None
+                self._wake()
+            if not self._aside and not self._out:
+                return None
+            await self._wait(self._aside[0][0] - now if self._aside else None)
+        return None
+
+    def _take(self, errand: Errand) -> Errand:
+        self._out += 1
+        return errand
+
+    async def _wait(self, seconds: float | None) -> None:
+        changed = self._changed
+        with anyio.move_on_after(seconds):
+            await changed.wait()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    def _done(self, errand: Errand) -> None:
+        if errand.course.doubted:
+            self.doubted.append(errand)
+        self._progress.products_done += 1
+        self._progress.failures = len(self._tools.ledger.failures)
+
+    async def _last_look(self, workers: int) -> bool:
+        """Every product that ever was in doubt is listed once more, at least one settle after the last loss."""
+        if not self.doubted or self._tools.settle_only:
+            return True
+        due = max(errand.lost_at for errand in self.doubted) + self._tools.settle
+        waiting = due - anyio.current_time()
+        if waiting > 0:
+            self._progress.begin("settling", products=len(self.doubted))
+            with anyio.move_on_after(waiting) as scope:
+                self._stop.on_drain(scope.cancel)
+                await anyio.sleep_forever()
+        looks = iter(self.doubted)
+        looked: list[Errand] = []
+
+        async def look() -> None:
+            for errand in looks:
+                try:
+                    await errand.last_look()
+                except Drained:
+                    return
+                looked.append(errand)
+                self._progress.products_done += 1
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(min(workers, len(self.doubted))):
+                tasks.start_soon(look)
+        return len(looked) == len(self.doubted)

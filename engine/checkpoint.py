@@ -1,0 +1,257 @@
+"""The checkpoint on disk: what finished runs taught (CHECKPOINT), and the unfinished run beside it (.journal, .plan).
+
+CHECKPOINT is JSON Lines in product order, each line sealed: a header, `{"product_id": …, "images": {source: [image
+id, version]}}` for each product, and an end line that counts them. It is only ever replaced whole.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .core.errors import CheckpointError
+from .core.ledger import Ledger
+from .core.order import Reading, Renumbering
+from .core.record import is_whole, seal, unseal
+from .spill import Spill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from .core.diff import Memory
+    from .disk import Disk
+    from .errand import Seen
+
+FORMAT = 1
+_PRODUCT = b'{"product_id":'
+
+
+@dataclass(slots=True, frozen=True)
+class Paths:
+    """CHECKPOINT and what lies beside it under the same name."""
+
+    checkpoint: Path
+
+    def beside(self, suffix: str) -> Path:
+        """The file of that suffix."""
+        return self.checkpoint.with_name(self.checkpoint.name + suffix)
+
+    @property
+    def journal(self) -> Path:
+        """Intents and outcomes of the unfinished run."""
+        return self.beside(".journal")
+
+    @property
+    def plan(self) -> Path:
+        """The plan of the unfinished run."""
+        return self.beside(".plan")
+
+    @property
+    def failed(self) -> Path:
+        """The products that failed, whole, as a manifest."""
+        return self.beside(".failed.jsonl")
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """A run that has not come to its end: its header, and its events folded; `torn` is where whole lines end."""
+
+    header: dict[str, Any]
+    ledger: Ledger
+    torn: int
+
+
+class Checkpoint:
+    """Reads what is there; writes a new one when a run is over."""
+
+    def __init__(self, disk: Disk, path: Path, store: str | None) -> None:
+        """`store` is the one it must belong to; None takes any (status)."""
+        self.paths = Paths(path)
+        self._disk = disk
+        self._store = store
+        self.header: dict[str, Any] | None = None
+        self.unfinished: Unfinished | None = None
+        self.stale = False
+
+    def load(self) -> None:
+        """Read and check all of it.
+
+        Raises CheckpointError naming the line where it is damaged, of another store or of a newer format.
+        """
+        if self._disk.size(self.paths.checkpoint) is not None:
+            self.header = self._check()
+        if self._disk.size(self.paths.journal):
+            self.unfinished = self._replay()
+        if self.unfinished and self.header and self.unfinished.header["run"] == self.header.get("run"):
+            # The run was over and its outcome kept; only the cleaning up was cut short (`clear` makes up for it).
+            self.unfinished, self.stale = None, True
+
+    def _check(self) -> dict[str, Any]:
+        header: dict[str, Any] | None = None
+        last, number = b"", 0
+        for number, line in enumerate(self._disk.lines(self.paths.checkpoint), 1):
+            if not is_whole(line):
+                raise self._damaged(self.paths.checkpoint, number, "the line is not as it was written")
+            header = header or self._header(self.paths.checkpoint, line, "checkpoint")
+            last = line
+        if header is None or unseal(last).get("end") != number - 2:
+            raise self._damaged(self.paths.checkpoint, number, "its end is missing")
+        return header
+
+    def _header(self, path: Path, line: bytes, kind: str) -> dict[str, Any]:
+        row = unseal(line)
+        if row.get("imageferry") != kind:
+            raise CheckpointError(f"{path}: this is not a {kind} of imageferry; give another --checkpoint")
+        if row.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path}:1: its format is {row.get('format')!r}, this version reads {FORMAT}: use a newer imageferry. It was left as it is."
+            )
+        if self._store is not None and row.get("store") != self._store:
+            raise CheckpointError(
+                f"{path}:1: it belongs to the store {row.get('store')}, this run is for {self._store}: give another --checkpoint, "
+                "or the right --store-hash. It was left as it is."
+            )
+        return row
+
+    def _damaged(self, path: Path, line: int, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{path}:{line}: the checkpoint is damaged: {what}. It was left as it is: restore a copy, or move it away and "
+            "start without it (images are then told by their names)."
+        )
+
+    def _replay(self) -> Unfinished | None:
+        """Fold the journal; what is not whole at its end is a torn write, anywhere else it is damage."""
+        path = self.paths.journal
+        unfinished: Unfinished | None = None
+        bad = 0
+        for number, line in enumerate(self._disk.lines(path), 1):
+            if not is_whole(line):
+                bad = bad or number
+                continue
+            if bad:
+                raise self._damaged(path, bad, "the line is not as it was written")
+            if unfinished is None:
+                unfinished = Unfinished(self._header(path, line, "journal"), Ledger(), 0)
+            else:
+                try:
+                    unfinished.ledger.apply(orjson.loads(line))
+                except CheckpointError as error:
+                    raise self._damaged(path, number, str(error)) from None
+            unfinished.torn += len(line)
+        return unfinished
+
+    def memories(self, learned: Iterable[tuple[int, Memory]] = ()) -> Iterator[tuple[int, Memory]]:
+        """What is known, product by product, in product order: by finished runs, and what was `learned` since."""
+        with self._lessons(learned) as lessons:
+            for line in self._merged(lessons):
+                row = orjson.loads(line)
+                yield row["product_id"], {source: (known[0], known[1]) for source, known in row["images"].items()}
+
+    def _lessons(self, learned: Iterable[tuple[int, Memory]]) -> Spill:
+        lessons = Spill(self.paths.beside(".lessons"))
+        for sequence, (product_id, memory) in enumerate(learned):
+            lessons.add(product_id, sequence, orjson.dumps(memory))
+        return lessons
+
+    def reading(self) -> Reading:
+        """How the store was seen to renumber; what the documentation says where nothing was seen."""
+        said = (self.header or {}).get("reading", {})
+        return Reading(Renumbering(said.get("put", Renumbering.RAISED.value)), said.get("post"))
+
+    def names_lost(self) -> bool:
+        """Whether the store was seen to lose file names."""
+        return bool((self.header or {}).get("names_lost"))
+
+    def journal_header(self, run: dict[str, Any]) -> bytes:
+        """The first line of a journal."""
+        return seal({"imageferry": "journal", "format": FORMAT, "store": self._store, **run})
+
+    async def compact(self, run: dict[str, Any], seen: Seen, learned: Iterable[tuple[int, Memory]]) -> None:
+        """Merge what a run learned into CHECKPOINT; of several lessons on one product the last one holds."""
+        made = self.paths.beside(".new")
+        header = {
+            "imageferry": "checkpoint",
+            "format": FORMAT,
+            "store": self._store,
+            **run,
+            "reading": {"put": seen.reading.put.value, "post": seen.reading.post},
+            "names_lost": seen.names_lost,
+        }
+        with self._lessons(learned) as lessons:
+            file = self._disk.create(made)
+            try:
+                count = 0
+                buffer = [seal(header)]
+                for line in self._merged(lessons):
+                    count += 1
+                    buffer.append(line)
+                    if len(buffer) >= 1024:
+                        file.write(b"".join(buffer))
+                        buffer.clear()
+                buffer.append(seal({"end": count}))
+                file.write(b"".join(buffer))
+                await file.sync()
+            finally:
+                file.close()
+        await self._disk.publish(made, self.paths.checkpoint)
+        self.clear()
+
+    def _merged(self, lessons: Spill) -> Iterator[bytes]:
+        """Old lines as they are, new lines where something was learned; both come in product order."""
+        fresh = _last_of_each(lessons)
+        following = next(fresh, None)
+        for line in self._old_lines():
+            product_id = int(line[len(_PRODUCT) : line.index(b",")])
+            while following is not None and following[0] < product_id:
+                yield from _memory_line(*following)
+                following = next(fresh, None)
+            if following is not None and following[0] == product_id:
+                yield from _memory_line(*following)
+                following = next(fresh, None)
+            else:
+                yield line
+        while following is not None:
+            yield from _memory_line(*following)
+            following = next(fresh, None)
+
+    def _old_lines(self) -> Iterator[bytes]:
+        if self.header is not None:
+            for line in self._disk.lines(self.paths.checkpoint):
+                if line.startswith(_PRODUCT):
+                    yield line
+
+    def clear(self) -> None:
+        """The run is over: its journal and plan go, the journal first, since it is what makes a run unfinished."""
+        self._disk.remove(self.paths.journal)
+        self._disk.remove(self.paths.plan)
+
+    def set_aside(self, now: int) -> list[Path]:
+        """Rename an unfinished run's files out of the way (--fresh); returns their new names."""
+        aside = []
+        for path in (self.paths.journal, self.paths.plan):
+            if self._disk.size(path) is not None:
+                to = path.with_name(f"{path.name}.aside-{now}-{os.getpid()}")
+                self._disk.rename(path, to)
+                aside.append(to)
+        self.unfinished = None
+        return aside
+
+
+def _last_of_each(lessons: Spill) -> Iterator[tuple[int, bytes]]:
+    held: tuple[int, bytes] | None = None
+    for product_id, _, payload in lessons:
+        if held is not None and held[0] != product_id:
+            yield held
+        held = (product_id, payload)
+    if held is not None:
+        yield held
+
+
+def _memory_line(product_id: int, memory: bytes) -> Iterator[bytes]:
+    images = orjson.loads(memory)
+    if images:
+        yield seal({"product_id": product_id, "images": images})

@@ -1,0 +1,267 @@
+"""One product: what is wanted, what is present and what is remembered, turned into its changes. Pure and total.
+
+Identity (contract, Manifest; store-api.md 1.5): an id that the ledger remembers for a source wins, among the ids that
+the listing shows; else the name decides, first as the store would write it, then with runs of `_` folded. Sources that
+share a name are paired in order. What is left over is surplus, and only a job that mirrors takes it away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .names import loose, stem
+from .order import Arrangement, Place, Reading, arrange, has_ties, is_met
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .model import Present, Wanted, WantedProduct
+
+Memory = dict[str, tuple[int, str | None]]
+"""What the ledger knows of one product: source -> (image id, the version of its bytes)."""
+
+VERSION_NEEDS_SYNC = "its version is new, so its bytes must be replaced, and migrate never deletes; sync replaces it"
+
+
+@dataclass(slots=True)
+class Create:
+    """POST the image of manifest row `row` with these fields; `replaces` is the image whose bytes are outdated."""
+
+    row: int
+    fields: dict[str, Any]
+    replaces: int | None = None
+
+
+@dataclass(slots=True)
+class Update:
+    """PUT these fields of one image; `before` holds what they were."""
+
+    image_id: int
+    fields: dict[str, Any]
+    before: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Changes:
+    """One product's changes in the order of applying: creates, then updates by ascending sort order, then deletes."""
+
+    creates: list[Create] = field(default_factory=list)
+    updates: list[Update] = field(default_factory=list)
+    deletes: list[int] = field(default_factory=list)
+    look: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.creates or self.updates or self.deletes)
+
+
+@dataclass(slots=True)
+class Difference:
+    """What the diff of one product found: `pairs` row -> image id, `memory` as it is from now on, `outdated` rows."""
+
+    changes: Changes
+    pairs: dict[int, int]
+    memory: Memory
+    outdated: list[int]
+
+
+def diff(
+    product: WantedProduct,
+    present: list[Present],
+    memory: Memory,
+    *,
+    mirror: bool,
+    reading: Reading,
+    bystanders: Sequence[Present] = (),
+) -> Difference:
+    """What must change in this product so that it is as wanted; `mirror` (sync) also removes and replaces.
+
+    `bystanders` are images that are none of our business (somebody added them under way): never paired, written or
+    deleted, but moved by the store's renumbering like any other.
+    """
+    pairs = pair(product.images, present, memory)
+    by_id = {image.image_id: image for image in present}
+    outdated = [row for row in pairs if _is_outdated(product.images[row], memory)]
+    replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
+    orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
+    changes = _changes(product.images, pairs, replaced, by_id, orders, reading)
+    if mirror:
+        kept = set(pairs.values())
+        changes.deletes = [image.image_id for image in present if image.image_id not in kept]
+        changes.look = changes.look or _promotes(product.images, pairs, by_id, changes)
+    return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated)
+
+
+def pair(images: list[Wanted], present: list[Present], memory: Memory) -> dict[int, int]:
+    """Which manifest row is which image: by the ledger, by name, by folded name, in this order; row -> image id."""
+    pairs: dict[int, int] = {}
+    left = {image.image_id: image for image in present}
+    if memory:
+        for row, image in enumerate(images):
+            known = memory.get(image.image_file)
+            if known is not None and known[0] in left:
+                pairs[row] = known[0]
+                del left[known[0]]
+    if left and len(pairs) < len(images):
+        _pair_by_name(images, left, pairs, stem)
+    if left and len(pairs) < len(images):
+        _pair_by_name(images, left, pairs, lambda name: loose(stem(name)))
+    return pairs
+
+
+def _pair_by_name(
+    images: list[Wanted], left: dict[int, Present], pairs: dict[int, int], key: Callable[[str], str]
+) -> None:
+    rows: dict[str, list[int]] = {}
+    for row, image in enumerate(images):
+        if row not in pairs:
+            rows.setdefault(key(image.image_file), []).append(row)
+    candidates: dict[str, list[Present]] = {}
+    for there in left.values():
+        name = key(there.image_file)
+        if name in rows:
+            candidates.setdefault(name, []).append(there)
+    for name, found in candidates.items():
+        found.sort(key=lambda each: (each.sort_order, each.image_id))
+        for row, there in zip(sorted(rows[name], key=lambda r: _rank(images, r)), found, strict=False):
+            pairs[row] = there.image_id
+            del left[there.image_id]
+
+
+def _rank(images: list[Wanted], row: int) -> tuple[int, int]:
+    order = images[row].sort_order
+    return (row if order is None else order, row)
+
+
+def _is_outdated(image: Wanted, memory: Memory) -> bool:
+    known = memory.get(image.image_file)
+    return image.version is not None and known is not None and known[1] is not None and known[1] != image.version
+
+
+def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory) -> Memory:
+    """What the ledger knows of this product from now on; an outdated image keeps the version its bytes have."""
+    known: Memory = {}
+    for row, image_id in pairs.items():
+        image = images[row]
+        former = memory.get(image.image_file)
+        recorded = former[1] if former is not None else None
+        known[image.image_file] = (image_id, recorded if recorded is not None else image.version)
+    return known
+
+
+def _changes(
+    images: list[Wanted],
+    pairs: dict[int, int],
+    replaced: dict[int, int],
+    by_id: dict[int, Present],
+    orders: dict[int, int],
+    reading: Reading,
+) -> Changes:
+    arrangement = _arrangement(images, pairs, orders, reading)
+    changes = Changes()
+    for row, image in enumerate(images):
+        if row not in pairs:
+            old = by_id[replaced[row]] if row in replaced else None
+            fields = _create_fields(image, arrangement.creates.get(row), old)
+            changes.creates.append(Create(row, fields, replaced.get(row)))
+    changes.creates.sort(key=lambda create: (create.fields.get("sort_order", 0), create.row))
+    changes.updates = _updates(images, pairs, by_id, arrangement)
+    moved = any("sort_order" in u.fields or "is_thumbnail" in u.fields for u in changes.updates)
+    standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
+    changes.look = moved or _may_shift(changes, standing, reading)
+    return changes
+
+
+def _arrangement(images: list[Wanted], pairs: dict[int, int], orders: dict[int, int], reading: Reading) -> Arrangement:
+    places = [
+        Place(image.sort_order, pairs.get(row), row) for row, image in enumerate(images) if image.sort_order is not None
+    ]
+    if not places:
+        return Arrangement()
+    return Arrangement() if is_met(places, orders) else arrange(places, orders, reading)
+
+
+def _create_fields(image: Wanted, sort_order: int | None, old: Present | None) -> dict[str, Any]:
+    """The fields a POST carries; a replacement takes over from the old image what the manifest does not manage."""
+    fields: dict[str, Any] = {}
+    if image.description is not None or (old is not None and old.description):
+        fields["description"] = image.description if image.description is not None or old is None else old.description
+    if sort_order is not None:
+        fields["sort_order"] = sort_order
+    elif old is not None:
+        fields["sort_order"] = old.sort_order
+    if image.is_thumbnail is not None:
+        fields["is_thumbnail"] = image.is_thumbnail
+    elif old is not None:
+        fields["is_thumbnail"] = old.is_thumbnail
+    return fields
+
+
+def _updates(
+    images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present], arrangement: Arrangement
+) -> list[Update]:
+    writes: dict[int, dict[str, Any]] = {image_id: {"sort_order": value} for image_id, value in arrangement.puts}
+    takes_over = any(image.is_thumbnail and not _has_thumbnail(row, pairs, by_id) for row, image in enumerate(images))
+    for row, image_id in pairs.items():
+        image, present = images[row], by_id[image_id]
+        fields: dict[str, Any] = {}
+        if image.description is not None and image.description != present.description:
+            fields["description"] = image.description
+        # Setting another one clears this one (store-api.md 1.6), so only a thumbnail without a successor is unset.
+        if image.is_thumbnail not in (None, present.is_thumbnail) and (image.is_thumbnail or not takes_over):
+            fields["is_thumbnail"] = image.is_thumbnail
+        if fields:
+            writes.setdefault(image_id, {}).update(fields)
+    ordered = [image_id for image_id, _ in arrangement.puts]
+    others = sorted((i for i in writes if i not in set(ordered)), key=lambda i: (by_id[i].sort_order, i))
+    return [_update(by_id[image_id], writes[image_id]) for image_id in _merge(ordered, others, writes, by_id)]
+
+
+def _merge(
+    ordered: list[int], others: list[int], writes: dict[int, dict[str, Any]], by_id: dict[int, Present]
+) -> list[int]:
+    """Images whose order is written keep their sequence; the others join in by the sort order that they have."""
+    merged = []
+    waiting = iter(others)
+    other = next(waiting, None)
+    for image_id in ordered:
+        while other is not None and by_id[other].sort_order <= writes[image_id]["sort_order"]:
+            merged.append(other)
+            other = next(waiting, None)
+        merged.append(image_id)
+    while other is not None:
+        merged.append(other)
+        other = next(waiting, None)
+    return merged
+
+
+def _update(present: Present, fields: dict[str, Any]) -> Update:
+    return Update(present.image_id, fields, {name: getattr(present, name) for name in fields})
+
+
+def _has_thumbnail(row: int, pairs: dict[int, int], by_id: dict[int, Present]) -> bool:
+    return row in pairs and by_id[pairs[row]].is_thumbnail
+
+
+def _may_shift(changes: Changes, standing: list[int], reading: Reading) -> bool:
+    """Whether a POST could have moved managed siblings on a store not yet seen to leave them alone (reading.post)."""
+    if reading.post is False:
+        return False
+    orders = sorted(create.fields["sort_order"] for create in changes.creates if "sort_order" in create.fields)
+    collide = len(set(orders)) < len(orders)
+    return bool(orders) and (collide or (bool(standing) and orders[0] <= max(standing)))
+
+
+def _promotes(images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present], changes: Changes) -> bool:
+    """Whether the thumbnail goes without a successor: which image the store then promotes is unknown (1.6)."""
+    if not any(by_id[image_id].is_thumbnail for image_id in changes.deletes):
+        return False
+    if any(image.is_thumbnail for image in images):
+        return False
+    return any(images[row].is_thumbnail is False for row in pairs)
+
+
+def ties(product: WantedProduct) -> bool:
+    """Whether two of the product's images ask for one sort order."""
+    rows = enumerate(product.images)
+    return has_ties(Place(image.sort_order, None, row) for row, image in rows if image.sort_order is not None)

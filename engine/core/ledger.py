@@ -1,0 +1,244 @@
+"""What a run has done, told by its events alone: the rules of the checkpoint. Replaying any prefix is legal.
+
+A create is not idempotent and an answer can be lost, so "sent, and no answer" is a state of its own:
+
+    PLANNED  sent -> SENT        SENT     confirmed -> DONE     UNKNOWN  found -> DONE     PLANNED  found -> DONE
+    FAILED   sent -> SENT        SENT     refused   -> FAILED   UNKNOWN  absent -> PLANNED
+    DONE     sent -> SENT        SENT     deferred  -> PLANNED  UNKNOWN  sent -> SENT (update, delete: looked at first)
+                                 SENT     lost      -> UNKNOWN
+
+DONE -> SENT is an image that is written again by mending, or made again because somebody took it away. A SENT with
+nothing after it, as a crash leaves it, reads as UNKNOWN. PLANNED -> DONE by a find is
+a create that was given up and appeared all the same. A finished product keeps no states unless it failed or is in doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .errors import CheckpointError
+from .report import MOST_FAILURES, Failure, Report
+
+Event = dict[str, Any]
+
+
+class State(Enum):
+    """Where one change of one product stands."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    FAILED = "failed"
+
+
+TRANSITIONS: dict[tuple[State, str], State] = {
+    (State.PLANNED, "sent"): State.SENT,
+    (State.PLANNED, "found"): State.DONE,
+    (State.FAILED, "sent"): State.SENT,
+    (State.DONE, "sent"): State.SENT,
+    (State.UNKNOWN, "sent"): State.SENT,
+    (State.SENT, "sent"): State.SENT,
+    (State.SENT, "confirmed"): State.DONE,
+    (State.SENT, "refused"): State.FAILED,
+    (State.SENT, "deferred"): State.PLANNED,
+    (State.SENT, "lost"): State.UNKNOWN,
+    (State.SENT, "found"): State.DONE,
+    (State.SENT, "absent"): State.PLANNED,
+    (State.UNKNOWN, "found"): State.DONE,
+    (State.UNKNOWN, "absent"): State.PLANNED,
+    (State.UNKNOWN, "lost"): State.UNKNOWN,
+}
+
+
+@dataclass(slots=True)
+class Change:
+    """One change of a product: its state, how often it was looked for in vain, and what was sent (none for creates)."""
+
+    state: State = State.PLANNED
+    absents: int = 0
+    sent: Event | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may or may not have happened."""
+        return self.state in {State.SENT, State.UNKNOWN}
+
+
+@dataclass(slots=True)
+class Course:
+    """What has been done in one product. Keys of `changes` are `create:ROW`, `update:ID`, `delete:ID`, `empty`."""
+
+    changes: dict[str, Change] = field(default_factory=dict)
+    made: dict[int, int] = field(default_factory=dict)
+    updated: set[int] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
+    adopted: int = 0
+    doubted: bool = False
+
+    def unknown_creates(self) -> list[int]:
+        """The manifest rows whose create may or may not have happened."""
+        return [int(key[7:]) for key, c in self.changes.items() if key.startswith("create:") and c.in_doubt]
+
+    def given_up(self) -> list[int]:
+        """The rows whose create was looked for in vain and has not been sent again yet: it may appear all the same."""
+        return [
+            int(key[7:])
+            for key, c in self.changes.items()
+            if key.startswith("create:") and c.absents and c.state is State.PLANNED
+        ]
+
+    def twins_possible(self) -> list[int]:
+        """The rows whose create was sent again after a look in vain: the first one may still have come to be."""
+        return [int(key[7:]) for key, c in self.changes.items() if key.startswith("create:") and c.absents]
+
+
+@dataclass(slots=True)
+class Totals:
+    """Images over the whole run. Failures are of the products as they stand; a product tried again replaces its own."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    adopted: int = 0
+    failed: int = 0
+    products_done: int = 0
+
+
+class Ledger:
+    """Folds events. Holds the courses of products under way or in doubt, and of the finished no more than failures."""
+
+    def __init__(self) -> None:
+        self.courses: dict[int, Course] = {}
+        self.finished: set[int] = set()
+        self.doubted: set[int] = set()
+        self.totals = Totals()
+        self.failures: dict[int, list[Failure]] = {}
+        self.stopped: str | None = None
+
+    def course(self, product_id: int) -> Course:
+        """The course of a product, begun where there is none."""
+        course = self.courses.get(product_id)
+        if course is None:
+            course = self.courses[product_id] = Course()
+        return course
+
+    def unknown(self) -> int:
+        """How many creates are in doubt."""
+        return sum(len(course.unknown_creates()) for course in self.courses.values())
+
+    def apply(self, event: Event) -> None:
+        """Take one event in.
+
+        Raises CheckpointError where the event can't follow what came before it.
+        """
+        kind = event.get("event")
+        try:
+            if kind in _OUTCOMES:
+                self._change(event, str(kind))
+            elif kind == "finished":
+                self._finish(event)
+            elif kind == "settled":
+                self.doubted.discard(event["product_id"])
+                self._forget(event["product_id"])
+            elif kind == "started":
+                self.stopped = None
+            elif kind == "stopped":
+                self.stopped = str(event["why"])
+            else:
+                raise CheckpointError(f"an event of an unknown kind: {kind!r}")
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"an event without what it needs ({type(error).__name__}: {error})") from None
+
+    def _change(self, event: Event, kind: str) -> None:
+        course = self.course(event["product_id"])
+        key = event["change"]
+        change = course.changes.get(key)
+        if change is None:
+            change = course.changes[key] = Change()
+        following = TRANSITIONS.get((change.state, kind))
+        if following is None:
+            raise CheckpointError(
+                f"{kind!r} can't follow {change.state.value!r} ({key} of product {event['product_id']})"
+            )
+        change.state = following
+        if kind == "sent":
+            change.sent = None if key.startswith("create:") else event
+            return
+        if following is State.DONE:
+            self._done(course, key, event)
+        elif key.startswith("create:") and kind in {"lost", "absent"}:
+            course.doubted = True
+            self.doubted.add(event["product_id"])
+            change.absents += kind == "absent"
+
+    def _done(self, course: Course, key: str, event: Event) -> None:
+        verb, _, number = key.partition(":")
+        if verb == "create":
+            course.made[event["image_id"]] = int(number)
+            self.totals.created += 1
+            if event["event"] == "found":
+                self.totals.adopted += 1
+                course.adopted += 1
+        elif verb == "update":
+            image_id = int(number)
+            if image_id not in course.updated and image_id not in course.made:
+                course.updated.add(image_id)
+                self.totals.updated += 1
+        else:
+            gone = [int(number)] if verb == "delete" else event["image_ids"]
+            self.totals.deleted += len(set(gone) - course.deleted)
+            course.deleted.update(gone)
+
+    def _finish(self, event: Event) -> None:
+        product_id = event["product_id"]
+        failures = [Failure(**failure) for failure in event.get("failures", ())]
+        former = self.failures.pop(product_id, [])
+        self.totals.failed += len(failures) - len(former)
+        if failures:
+            self.failures[product_id] = failures
+        if product_id not in self.finished:
+            self.finished.add(product_id)
+            self.totals.products_done += 1
+        self._forget(product_id)
+
+    def reopen(self, product_id: int) -> None:
+        """A product that had failed is to be tried again; its failures stand until it has been."""
+        if product_id in self.finished:
+            self.finished.discard(product_id)
+            self.totals.products_done -= 1
+
+    def _forget(self, product_id: int) -> None:
+        if product_id not in self.doubted and product_id in self.finished and product_id not in self.failures:
+            self.courses.pop(product_id, None)
+
+    def tell(self, report: Report) -> None:
+        """Put the counts over the whole run into a report."""
+        totals = self.totals
+        report.created, report.updated, report.deleted = totals.created, totals.updated, totals.deleted
+        report.adopted, report.failed, report.unknown = totals.adopted, totals.failed, self.unknown()
+        report.failures = self.named_failures()
+
+    def named_failures(self) -> list[Failure]:
+        """The first failures, as many as a report names, in product order."""
+        named: list[Failure] = []
+        for product_id in sorted(self.failures):
+            named.extend(self.failures[product_id])
+            if len(named) >= MOST_FAILURES:
+                break
+        return named[:MOST_FAILURES]
+
+
+_OUTCOMES = frozenset({"sent", "confirmed", "refused", "deferred", "lost", "found", "absent"})
+
+
+def sent(product_id: int, change: str, **more: Any) -> Event:  # `more` is what undo will need
+    """The intent to send one change, journalled before it goes, with the fields that were there before."""
+    return {"event": "sent", "product_id": product_id, "change": change, **more}
+
+
+def outcome(kind: str, product_id: int, change: str, **more: Any) -> Event:
+    """What came of a change: `confirmed`, `refused`, `deferred`, `lost`, `found` or `absent`."""
+    return {"event": kind, "product_id": product_id, "change": change, **more}

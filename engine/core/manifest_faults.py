@@ -1,0 +1,117 @@
+"""All that is wrong with one line of JSON. Slow and thorough: asked about lines that `manifest` refused."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .errors import Fault
+from .manifest_fields import FIELDS, MAX_IMAGES, MAX_URL, RULES, escaped, found, product_id_fault, source_fault, too_many
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .manifest_fields import Look
+
+
+
+def explain(line: bytes, number: int, look: Look) -> list[Fault]:
+    """Every fault of the line, with its field; empty for a good one."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return [Fault(number, None, _broken(line, error))]
+    if type(value) is not dict:
+        return [Fault(number, None, f'must be an object with "product_id" and "images", not {found(value)}')]
+    product_id = value.get("product_id")
+    if product_id_fault(product_id) is not None:
+        product_id = None
+    faults = [Fault(number, field, reason, product_id, shown) for field, reason, shown in _line_faults(value, look)]
+    if not faults and (name := repeated_key(line)):
+        faults.append(Fault(number, escaped(name, 40), "stands twice in one object", product_id))
+    return faults
+
+
+def repeated_key(line: bytes) -> str | None:
+    """Find a key that stands twice in one object of an otherwise good line; orjson keeps the last one without a word."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice.extend(name for name in names if names.count(name) > 1)
+
+    json.loads(line.decode(), object_pairs_hook=note)
+    return twice[0] if twice else None
+
+
+def echo(image_file: Any) -> str | None:
+    """Return the `image_file` if a fault may carry it whole: text of a bearable length."""
+    return image_file if type(image_file) is str and len(image_file) <= MAX_URL else None
+
+
+def _broken(line: bytes, error: orjson.JSONDecodeError) -> str:
+    if not line.endswith(b"\n"):
+        return f"the input ends in the middle of this line: not whole JSON ({error.msg})"
+    try:
+        line.decode()
+    except UnicodeDecodeError as bad:
+        return f"not UTF-8: byte 0x{line[bad.start]:02x} at column {bad.start + 1}"
+    return f"not JSON: {error.msg} at column {error.colno}"
+
+
+def _line_faults(value: dict[str, Any], look: Look) -> Iterator[tuple[str, str, str | None]]:
+    for name in value:
+        if name not in {"product_id", "images"}:
+            yield escaped(name, 40), 'unknown field: a line has "product_id" and "images"', None
+    for name in ("product_id", "images"):
+        if name not in value:
+            yield name, "is missing", None
+    if "product_id" in value and (reason := product_id_fault(value["product_id"])):
+        yield "product_id", reason, None
+    images = value.get("images", [])
+    if type(images) is not list:
+        yield "images", f"must be an array, not {found(images)}", None
+    elif len(images) > MAX_IMAGES:
+        yield "images", too_many(len(images)), None
+    else:
+        yield from _images_faults(images, look)
+
+
+def _images_faults(images: list[Any], look: Look) -> Iterator[tuple[str, str, str | None]]:
+    first: dict[str, int] = {}
+    thumbnail: int | None = None
+    for at, image in enumerate(images):
+        place = f"images[{at}]"
+        if type(image) is not dict:
+            yield place, f"must be an object, not {found(image)}", None
+            continue
+        image_file = image.get("image_file")
+        shown = echo(image_file)
+        for name, reason in _image_faults(image, look):
+            yield f"{place}.{name}", reason, shown
+        if type(image_file) is str and first.setdefault(image_file, at) != at:
+            yield f"{place}.image_file", f"is the same as that of images[{first[image_file]}]", shown
+        if image.get("is_thumbnail") is True:
+            if thumbnail is not None:
+                yield f"{place}.is_thumbnail", f"images[{thumbnail}] is the product's thumbnail already", shown
+            else:
+                thumbnail = at
+
+
+def _image_faults(image: dict[str, Any], look: Look) -> Iterator[tuple[str, str]]:
+    if "image_file" not in image:
+        yield "image_file", "is missing"
+    for name, value in image.items():
+        if name == "image_file":
+            reason = source_fault(value, look)
+        elif name not in FIELDS:
+            reason = f"unknown field: an image has {', '.join(FIELDS)}"
+        elif value is None:
+            reason = "must not be null: leave the field out instead"
+        else:
+            reason = RULES[name](value)
+        if reason is not None:
+            yield escaped(name, 40), reason

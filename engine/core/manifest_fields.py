@@ -1,0 +1,153 @@
+"""What each field of a manifest may hold, in JSON Lines and CSV alike (contract, Manifest). Rules and their words; reads nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # What is wrong with a local picture, or None: the one look outside that a field needs is handed in.
+    Look = Callable[[str], str | None]
+
+FIELDS = ("image_file", "description", "sort_order", "is_thumbnail", "version")
+MAX_FAULTS = 100  # contract, Manifest
+MAX_IMAGES = 1_000  # in a product; store-api.md 1.8
+MAX_URL = 255  # characters; store-api.md 1.8
+MAX_LINE = 4 * 1024 * 1024  # bytes: 1,000 images of 4 KiB each; what a hostile line may cost in memory is some 20 times that
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+MAX_PRODUCT_ID = 2**63 - 1
+_SHOWN = 76  # of 80 characters of input that a fault may repeat; quotes and an ellipsis take the rest
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def escaped(text: str, room: int = _SHOWN) -> str:
+    """Make the text one short printable line: what doesn't print is escaped, what is too long is cut."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: room + 1])
+    return shown if len(shown) <= room else shown[: room - 1] + "…"
+
+
+def quoted(text: str) -> str:
+    """Put the text in quotes, short and printable."""
+    return f'"{escaped(text)}"'
+
+
+def found(value: Any) -> str:
+    """Say in few words what stands there instead of what should."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return quoted(value)
+        case dict():
+            return "an object"
+        case list():
+            return "an array"
+    return escaped(str(value), 40)
+
+
+def kind(image_file: str) -> Literal["url", "import", "file"]:
+    """Tell where an image comes from: fetched by the store, from its import folder, or uploaded from here."""
+    if image_file.startswith("import:"):
+        return "import"
+    return "url" if image_file[:6].lower().startswith(("http:", "https:")) else "file"
+
+
+def image_file_fault(value: Any) -> str | None:
+    """Say what is wrong with an `image_file` by its text alone; None if nothing is."""
+    if type(value) is not str:
+        return f"must be a URL, a path or import:NAME, not {found(value)}"
+    if not value:
+        return "must not be empty"
+    if _CONTROL.search(value):
+        return f"must not hold control characters: {quoted(value)}"
+    match kind(value):
+        case "url":
+            return _url_fault(value)
+        case "import":
+            return _import_fault(value.removeprefix("import:"))
+    return _path_fault(value)
+
+
+def _url_fault(url: str) -> str | None:
+    if len(url) > MAX_URL:
+        return f"a URL may have {MAX_URL} characters, this one has {len(url):,}: {quoted(url)}"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    return None if host else f"is not a URL with a valid host: {quoted(url)}"
+
+
+def _import_fault(name: str) -> str | None:
+    if not name:
+        return "import: needs the name of a file in the store's import folder"
+    if len(name) > MAX_URL:
+        return f"an import name may have {MAX_URL} characters, this one has {len(name):,}: {quoted(name)}"
+    return _inside_fault(name, "the store's import folder")
+
+
+def _path_fault(path: str) -> str | None:
+    if _SCHEME.match(path):
+        return f"only http and https URLs, paths and import:NAME are taken, not {quoted(path)}"
+    return _inside_fault(path, "the folder of local pictures")
+
+
+def _inside_fault(path: str, folder: str) -> str | None:
+    if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
+        return f"must be relative to {folder}, not absolute: {quoted(path)}"
+    if ".." in re.split(r"[/\\]", path):
+        return f'must not leave {folder} by "..": {quoted(path)}'
+    return None
+
+
+def product_id_fault(value: Any) -> str | None:
+    """None for a whole number from 1 (64 bits at most)."""
+    if type(value) is int and 1 <= value <= MAX_PRODUCT_ID:
+        return None
+    return f"must be a whole number from 1, not {found(value)}"
+
+
+def sort_order_fault(value: Any) -> str | None:
+    """None for a whole number of 32 bits (store-api.md 1.1)."""
+    if type(value) is int and INT32_MIN <= value <= INT32_MAX:
+        return None
+    return f"must be a whole number from {INT32_MIN} to {INT32_MAX}, not {found(value)}"
+
+
+def flag_fault(value: Any) -> str | None:
+    """None for true and false."""
+    return None if type(value) is bool else f"must be true or false, not {found(value)}"
+
+
+def text_fault(value: Any) -> str | None:
+    """None for any string."""
+    return None if type(value) is str else f"must be a string, not {found(value)}"
+
+
+RULES: dict[str, Callable[[Any], str | None]] = {
+    "product_id": product_id_fault,
+    "image_file": image_file_fault,
+    "description": text_fault,
+    "sort_order": sort_order_fault,
+    "is_thumbnail": flag_fault,
+    "version": text_fault,
+}
+
+
+def source_fault(image_file: Any, look: Look) -> str | None:
+    """Say what is wrong with an `image_file` by its text or, where it is a local picture, by the look at it."""
+    reason = image_file_fault(image_file)
+    return look(image_file) if reason is None and kind(image_file) == "file" else reason
+
+
+def too_many(count: int) -> str:
+    """Say that a product has more images than the store holds."""
+    return f"a product may have {MAX_IMAGES:,} images, this one has {count:,}"

@@ -1,0 +1,86 @@
+"""What is still to do in a product that is under way, judged from a fresh listing by the diff that made the plan.
+
+The plan bounds it: nothing is deleted that the plan did not name, nothing refused is sent again in this run, and what
+somebody else added meanwhile is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .diff import Changes, Difference, Memory, diff
+from .report import Failure
+
+if TYPE_CHECKING:
+    from .ledger import Course
+    from .model import Present
+    from .order import Reading
+    from .plan import Batch
+
+ROUNDS = 3
+"""How often a product is looked at and mended before it counts as failed."""
+
+
+def known(batch: Batch, course: Course) -> Memory:
+    """What the ledger knows of the product now: the plan's pairs, and what this run made since."""
+    memory = {source: pair for source, pair in batch.memory.items() if pair[0] not in course.deleted}
+    for image_id, row in course.made.items():
+        if image_id not in course.deleted:
+            image = batch.product.images[row]
+            memory[image.image_file] = (image_id, image.version)
+    return memory
+
+
+def remaining(
+    batch: Batch, course: Course, present: list[Present], reading: Reading, refused: set[int], *, mirror: bool
+) -> Difference:
+    """The changes that are left; `refused` are the rows that the store would not take in this run."""
+    ours = {image.image_id for image in batch.present} | set(course.made)
+    known_images = [image for image in present if image.image_id in ours]
+    strangers = [image for image in present if image.image_id not in ours]
+    found = diff(
+        batch.product, known_images, known(batch, course), mirror=mirror, reading=reading, bystanders=strangers
+    )
+    changes = found.changes
+    planned = set(batch.changes.deletes)
+    skipped = refused | {failure_row(batch, failure) for failure in batch.failures}
+    creates = [create for create in changes.creates if create.row not in skipped]
+    deletes = [image_id for image_id in changes.deletes if image_id in planned]
+    found.changes = Changes(creates, changes.updates, deletes, changes.look)
+    return found
+
+
+def failure_row(batch: Batch, failure: Failure) -> int:
+    """The manifest row that a failure speaks of, -1 where it speaks of none."""
+    for row, image in enumerate(batch.product.images):
+        if image.image_file == failure.image_file:
+            return row
+    return -1
+
+
+def is_as_planned(batch: Batch, present: list[Present]) -> bool:
+    """Whether a product still is as it was when the plan was made: the same images with the same fields."""
+    return {_seen(image) for image in present} == {_seen(image) for image in batch.present}
+
+
+def _seen(image: Present) -> tuple[int, str, str, int, bool]:
+    return (image.image_id, image.image_file, image.description, image.sort_order, image.is_thumbnail)
+
+
+def row_failure(batch: Batch, row: int, reason: str, status: int | None = None) -> Failure:
+    """A failure that names an image of the manifest."""
+    image = batch.product.images[row]
+    return Failure(batch.product_id, image.image_file, None, image.line, None, status or None, reason)
+
+
+def image_failure(batch: Batch, image_id: int | None, reason: str, status: int | None = None) -> Failure:
+    """A failure that names an image in the store, and its source where it is known."""
+    source = next((s for s, pair in batch.memory.items() if pair[0] == image_id), None)
+    return Failure(batch.product_id, source, image_id, batch.product.line, None, status or None, reason)
+
+
+def product_failures(batch: Batch, reason: str, status: int | None = None) -> list[Failure]:
+    """Every image of the product fails, or the product itself if it has none (contract, Exit codes)."""
+    if not batch.product.images:
+        return [image_failure(batch, None, reason, status)]
+    return [row_failure(batch, row, reason, status) for row in range(len(batch.product.images))]

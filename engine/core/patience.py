@@ -1,0 +1,47 @@
+"""How long the store has been silent, and when that is too long. Pure; `now` is an argument.
+
+Silent is a store that calls are sent to while no usable answer comes: none at all, or 5xx and bare 429 only (contract.md,
+`--give-up-after`). Time in which nothing is asked, such as the wait for a reset that the store has named, is no silence.
+"""
+
+from __future__ import annotations
+
+# A silence of this many seconds is worth a word to the user.
+REMARKABLE = 60.0
+
+
+class Patience:
+    """Counts the silence. `give_up_after` in seconds."""
+
+    def __init__(self, give_up_after: float) -> None:
+        self.give_up_after = give_up_after
+        self.seen = "no answer at all"  # what came last, short of an answer
+        self._since: float | None = None
+        self._remarked = False
+
+    def sent(self, now: float) -> None:
+        """Begin to wait for a usable answer."""
+        if self._since is None:
+            self._since = now
+
+    def heard(self, now: float, *, waits_for_more: bool) -> None:
+        """Take note of a usable answer; `waits_for_more`: other calls are still out."""
+        self._since = now if waits_for_more else None
+        self._remarked = False
+
+    def failed(self, reason: str) -> None:
+        """Take note of what came instead of a usable answer."""
+        self.seen = reason
+
+    def over(self, now: float) -> str | None:
+        """Say why to give up, or None to go on."""
+        if self._since is None or now - self._since < self.give_up_after:
+            return None
+        return f"the store gave no usable answer for {now - self._since:.0f} s; seen last: {self.seen}"
+
+    def remark(self, now: float) -> str | None:
+        """Say once in each silence that it has become long."""
+        if self._since is None or self._remarked or now - self._since < REMARKABLE:
+            return None
+        self._remarked = True
+        return f"no usable answer for {now - self._since:.0f} s, giving up after {self.give_up_after:g} s; seen last: {self.seen}"

@@ -1,0 +1,275 @@
+"""The plan as a value: a batch a product, a summary that can be priced, and the lines both are kept as.
+
+A plan file is JSON Lines: a header (what for), a line a product in product order, and the summary last, which carries
+the digest of all before it. Without its summary the file is the journal of a listing that was interrupted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from .diff import Changes, Create, Difference, Memory, Update
+from .errors import CheckpointError
+from .model import Present, Wanted, WantedProduct
+from .order import Reading, Renumbering
+from .report import Failure, Report
+
+FORMAT = 1
+PAGE = 250
+"""The most images that a page holds (store-api.md section 0)."""
+SURE_PAGE = 50
+"""What a page holds at least, whatever the store makes of `limit`: the documented default."""
+
+
+@dataclass(slots=True)
+class Header:
+    """What a plan is for: the mode, the store, the manifest and the checkpoint it was made with."""
+
+    mode: str
+    store: str
+    manifest: str
+    digest: str
+    files: str
+    checkpoint: str
+    selection: str
+    made_at: float
+    reading: Reading = field(default_factory=Reading)
+
+    def fits(self, other: Header) -> bool:
+        """Whether a plan begun under `other` may be gone on with under this."""
+        return (self.mode, self.store, self.digest, self.selection, self.reading) == (
+            other.mode,
+            other.store,
+            other.digest,
+            other.selection,
+            other.reading,
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    """One product's part of the plan: the unit of order, of concurrency and of resuming."""
+
+    product: WantedProduct
+    present: list[Present]
+    changes: Changes
+    memory: Memory
+    failures: list[Failure] = field(default_factory=list)
+    missing: bool = False
+
+    @property
+    def product_id(self) -> int:
+        """The product that this batch changes."""
+        return self.product.product_id
+
+    @property
+    def empties(self) -> bool:
+        """Whether one delete-many call takes all of the gallery: only for `"images": []`, and for two or more."""
+        return not self.product.images and len(self.present) > 1 and len(self.changes.deletes) == len(self.present)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a plan comes to. Images but for `products`, `missing` (products that are not there) and the calls.
+
+    `relists` are the listings right before a product's first write, which only `apply` needs for every product;
+    `known` and `lost` are the images that the ledger remembers, and those of them that the listing no longer shows.
+    """
+
+    products: int = 0
+    wanted: int = 0
+    unchanged: int = 0
+    creates: int = 0
+    updates: int = 0
+    deletes: int = 0
+    replaced: int = 0
+    existing: int = 0
+    changed_products: int = 0
+    missing: int = 0
+    failed: int = 0
+    known: int = 0
+    lost: int = 0
+    delete_calls: int = 0
+    looks: int = 0
+    relists: int = 0
+    bulk_relists: int = 0
+
+    def add(self, batch: Batch, lost: int = 0, known: int = 0) -> None:
+        """Count one product in; `known` and `lost` are of its remembered images."""
+        changes, images, present = batch.changes, len(batch.product.images), len(batch.present)
+        self.products += 1
+        self.wanted += images
+        self.existing += present
+        self.known += known
+        self.lost += lost
+        self.missing += batch.missing
+        self.failed += len(batch.failures)
+        self.unchanged += max(0, images - len(changes.creates) - len(changes.updates) - len(batch.failures))
+        if not changes:
+            return
+        self.changed_products += 1
+        self.creates += len(changes.creates)
+        self.updates += len(changes.updates)
+        self.deletes += len(changes.deletes)
+        self.replaced += sum(create.replaces is not None for create in changes.creates)
+        self.delete_calls += _bulk_calls(present) if batch.empties else len(changes.deletes)
+        after = present + len(changes.creates) - len(changes.deletes)
+        self.looks += (pages(after) if changes.look else 0) + (batch.empties and present > SURE_PAGE)
+        self.relists += pages(present)
+        self.bulk_relists += pages(present) if batch.empties else 0
+
+    def add_unchanged(self, images: int, present: int, known: int, lost: int) -> None:
+        """Count in a product that is as asked already."""
+        self.products += 1
+        self.wanted += images
+        self.unchanged += images
+        self.existing += present
+        self.known += known
+        self.lost += lost
+
+    def tell(self, report: Report) -> None:
+        """Put the manifest's size into a report."""
+        report.products, report.wanted, report.unchanged = self.products, self.wanted, self.unchanged
+
+    def writes(self) -> int:
+        """Calls that change the store when nothing goes wrong."""
+        return self.creates + self.updates + self.delete_calls
+
+    def calls(self, *, relist: bool) -> int:
+        """Calls that applying takes when nothing goes wrong, with the image count before and after it."""
+        return 2 + self.writes() + self.looks + (self.relists if relist else self.bulk_relists)
+
+
+def pages(images: int) -> int:
+    """Listing calls for a product with so many images; a page of exactly 50 counts as full (store-api.md 8.12)."""
+    return images // PAGE + 1 + (images % PAGE == SURE_PAGE)
+
+
+def _bulk_calls(images: int) -> int:
+    return -(-images // PAGE)
+
+
+def batch_of(product: WantedProduct, present: list[Present], found: Difference, failures: list[Failure]) -> Batch:
+    """A batch from what the diff found."""
+    return Batch(product, present, found.changes, found.memory, failures)
+
+
+def unchanged_line(product_id: int, images: int, present: int, memory: Memory | None, known: int, lost: int) -> bytes:
+    """The line of a product with nothing to do; `memory` only where the ledger has something to learn."""
+    row: dict[str, Any] = {"product_id": product_id, "unchanged": images, "present": present}
+    if known:
+        row["known"] = known
+    if lost:
+        row["lost"] = lost
+    if memory is not None:
+        row["images"] = memory
+    return orjson.dumps(row) + b"\n"
+
+
+def batch_line(batch: Batch, known: int, lost: int) -> bytes:
+    """The line of a product that is to change, or that has failed already."""
+    changes = batch.changes
+    row = {
+        "product_id": batch.product_id,
+        "line": batch.product.line,
+        "wanted": [_bare(asdict(image)) for image in batch.product.images],
+        "present": [_bare(asdict(image)) for image in batch.present],
+        "create": [_bare({"row": c.row, "replaces": c.replaces, **c.fields}) for c in changes.creates],
+        "update": [{"image_id": u.image_id, **u.fields, "before": u.before} for u in changes.updates],
+        "delete": changes.deletes,
+        "look": changes.look,
+        "missing": batch.missing,
+        "failures": [asdict(failure) for failure in batch.failures],
+        "images": batch.memory,
+        "known": known,
+        "lost": lost,
+    }
+    return orjson.dumps(_without_empty(row)) + b"\n"
+
+
+def read_line(row: dict[str, Any]) -> Batch:
+    """A batch back from its line.
+
+    Raises CheckpointError where the line does not have the shape of one.
+    """
+    try:
+        wanted = [Wanted(**image) for image in row.get("wanted", ())]
+        creates = [
+            Create(c["row"], {k: v for k, v in c.items() if k not in {"row", "replaces"}}, c.get("replaces"))
+            for c in row.get("create", ())
+        ]
+        updates = [
+            Update(u["image_id"], {k: v for k, v in u.items() if k not in {"image_id", "before"}}, u["before"])
+            for u in row.get("update", ())
+        ]
+        return Batch(
+            WantedProduct(row["product_id"], wanted, row.get("line")),
+            [Present(**image) for image in row.get("present", ())],
+            Changes(creates, updates, row.get("delete", []), row.get("look", False)),
+            {source: (known[0], known[1]) for source, known in row.get("images", {}).items()},
+            [Failure(**failure) for failure in row.get("failures", ())],
+            row.get("missing", False),
+        )
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise CheckpointError(f"not a product's line of a plan ({type(error).__name__}: {error})") from None
+
+
+def add_line(summary: Summary, row: dict[str, Any]) -> None:
+    """Count a line that was written earlier into the summary, so that an interrupted listing can be gone on with."""
+    known, lost = row.get("known", 0), row.get("lost", 0)
+    if "unchanged" in row:
+        summary.add_unchanged(row["unchanged"], row["present"], known, lost)
+    else:
+        summary.add(read_line(row), lost=lost, known=known)
+
+
+def header_line(header: Header) -> bytes:
+    """The first line of a plan file."""
+    reading = {"put": header.reading.put.value, "post": header.reading.post}
+    return orjson.dumps({"imageferry": "plan", "format": FORMAT, **asdict(header), "reading": reading}) + b"\n"
+
+
+def read_header(row: dict[str, Any]) -> Header:
+    """The header back from its line.
+
+    Raises CheckpointError where it is not one, or of a newer format.
+    """
+    if row.get("imageferry") != "plan":
+        raise CheckpointError("this is not a plan file")
+    if row.get("format") != FORMAT:
+        raise CheckpointError(
+            f"its format is {row.get('format')!r}, this version reads {FORMAT}: use a newer imageferry"
+        )
+    try:
+        fields = {k: v for k, v in row.items() if k not in {"imageferry", "format", "reading"}}
+        reading = Reading(Renumbering(row["reading"]["put"]), row["reading"]["post"])
+        return Header(**fields, reading=reading)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"its first line is not a plan's header ({error})") from None
+
+
+def summary_line(summary: Summary, digest: str) -> bytes:
+    """The last line of a plan file: the counts, and the digest of every byte before it."""
+    return orjson.dumps({"summary": asdict(summary), "digest": digest}) + b"\n"
+
+
+def read_summary(row: dict[str, Any]) -> tuple[Summary, str]:
+    """Summary and digest back from the last line.
+
+    Raises CheckpointError where the line is not one.
+    """
+    try:
+        return Summary(**row["summary"]), str(row["digest"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"its last line is not a plan's summary ({error})") from None
+
+
+def _bare(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _without_empty(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value not in (None, [], {}, False) or name == "product_id"}

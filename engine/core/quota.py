@@ -1,0 +1,247 @@
+"""The quota controller: from the headers of what came back to the moment when the next call may go. Pure; `now` is an argument.
+
+The quota is a fixed window, counted by the server when a call reaches it, shared by all apps of the store (performance.md section 3,
+store-api.md section 4). What holds:
+
+* **The clock of sending.** A call's moment of sending plus its `Reset-Ms` is the window's end less the way up; a call sent then pays
+  the same way up again, so latency cancels out. The largest such sum over a window's answers is the end, learnt anew each window.
+* **Nothing in flight across a reset**: sending starts a hair after the end and stops the jitter before it. An answer that shows the
+  next window all the same is carried over to it.
+* **Pace**: the time until the stop divided by the room, anew for each call; at most CATCH_UP behind.
+* **Others**: see quota_others.py. `share` is the part of the quota that is ours at most.
+* **The first call goes alone**, also after a pause in which nothing was learnt. No headers on a good answer: no quota.
+* A call that died stays counted. A 429 without headers says nothing about the quota.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .quota_others import Others
+
+if TYPE_CHECKING:
+    from .quota_headers import Reading
+
+# A timer is late now and then; more than this isn't made up for at once but spread over the rest of the window.
+CATCH_UP = 0.02
+# The end is the earliest that was seen; this covers a call that is quicker than all of them.
+HAIR = 0.004
+# A window in which others leave no room now is looked at again this many times.
+LOOKS = 300
+# An end of more than this many windows off is another window's.
+ELSEWHERE = 0.5
+
+
+class Ticket:
+    """One call as the controller counts it: its number, and when it was sent."""
+
+    __slots__ = ("number", "sent")
+
+    def __init__(self, number: int, sent: float) -> None:
+        self.number = number
+        self.sent = sent
+
+
+class Quota:
+    """When may the next call go. Ask `due`, then `send`; tell it `answered` or `died`.
+
+    `share` (0 to 1) is the part of the quota that the user grants; `remaining` the number of calls that are left to the run, if known.
+    """
+
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
+        self.remaining: int | None = None
+        self.quota: int | None = None
+        self.window = 30.0
+        self.others = Others()
+        self._open = False  # a good answer without headers: nothing to be led by
+        self._probe: Ticket | None = None  # the call that went alone
+        self._held_until = 0.0
+        self._end = 0.0
+        self._jitter = 0.0
+        self._spread = 0.0
+        self._last = 0  # number of the last call sent
+        self._first = 1  # number of this window's first call
+        self._carried = 0  # calls of before that this window counted, less calls taken back
+        self._newest = 0  # number of the newest call that was answered
+        self._learnt_at = -math.inf
+        self._paced_from = 0.0
+
+    # When ------------------------------------------------------------------------------------------------------------
+
+    def due(self, now: float) -> float:
+        """When the next call may go: at or before `now` means at once, inf means not before an answer has come."""
+        if now < self._held_until:
+            return self._held_until
+        if self._open:
+            return now
+        if self._must_ask(now):
+            return now if self._probe is None else math.inf
+        if now >= self._end + self._hair:
+            return now
+        return self._due_in_window(now)
+
+    def _due_in_window(self, now: float) -> float:
+        start, stop = self._end + self._hair, self._end - self._guard
+        free = self._free
+        room = free - self.others.reserve(self.quota or 0, self._end - now, now)
+        if self.remaining is not None and self.remaining <= room and not self.others.seen:
+            return now
+        if now > stop + HAIR:
+            return start
+        if room < 1.0:
+            return start if free < 1.0 else min(start, now + self.window / LOOKS)
+        return self._paced_from + (stop - self._paced_from) / free
+
+    def _must_ask(self, now: float) -> bool:
+        """Whether so little is known that a single call must go and ask: nothing yet, or nothing for two windows."""
+        return self.quota is None or (now >= self._end + self._hair and now - self._learnt_at > 2.0 * self.window + 1.0)
+
+    @property
+    def _free(self) -> float:
+        """Calls that nobody has made yet in this window and that are ours to make."""
+        quota = self.quota or 0
+        return min(quota - self.others.taken, self.share * quota) - self._mine
+
+    @property
+    def _mine(self) -> int:
+        return self._last - self._first + 1 + self._carried
+
+    @property
+    def _guard(self) -> float:
+        return min(self._jitter + 2.0 * self._spread, self.window / 4)
+
+    @property
+    def _hair(self) -> float:
+        return min(HAIR + 0.1 * self._jitter, self.window / 100)
+
+    # What went and came ----------------------------------------------------------------------------------------------
+
+    def send(self, now: float) -> Ticket:
+        """Count a call that goes now."""
+        self._last += 1
+        ticket = Ticket(self._last, now)
+        if self._open:
+            return ticket
+        if self._must_ask(now):
+            self._probe = ticket
+        elif now >= self._end + self._hair:
+            self._turn(ticket)
+        else:
+            self._last -= 1
+            planned = self._due_in_window(now)
+            self._last += 1
+            self._paced_from = max(min(planned, now), now - CATCH_UP)
+        return ticket
+
+    def take_back(self, ticket: Ticket) -> None:
+        """Uncount a call that was counted but never sent."""
+        if ticket.number >= self._first:
+            self._carried -= 1
+        self.died(ticket)
+
+    def died(self, ticket: Ticket) -> None:
+        """No answer came. The call stays counted; if it went alone, the next one does."""
+        if self._probe is ticket:
+            self._probe = None
+
+    def answered(
+        self,
+        ticket: Ticket,
+        now: float,
+        reading: Reading | None,
+        *,
+        good: bool,
+        throttled: bool = False,
+        wait: float | None = None,
+    ) -> None:
+        """Learn from an answer: `good` (neither 429 nor 5xx), `throttled` (429), `wait` (seconds that a 429 asks for)."""
+        asked = self._probe is ticket
+        self.died(ticket)
+        if throttled and wait is not None:
+            self._held_until = max(self._held_until, now + wait)
+        if reading is None:
+            if good and not self._open and self._must_ask(now):
+                self._open, self.quota = True, None
+            return
+        self._probe = None
+        self._learn(ticket, now, reading, asked=asked)
+        if throttled:
+            shown = ticket.sent + reading.reset
+            end = self._end if shown < self._end < shown + self.window / 4 else shown
+            self._held_until = max(self._held_until, end + self._hair)
+
+    def _learn(self, ticket: Ticket, now: float, reading: Reading, *, asked: bool) -> None:
+        ahead = reading.reset if reading.left == 0 else min(reading.reset, 1.1 * reading.window)
+        shown = ticket.sent + ahead
+        whole_seconds = 1.0 if reading.reset % 1.0 == 0.0 else 0.0
+        too_late = now + ahead + whole_seconds < self._end and ticket.number >= self._first
+        if asked or self.quota is None or too_late or shown > self._end + ELSEWHERE * self.window:
+            self._adopt(ticket, now, reading, shown)
+            return
+        if ticket.number < self._first:
+            self._carried += shown > self._end - ELSEWHERE * self.window
+            return
+        self._see_end(shown)
+        if ticket.number <= self._newest:
+            return
+        self._newest, self._learnt_at = ticket.number, now
+        taken = reading.quota - reading.left - (ticket.number - self._first + 1 + self._carried)
+        if reading.quota != self.quota or reading.window != self.window:
+            self.quota, self.window = reading.quota, reading.window
+            self.others.window = self.window
+            self.others.join(taken, now)
+        else:
+            self.others.see(taken, now)
+
+    def _see_end(self, shown: float) -> None:
+        """Move the end to the latest that was shown, and learn how far answers scatter before it."""
+        self._end = max(self._end, shown)
+        late = self._end - shown
+        self._spread += 0.1 * (abs(late - self._jitter) - self._spread)
+        self._jitter += 0.1 * (late - self._jitter)
+
+    def _adopt(self, ticket: Ticket, now: float, reading: Reading, shown: float) -> None:
+        """Take this answer as the first that is known of a window; calls sent after it are counted to it."""
+        self._open = False
+        self.quota, self.window = reading.quota, reading.window
+        self.others.window = self.window
+        self.others.join(reading.quota - reading.left - 1, now)
+        self._first, self._carried, self._newest = ticket.number, 0, ticket.number
+        self._end = shown
+        self._learnt_at = self._paced_from = now
+
+    def _turn(self, ticket: Ticket) -> None:
+        """Begin the next window with this call, as far as the clock says."""
+        self.others.turn(ticket.sent)
+        self._paced_from = max(self._end + self._hair, ticket.sent - CATCH_UP)
+        self._end += self.window * (math.floor((ticket.sent - self._end) / self.window) + 1)
+        self._first, self._carried = ticket.number, 0
+
+    # What is known ---------------------------------------------------------------------------------------------------
+
+    @property
+    def left(self) -> int | None:
+        """Calls left in this window as far as is known; None without a quota."""
+        return None if self.quota is None else max(0, self.quota - self._mine - self.others.taken)
+
+    @property
+    def pace(self) -> float | None:
+        """Calls a second that the quota grants us in the long run; None without a quota."""
+        return None if self.quota is None else self.share * self.quota / self.window
+
+    def resets_in(self, now: float) -> float | None:
+        """Seconds until the window's end; None without a quota."""
+        return None if self.quota is None else max(0.0, self._end - now)
+
+    def reason(self, now: float) -> str:
+        """Why a call has to wait now."""
+        if now < self._held_until:
+            return "the store turned a call away (429) and named a time"
+        if self.quota is not None and self._free < 1.0:
+            whose = "our share of the store's quota" if self.share < 1.0 else "the store's quota"
+            return f"{whose} ({self.quota} calls per {self.window:g} s) is spent"
+        if self.quota is not None and self.others.seen:
+            return "other apps are using the store's quota"
+        return "the first call goes alone, to ask for the quota"

@@ -1,0 +1,60 @@
+"""The rate-limit headers of one answer, as far as they can be believed (store-api.md section 4). Pure reading, no memory.
+
+A number that is missing, not finite, negative or beyond all reason reads as absent: it must neither crash nor stall a run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# contract.md, --give-up-after: a reset up to an hour away is waited for, one further off isn't believed.
+LONGEST_WAIT = 3600.0
+# store-api.md section 4: today's window, for a store that doesn't say.
+USUAL_WINDOW = 30.0
+SHORTEST_WINDOW = 0.05
+# "Unlimited" stores show 7 to 16 million; far above that it is no count of calls.
+MOST_CALLS = 1e12
+
+
+@dataclass(slots=True)
+class Reading:
+    """Calls allowed in this window, calls left in it, seconds until its end, and the window's length in seconds."""
+
+    quota: int
+    left: int
+    reset: float
+    window: float
+
+
+def read_headers(headers: Mapping[str, str]) -> Reading | None:
+    """Read quota, left and reset; None where one of them is missing or can't be believed. Names are looked up in lower case."""
+    text = headers.get("x-rate-limit-requests-quota")
+    if text is None:
+        return None
+    quota = _number(text, MOST_CALLS)
+    left = _number(headers.get("x-rate-limit-requests-left"), MOST_CALLS)
+    reset = _number(headers.get("x-rate-limit-time-reset-ms"), LONGEST_WAIT * 1000)
+    if quota is None or quota < 1 or left is None or reset is None:
+        return None
+    window = _number(headers.get("x-rate-limit-time-window-ms"), LONGEST_WAIT * 1000)
+    length = max(USUAL_WINDOW, reset / 1000) if window is None else max(SHORTEST_WINDOW, window / 1000)
+    return Reading(int(quota), int(min(left, quota)), reset / 1000, length)
+
+
+def read_retry_after(headers: Mapping[str, str]) -> float | None:
+    """`X-Retry-After` in seconds, up to an hour; None where it is missing or can't be believed."""
+    text = headers.get("x-retry-after")
+    return None if text is None else _number(text, LONGEST_WAIT)
+
+
+def _number(text: str | None, most: float) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and 0.0 <= value <= most else None

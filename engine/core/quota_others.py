@@ -1,0 +1,97 @@
+"""What other apps take from the quota that all share, and what must be left for them until the reset. Pure: `now` is an argument.
+
+Each answer gives one estimate of the calls that others made in this window: quota - left - own calls sent up to that one
+(performance.md section 3). Calls overtake each other on the way, so a single estimate may be off either way; the median of three
+is believed where others are to be recognised at all.
+"""
+
+from __future__ import annotations
+
+import math
+
+# performance.md section 3: others are there if they take two calls a window or more.
+SEEN = 2.0
+# ... and then 2% of the quota is left over beside what they are expected to take.
+MARGIN = 0.02
+# How much the newest window weighs in what a window is expected to bring.
+WEIGHT = 0.3
+# The share of a window over which a burst is recognised, and after which it is forgotten.
+MEMORY = 0.25
+
+
+class Others:
+    """The other apps of the store, seen through the headers of our own answers."""
+
+    __slots__ = ("_base", "_began", "_fast", "_fast_at", "_last", "_mean", "_steady", "_whole", "latest", "window")
+
+    def __init__(self) -> None:
+        self.window = 30.0
+        self.latest = 0  # the newest estimate of this window, for the room that is left
+        self._last = (0, 0)  # the two before it
+        self._steady = 0  # the median of the three
+        self._base = 0  # taken before we looked: says nothing about their rate
+        self._began = 0.0
+        self._whole = False  # watched since the window began
+        self._mean: float | None = None  # calls a window, over windows
+        self._fast = 0.0  # calls a second, of late
+        self._fast_at = 0.0
+
+    def join(self, taken: int, now: float) -> None:
+        """Begin to look in the middle of a window in which others, or nobody knows who, took `taken` calls already."""
+        self.latest = self._steady = self._base = max(0, taken)
+        self._last = (self.latest, self.latest)
+        self._began = self._fast_at = now
+        self._whole = False
+
+    def turn(self, now: float) -> None:
+        """Close the window's account and begin the next one's."""
+        self._learn(now)
+        self.latest = self._steady = self._base = 0
+        self._last = (0, 0)
+        self._began = now
+        self._whole = True
+
+    def see(self, estimate: int, now: float) -> None:
+        """Take an answer's estimate; answers that were overtaken by later calls aren't to be shown here."""
+        before, steady = self._last, self._steady
+        self._last, self.latest = (before[1], self.latest), max(0, estimate)
+        self._steady = sorted((before[1], self._last[1], self.latest))[1]
+        if self._steady > steady or self._fast > 0.0:
+            self._quicken(max(0, self._steady - steady), now)
+
+    @property
+    def taken(self) -> int:
+        """Calls that others made in this window, as far as is known."""
+        return max(self._steady, self.latest)
+
+    @property
+    def seen(self) -> bool:
+        """Whether there are others at all whose calls must be reckoned with."""
+        return self._steady - self._base >= SEEN or (self._mean is not None and self._mean >= SEEN)
+
+    def reserve(self, quota: int, seconds: float, now: float) -> float:
+        """Leave so many calls to others in the `seconds` until the reset: what they will probably take, two deviations of it, and 2%."""
+        if not self.seen or seconds <= 0.0:
+            return 0.0
+        span = MEMORY * self.window
+        usual = (self._mean or 0.0) / self.window
+        excess = max(0.0, self._fast * math.exp((self._fast_at - now) / span) - usual)
+        # A burst is expected to ebb away as it has come, what is usual to go on.
+        expected = usual * seconds + excess * span * (1.0 - math.exp(-seconds / span))
+        return expected + 2.0 * math.sqrt(expected) + MARGIN * quota
+
+    def _quicken(self, more: int, now: float) -> None:
+        span = MEMORY * self.window
+        self._fast = self._fast * math.exp(min(0.0, (self._fast_at - now) / span)) + more / span
+        self._fast_at = now
+        if self._fast < 1e-6:
+            self._fast = 0.0
+
+    def _learn(self, now: float) -> None:
+        count = float(max(0, self._steady - self._base))
+        if not self._whole:
+            watched = now - self._began
+            if self._mean is None and watched > self.window / 4:
+                self._mean = count * self.window / watched
+            return
+        self._mean = count if self._mean is None else self._mean + WEIGHT * (count - self._mean)

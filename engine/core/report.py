@@ -1,0 +1,48 @@
+"""What a run came to, as a value that can be printed or given to a script (contract, --json)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MOST_FAILURES = 1000
+"""How many failures a report names; the counts go on (contract, --json)."""
+
+
+@dataclass(slots=True)
+class Failure:
+    """One image, or one product without images, that is not as asked, and why. None where unknown."""
+
+    product_id: int | None = None
+    image_file: str | None = None
+    image_id: int | None = None
+    line: int | None = None
+    field: str | None = None
+    status: int | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did to the store since its first start; `requests` to `elapsed_s` are this process's alone."""
+
+    command: str
+    outcome: str = "done"
+    products: int = 0
+    wanted: int = 0
+    unchanged: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    adopted: int = 0
+    failed: int = 0
+    unknown: int = 0
+    requests: int = 0
+    throttled: int = 0
+    retried: int = 0
+    elapsed_s: float = 0.0
+    checkpoint: str | None = None
+    images_before: int | None = None
+    images_after: int | None = None
+    failures: list[Failure] = field(default_factory=list)
+    failed_manifest: str | None = None
+    notes: list[str] = field(default_factory=list)

@@ -1,0 +1,195 @@
+"""The one seam to the disk: append, sync, replace, lock, read. It decides nothing; what the disk does wrong is a DiskError.
+
+Every file is 0600. `replace` goes by write, fsync, rename and fsync of the folder, so that a power cut leaves the old
+file or the new one. A simulation hands in another object with these methods.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Protocol
+
+import anyio.to_thread
+from filelock import FileLock, Timeout
+
+from .core.errors import DiskError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+
+class Appending(Protocol):
+    """A file that only grows."""
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the kernel: they survive the process, not yet a power cut."""
+
+    async def sync(self) -> None:
+        """Wait until what was written survives a power cut."""
+
+    def close(self) -> None:
+        """Give the file back."""
+
+
+class Disk(Protocol):
+    """What the engine asks of a disk; `RealDisk` says what each must do."""
+
+    def append(self, path: Path) -> Appending:
+        """A file to go on with."""
+
+    def create(self, path: Path) -> Appending:
+        """A new file."""
+
+    async def publish(self, made: Path, path: Path) -> None:
+        """Rename so that a power cut can't split it."""
+
+    def lines(self, path: Path, offset: int = 0) -> Iterator[bytes]:
+        """Lines with their ends."""
+
+    def size(self, path: Path) -> int | None:
+        """Bytes, None for no file."""
+
+    def age(self, path: Path, now: float) -> float:
+        """Seconds since it was written."""
+
+    def truncate(self, path: Path, size: int) -> None:
+        """Take off the end."""
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Set aside."""
+
+    def remove(self, path: Path) -> None:
+        """Remove if there."""
+
+    def lock(self, path: Path) -> contextlib.AbstractContextManager[bool]:
+        """Hold a lock, or yield False."""
+
+
+def disk_error(path: Path, error: OSError, doing: str) -> DiskError:
+    """The failure in a person's words, with what to do about it."""
+    return DiskError(
+        f"{path}: {doing} failed: {error.strerror or error}. Mend that (room, permissions, the folder), "
+        "then give the same command again."
+    )
+
+
+class _File:
+    """An append-only file of the real disk."""
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self._path = path
+        try:
+            self._fd = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise disk_error(path, error, "opening") from None
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            raise disk_error(self._path, error, "writing") from None
+
+    async def sync(self) -> None:
+        try:
+            await anyio.to_thread.run_sync(os.fdatasync, self._fd)
+        except OSError as error:
+            raise disk_error(self._path, error, "syncing") from None
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class RealDisk:
+    """The file system."""
+
+    def append(self, path: Path) -> Appending:
+        """A file to go on with, made where there is none."""
+        return _File(path, _FLAGS)
+
+    def create(self, path: Path) -> Appending:
+        """A new file in place of whatever is there."""
+        return _File(path, _FLAGS | os.O_TRUNC)
+
+    async def publish(self, made: Path, path: Path) -> None:
+        """Give a file that is written and synced its final name, in one step that a power cut can't split."""
+        try:
+            os.replace(made, path)  # noqa: PTH105  # the call that POSIX promises to be atomic
+            await anyio.to_thread.run_sync(_sync_folder, path.parent)
+        except OSError as error:
+            raise disk_error(path, error, "renaming") from None
+
+    def lines(self, path: Path, offset: int = 0) -> Iterator[bytes]:
+        """The lines of a file with their ends, from a byte on."""
+        try:
+            with path.open("rb", buffering=1 << 18) as file:
+                file.seek(offset)
+                yield from file
+        except OSError as error:
+            raise disk_error(path, error, "reading") from None
+
+    def size(self, path: Path) -> int | None:
+        """Bytes, or None where there is no such file."""
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error(path, error, "looking") from None
+
+    def age(self, path: Path, now: float) -> float:
+        """Seconds since the file was last written."""
+        try:
+            return now - path.stat().st_mtime
+        except OSError as error:
+            raise disk_error(path, error, "looking") from None
+
+    def truncate(self, path: Path, size: int) -> None:
+        """Take off a torn end."""
+        try:
+            os.truncate(path, size)
+        except OSError as error:
+            raise disk_error(path, error, "truncating") from None
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Set a file aside under another name."""
+        try:
+            path.rename(to)
+        except OSError as error:
+            raise disk_error(path, error, "renaming") from None
+
+    def remove(self, path: Path) -> None:
+        """Remove a file if it is there."""
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error(path, error, "removing") from None
+
+    @contextlib.contextmanager
+    def lock(self, path: Path) -> Iterator[bool]:
+        """Hold an exclusive lock that goes with the process; yields False at once where another has it."""
+        lock = FileLock(path, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise disk_error(path, error, "locking") from None
+        try:
+            yield True
+        finally:
+            lock.release()
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,180 @@
+"""The store's present images as a manifest: a backup, or the input for another store. Writes nothing to the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import anyio
+import orjson
+
+from .core.errors import LostError, MissingError, RefusedError
+from .core.report import Failure, Report
+from .options import Options, Seams
+from .progress import Progress, Stop
+from .store import Store, connected
+from .telling import Interrupted, Job, telling
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from .core.model import Present
+    from .gate import Gate
+    from .options import Access
+
+_AHEAD = 512
+LONGEST_URL = 255
+"""What the store takes at most as a URL (store-api.md 1.8)."""
+
+
+async def export(
+    access: Access,
+    output: Path | Callable[[bytes], None],
+    options: Options | None = None,
+    *,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    seams: Seams | None = None,
+) -> Report:
+    """Write every product's images as manifest lines, in product order, to a file or to a callable.
+
+    Products without images are left out. With `Options.storefront_url` the pictures are the uploaded originals, else
+    the largest rendition that the store names. A file appears whole or not at all.
+
+    Raises FerryError.
+    """
+    job = Job("export", access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
+    async with telling(job):
+        if not isinstance(output, Path):
+            await _export(job, output)
+            return job.report
+        made = output.absolute().with_name(output.name + ".new")
+        file = job.seams.disk.create(made)
+        try:
+            await _export(job, file.write)
+            await file.sync()
+        except BaseException:
+            job.seams.disk.remove(made)
+            raise
+        finally:
+            file.close()
+        await job.seams.disk.publish(made, output.absolute())
+    return job.report
+
+
+async def _export(job: Job, write: Callable[[bytes], None]) -> None:
+    async with connected(job.access, job.options, job.seams, job.progress) as (store, gate):
+        job.progress.begin("connecting")
+        job.report.images_before = await store.count()
+        job.progress.begin("exporting")
+        exporting = _Exporting(job, store, write)
+        await exporting.run(gate)
+        job.report.images_after = await store.count()
+        exporting.compare()
+
+
+class _Exporting:
+    """Products are listed side by side and written in order."""
+
+    def __init__(self, job: Job, store: Store, write: Callable[[bytes], None]) -> None:
+        self._job = job
+        self._store = store
+        self._write = write
+        self._given = self._written = self._too_long = 0
+        self._ready: dict[int, bytes] = {}
+        self._moved = anyio.Event()
+
+    async def run(self, gate: Gate) -> None:
+        products = self._store.product_ids()
+        turn = anyio.Lock()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(gate.workers):
+                tasks.start_soon(self._work, products, turn)
+        if self._job.stop.draining:
+            raise Interrupted
+
+    async def _work(self, products: AsyncIterator[int], turn: anyio.Lock) -> None:
+        while not self._job.stop.draining:
+            while self._given - self._written > _AHEAD:
+                await self._moved.wait()
+            async with turn:
+                product_id = await anext(products, None)
+                number = self._given
+                self._given += product_id is not None
+            if product_id is None:
+                return
+            self._ready[number] = await self._line(product_id)
+            self._write_ready()
+            self._job.progress.products_done += 1
+
+    async def _line(self, product_id: int) -> bytes:
+        report = self._job.report
+        try:
+            images = await self._store.images_with_urls(product_id)
+        except MissingError:
+            return b""  # deleted between the two calls: then it is not there to be exported
+        except (RefusedError, LostError) as error:
+            report.failed += 1
+            report.failures.append(Failure(product_id=product_id, status=error.status or None, reason=error.reason))
+            return b""
+        if not images:
+            return b""
+        images.sort(key=lambda image: (image.sort_order, image.image_id))
+        report.products += 1
+        rows = [row for image in images if (row := self._row(product_id, image)) is not None]
+        report.wanted += len(rows)
+        return orjson.dumps({"product_id": product_id, "images": rows}) + b"\n" if rows else b""
+
+    def _row(self, product_id: int, image: Present) -> dict[str, object] | None:
+        storefront = self._job.options.storefront_url
+        url = image.url
+        if storefront is not None:
+            url = f"{storefront.rstrip('/')}/product_images/{quote(image.image_file)}"
+        if url is None:
+            reason = "the store names no address of its picture; --storefront-url says where originals are"
+            self._job.report.failed += 1
+            self._job.report.failures.append(Failure(product_id, image.image_file, image.image_id, reason=reason))
+            return None
+        self._too_long += len(url) > LONGEST_URL
+        return {
+            "image_file": url,
+            "description": image.description,
+            "sort_order": image.sort_order,
+            "is_thumbnail": image.is_thumbnail,
+        }
+
+    def _write_ready(self) -> None:
+        while (line := self._ready.pop(self._written, None)) is not None:
+            if line:
+                self._write(line)
+            self._written += 1
+        moved, self._moved = self._moved, anyio.Event()
+        moved.set()
+
+    def compare(self) -> None:
+        """Say which rendition was named, and whether the store's own count agrees."""
+        report, say = self._job.report, report_note(self._job)
+        if self._job.options.storefront_url is None:
+            say(
+                "the addresses are of the largest rendition (at most 1280 x 1280); give --storefront-url for the originals"
+            )
+        else:
+            say("the addresses are of the uploaded originals")
+        if report.images_after != report.wanted:
+            say(
+                f"the store counts {report.images_after} images, {report.wanted} were exported: somebody may have been at work"
+            )
+        if self._too_long:
+            say(f"{self._too_long} addresses are over {LONGEST_URL} characters: a store takes none of that length")
+        report.outcome = "failed" if report.failed else "done"
+
+
+def report_note(job: Job) -> Callable[[str], None]:
+    """Keep a sentence in the report and say it at once."""
+
+    def note(text: str) -> None:
+        job.report.notes.append(text)
+        job.progress.say(text)
+
+    return note

@@ -1,0 +1,38 @@
+"""The products that failed, whole, as a manifest that finishes the job once the cause is gone (contract, Plan and checkpoint)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .core.ledger import Ledger
+    from .core.report import Report
+    from .disk import Disk
+    from .planfile import PlanFile
+
+
+async def write_failed(disk: Disk, path: Path, plan: PlanFile, ledger: Ledger, report: Report) -> None:
+    """Write the file where anything failed, and remove an old one where nothing did."""
+    if not ledger.failures:
+        disk.remove(path)
+        return
+    made = path.with_name(path.name + ".new")
+    file = disk.create(made)
+    try:
+        for batch in plan.batches():
+            if batch.product_id in ledger.failures:
+                images = [
+                    {name: value for name, value in asdict(image).items() if value is not None and name != "line"}
+                    for image in batch.product.images
+                ]
+                file.write(orjson.dumps({"product_id": batch.product_id, "images": images}) + b"\n")
+        await file.sync()
+    finally:
+        file.close()
+    await disk.publish(made, path)
+    report.failed_manifest = str(path)

@@ -1,0 +1,240 @@
+"""One writing run from manifest to report: settle what is in doubt, survey, judge, carry, remember.
+
+`migrate`, `sync` and `apply` are cuts of this one pipe; it wires the rooms together and decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import orjson
+
+from .carry import Carry
+from .core.errors import CheckpointError
+from .core.guards import Former, judge
+from .core.ledger import Ledger
+from .errand import Errand, Seen, Tools
+from .failed import write_failed
+from .journal import Journal
+from .lessons import lessons
+from .planfile import PlanFile
+from .telling import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from .checkpoint import Checkpoint, Unfinished
+    from .core.plan import Batch, Header
+    from .core.report import Report
+    from .gate import Gate
+    from .options import Options, Seams
+    from .progress import Progress, Stop
+    from .store import Store
+
+
+class Ferry:
+    """A writing run under a held lock, with its checkpoint loaded and the store connected."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        store: Store,
+        gate: Gate,
+        options: Options,
+        seams: Seams,
+        progress: Progress,
+        stop: Stop,
+        files: Path,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self._store = store
+        self._gate = gate
+        self._options = options
+        self._seams = seams
+        self._progress = progress
+        self._stop = stop
+        self._files = files
+        self._seen = Seen(checkpoint.reading(), checkpoint.names_lost())
+        self._plan: PlanFile | None = None
+        self._ledger = Ledger()
+
+    def resumes(self, command: str, header: Header | None, digest: str | None) -> PlanFile | None:
+        """The plan of an unfinished run that this command goes on with, or None where it is another one's.
+
+        Raises CheckpointError where the unfinished run's plan is missing or damaged.
+        """
+        unfinished = self.checkpoint.unfinished
+        if unfinished is None:
+            return None
+        plan = self.plan_of(unfinished)
+        told = unfinished.header
+        if told["command"] != command or (digest is not None and digest != plan.digest):
+            return None
+        if header is not None and (plan.header.digest, plan.header.selection) != (header.digest, header.selection):
+            return None
+        return plan
+
+    def plan_of(self, unfinished: Unfinished) -> PlanFile:
+        """The plan that an unfinished run was carrying out.
+
+        Raises CheckpointError where it is missing or damaged.
+        """
+        path = self.checkpoint.paths.plan
+        if self._seams.disk.size(path) is None:
+            raise CheckpointError(
+                f"{path}: the plan of the unfinished run is missing; give --fresh to start again without it"
+            )
+        plan = PlanFile(self._seams.disk, path)
+        if plan.digest != unfinished.header.get("plan"):
+            raise CheckpointError(
+                f"{path}: this is not the plan of the unfinished run; give --fresh to start again without it"
+            )
+        return plan
+
+    async def settle_former(self) -> None:
+        """Find out what became of an unfinished run's creates, and keep what is known; then its journal is over."""
+        unfinished = self.checkpoint.unfinished
+        if unfinished is None:
+            return
+        self._plan, self._ledger = self.plan_of(unfinished), unfinished.ledger
+        self._progress.say(
+            "an unfinished run with another manifest or mode was found: what is in doubt is settled first"
+        )
+        doubtful = {p for p, course in self._ledger.courses.items() if any(c.in_doubt for c in course.changes.values())}
+        async with self._journalling(None) as journal:
+            tools = self._tools(journal, mirror=False, relist=False)
+            tools.settle_only = True
+            batches = (batch for batch in self._plan.batches() if batch.product_id in doubtful)
+            await Carry(tools, self._progress, self._stop).run(batches, self._gate.workers)
+        if self._stop.draining:
+            raise Interrupted
+        former = self.checkpoint.header or {}
+        kept: dict[str, Any] = {key: former[key] for key in ("wanted", "report") if key in former}
+        await self._compact({**unfinished.header, **kept, "state": "interrupted"})
+
+    def judge(self, plan: PlanFile) -> None:
+        """The guards, before the first write.
+
+        Raises UnsafePlanError.
+        """
+        options, wanted = self._options, (self.checkpoint.header or {}).get("wanted")
+        former = None if wanted is None or plan.header.selection else Former(wanted)
+        judge(
+            plan.summary,
+            max_deletes=options.max_deletes,
+            former=former,
+            allow_shrink=options.allow_shrink,
+            allow_missing=options.allow_missing,
+        )
+
+    async def carry(self, command: str, plan: PlanFile, *, relist: bool) -> bool:
+        """Carry the plan into the store, from where its journal stands; True where it came to its end."""
+        unfinished = self.checkpoint.unfinished
+        self._plan = plan
+        if unfinished is not None:
+            self._ledger = unfinished.ledger
+            for product_id in self._ledger.failures:
+                self._ledger.reopen(product_id)
+            run = None
+        else:
+            run = {
+                "run": secrets.token_hex(8),
+                "command": command,
+                "plan": plan.digest,
+                "started_at": self._seams.now(),
+            }
+        summary = plan.summary
+        images = summary.creates + summary.updates + summary.deletes
+        self._progress.begin("applying", products=summary.changed_products, images=images)
+        async with self._journalling(run) as journal:
+            tools = self._tools(journal, mirror=plan.header.mode == "sync", relist=relist)
+            carry = Carry(tools, self._progress, self._stop)
+            complete = await carry.run(self._open_batches(plan, carry, tools), self._gate.workers)
+        return complete and not self._ledger.unknown()
+
+    def _open_batches(self, plan: PlanFile, carry: Carry, tools: Tools) -> Iterator[Batch]:
+        """What is still to do; a finished product whose last look is still due is handed to the carry for that."""
+        for batch in plan.batches():
+            if batch.product_id not in self._ledger.finished:
+                yield batch
+            elif batch.product_id in self._ledger.doubted:
+                carry.doubted.append(Errand(batch, tools))
+
+    def _tools(self, journal: Journal, *, mirror: bool, relist: bool) -> Tools:
+        return Tools(
+            store=self._store,
+            journal=journal,
+            ledger=self._ledger,
+            stop=self._stop,
+            progress=self._progress,
+            seen=self._seen,
+            mirror=mirror,
+            relist=relist,
+            settle=self._options.settle,
+            files=self._files,
+        )
+
+    @asynccontextmanager
+    async def _journalling(self, run: dict[str, Any] | None) -> AsyncIterator[Journal]:
+        """The journal while it is written: begun where `run` is given, else gone on with after its last whole line."""
+        disk, path = self._seams.disk, self.checkpoint.paths.journal
+        if run is None and self.checkpoint.unfinished is not None:
+            disk.truncate(path, self.checkpoint.unfinished.torn)
+            run = self.checkpoint.unfinished.header
+            file = disk.append(path)
+        else:
+            file = disk.create(path)
+            file.write(self.checkpoint.journal_header(run or {}))
+            await file.sync()
+        self._run = run or {}
+        journal = Journal(file)
+        journal.note({"event": "started", "at": self._seams.now()})
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(journal.run)
+                with anyio.CancelScope() as scope:
+                    self._stop.on_cut(scope.cancel)
+                    yield journal
+                if self._stop.draining:
+                    journal.note({"event": "stopped", "why": self._stop.reason or "interrupted"})
+                journal.close()
+        finally:
+            journal.flush()
+            file.close()
+
+    async def finish(self, report: Report) -> None:
+        """Keep what the run taught, and be done with it."""
+        plan = self._plan
+        if plan is None:
+            return
+        await write_failed(self._seams.disk, self.checkpoint.paths.failed, plan, self._ledger, report)
+        former = self.checkpoint.header or {}
+        wanted = former.get("wanted") if plan.header.selection else plan.summary.wanted
+        outcome = {"wanted": wanted, "state": "finished", "finished_at": self._seams.now()}
+        kept = {"manifest": plan.header.manifest, "digest": plan.header.digest, "mode": plan.header.mode}
+        await self._compact({**self._run, **kept, **outcome, "report": _without_failures(report)})
+
+    async def _compact(self, run: dict[str, Any]) -> None:
+        run = {key: value for key, value in run.items() if key not in {"imageferry", "format", "store"}}
+        if self._plan is not None:
+            journal = self.checkpoint.paths.journal
+            learned = lessons(self._seams.disk, journal, self._plan, self._ledger)
+            await self.checkpoint.compact(run, self._seen, learned)
+        self.checkpoint.unfinished = None
+        self.checkpoint.load()
+
+    def tell(self, report: Report) -> None:
+        """Put what the run has done so far into its report."""
+        self._ledger.tell(report)
+        if self._plan is not None:
+            self._plan.summary.tell(report)
+
+
+def _without_failures(report: Report) -> dict[str, Any]:
+    row: dict[str, Any] = orjson.loads(orjson.dumps(report))
+    row.pop("failures")
+    return row

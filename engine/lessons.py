@@ -1,0 +1,36 @@
+"""What a run learned of which source is which image: read from its plan and journal, product by product, oldest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from .core.mend import known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .core.diff import Memory
+    from .core.ledger import Ledger
+    from .disk import Disk
+    from .planfile import PlanFile
+
+_FINISHED = b'{"event":"finished"'
+
+
+def lessons(disk: Disk, journal: Path, plan: PlanFile, ledger: Ledger) -> Iterator[tuple[int, Memory]]:
+    """The listing's pairs, then the finished products', then those of products under way; of several the last holds."""
+    for row, _ in plan.rows():
+        if "images" in row:
+            yield row["product_id"], row["images"]
+    for line in disk.lines(journal):
+        if line.startswith(_FINISHED):
+            row = orjson.loads(line)
+            yield row["product_id"], row["images"]
+    under_way = ledger.courses.keys() - ledger.finished
+    if under_way:
+        for batch in plan.batches():
+            if batch.product_id in under_way:
+                yield batch.product_id, known(batch, ledger.courses[batch.product_id])

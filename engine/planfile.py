@@ -1,0 +1,168 @@
+"""The plan on disk: written in product order while the listing goes on, read a batch at a time by those who apply it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .core.errors import CheckpointError
+from .core.plan import (
+    Batch,
+    Header,
+    Summary,
+    add_line,
+    header_line,
+    read_header,
+    read_line,
+    read_summary,
+    summary_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .disk import Disk
+
+_BUFFER = 1 << 15
+HOUR = 3600.0
+"""A listing that was interrupted longer ago than this is begun again: the shop has moved on."""
+
+
+class PlanWriter:
+    """Appends the lines of a plan; `last` is the product that the file already reaches, 0 where it is new."""
+
+    def __init__(self, disk: Disk, path: Path, header: Header, *, resume_at: float | None = None) -> None:
+        """Go on with an interrupted listing under the same header where `resume_at` (now) allows it, else begin."""
+        self._digest = hashlib.sha256()
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+        self.summary = Summary()
+        self.last = 0
+        former = _interrupted(disk, path, header, resume_at) if resume_at is not None else None
+        if former is None:
+            self._file = disk.create(path)
+            self.add(header_line(header))
+            self.flush()
+        else:
+            self.header = former
+            self._replay(disk, path)
+            self._file = disk.append(path)
+
+    def _replay(self, disk: Disk, path: Path) -> None:
+        good = 0
+        for number, line in enumerate(disk.lines(path)):
+            row = _parse(line) if line.endswith(b"\n") else None
+            if row is None or (number and "product_id" not in row):
+                break
+            if number:
+                add_line(self.summary, row)
+                self.last = row["product_id"]
+            self._digest.update(line)
+            good += len(line)
+        disk.truncate(path, good)
+
+    def add(self, line: bytes) -> None:
+        """Append one line; a few lines are kept back and written together."""
+        self._digest.update(line)
+        self._buffer.append(line)
+        self._buffered += len(line)
+        if self._buffered >= _BUFFER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what was kept back to the kernel."""
+        if self._buffer:
+            self._file.write(b"".join(self._buffer))
+            self._buffer.clear()
+            self._buffered = 0
+
+    async def finish(self) -> str:
+        """Write the summary, which makes it a plan; returns the digest."""
+        digest = self._digest.hexdigest()
+        self._buffer.append(summary_line(self.summary, digest))
+        self.flush()
+        await self._file.sync()
+        self._file.close()
+        return digest
+
+    def close(self) -> None:
+        """Leave the listing as far as it came."""
+        self.flush()
+        self._file.close()
+
+
+class PlanFile:
+    """A whole plan on disk. Opening it checks its digest.
+
+    Raises CheckpointError where it is not a plan, unfinished, damaged or of a newer format.
+    """
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self._disk = disk
+        self._path = path
+        self.header, self.summary, self.digest = self._check()
+
+    def _check(self) -> tuple[Header, Summary, str]:
+        digest = hashlib.sha256()
+        header: Header | None = None
+        last = b""
+        for line in self._disk.lines(self._path):
+            if header is None:
+                header = read_header(self._row(line, 1))
+            digest.update(last)
+            last = line
+        if header is None:
+            raise CheckpointError(f"{self._path}: the plan is empty")
+        row = self._row(last, None)
+        if "summary" not in row:
+            raise CheckpointError(f"{self._path}: the plan has no summary: the listing was interrupted. Make it again")
+        summary, expected = read_summary(row)
+        if digest.hexdigest() != expected:
+            raise CheckpointError(f"{self._path}: the plan is damaged: its digest does not match. Make it again")
+        return header, summary, expected
+
+    def _row(self, line: bytes, number: int | None) -> dict[str, Any]:
+        row = _parse(line)
+        if row is None:
+            place = "its last line" if number is None else f"line {number}"
+            raise CheckpointError(f"{self._path}: {place} is not JSON: this is not a whole plan file")
+        return row
+
+    def rows(self) -> Iterator[tuple[dict[str, Any], bool]]:
+        """Every product's row, and whether anything is to be done or told about it."""
+        for line in self._disk.lines(self._path):
+            row = orjson.loads(line)
+            if "product_id" in row:
+                yield row, "unchanged" not in row
+
+    def batches(self) -> Iterator[Batch]:
+        """The products that are to change or have failed, in product order."""
+        for line in self._disk.lines(self._path):
+            if b',"unchanged":' not in line[:48]:
+                row = orjson.loads(line)
+                if "product_id" in row:
+                    yield read_line(row)
+
+
+def _interrupted(disk: Disk, path: Path, header: Header, now: float | None) -> Header | None:
+    if now is None or not disk.size(path) or disk.age(path, now) > HOUR:
+        return None
+    first = _parse(next(iter(disk.lines(path)), b""))
+    if first is None:
+        return None
+    try:
+        former = read_header(first)
+    except CheckpointError:
+        return None
+    return former if former.fits(header) else None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) else None

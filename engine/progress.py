@@ -1,0 +1,93 @@
+"""What a run tells while it runs: counters that anyone may read at any time, and a way to say a sentence.
+
+The engine fills it in and never asks who reads it; by default nobody does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .gate import Traffic
+
+
+@dataclass(slots=True, frozen=True)
+class Snapshot:
+    """Where a run stands; totals are None where they aren't known yet, images are those to be changed."""
+
+    phase: str
+    products_done: int
+    products: int | None
+    images_done: int
+    images: int | None
+    failures: int
+    calls_left: int | None
+    traffic: Traffic | None
+
+
+class Progress:
+    """Counters of one run. `say` is called with each sentence that a person should read at once."""
+
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        self.say = say
+        self.phase = "starting"
+        self.products_done = 0
+        self.products: int | None = None
+        self.images_done = 0
+        self.images: int | None = None
+        self.failures = 0
+        self.calls_left: int | None = None
+        self.traffic: Callable[[], Traffic] | None = None
+
+    def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
+        """A new phase begins, with its own counts."""
+        self.phase, self.products, self.images = phase, products, images
+        self.products_done = self.images_done = 0
+
+    def snapshot(self) -> Snapshot:
+        """Where the run stands now."""
+        return Snapshot(
+            self.phase,
+            self.products_done,
+            self.products,
+            self.images_done,
+            self.images,
+            self.failures,
+            self.calls_left,
+            None if self.traffic is None else self.traffic(),
+        )
+
+
+class Stop:
+    """Asked once, a run takes in no more work and finishes the calls in flight; asked twice, it is cut."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.reason: str | None = None
+        self._on_drain: list[Callable[[], None]] = []
+        self._on_cut: list[Callable[[], None]] = []
+
+    def on_drain(self, act: Callable[[], None]) -> None:
+        """Have something woken when draining begins."""
+        self._on_drain.append(act)
+
+    def on_cut(self, act: Callable[[], None]) -> None:
+        """Have something cancelled by the second asking."""
+        self._on_cut.append(act)
+
+    def drain(self, reason: str) -> None:
+        """The run itself stops early, for a reason that the report gives; a second asking is still to come."""
+        self.reason = self.reason or reason
+        self.draining = True
+        for act in self._on_drain:
+            act()
+
+    def ask(self) -> None:
+        """Ask the run to stop; the second time it is cut."""
+        acts = self._on_cut if self.draining else self._on_drain
+        self.draining = True
+        for act in acts:
+            act()

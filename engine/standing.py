@@ -1,0 +1,112 @@
+"""How a checkpoint stands: what its run has done, is doing, has left. Reads only, takes no lock, works at any moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from .checkpoint import Checkpoint
+from .core.errors import CheckpointError
+from .core.plan import Summary, add_line
+from .core.report import Report
+from .disk import Disk, RealDisk
+from .lock import is_alive, read_holder
+from .planfile import PlanFile
+
+
+@dataclass(slots=True)
+class Standing:
+    """`state`: none, listing, applying, finished, interrupted or died; `run`: the command; `report`: the counts."""
+
+    state: str
+    run: str | None
+    report: Report
+    pid: int | None = None
+    since: float | None = None
+    changes_left: int | None = None
+
+
+def status(checkpoint: str | Path) -> Standing:
+    """How the run of this checkpoint stands.
+
+    Raises CheckpointError where it is damaged.
+    """
+    path = Path(checkpoint).absolute()
+    disk = RealDisk()
+    kept = Checkpoint(disk, path, None)
+    kept.load()
+    holder = read_holder(path)
+    alive = holder is not None and is_alive(holder)
+    standing = _standing(disk, kept, holder, alive=alive)
+    standing.report.checkpoint = str(path)
+    if alive and holder is not None:
+        standing.pid, standing.since = holder["pid"], holder.get("since")
+        standing.run = standing.run or holder.get("command")
+    return standing
+
+
+def _standing(disk: Disk, kept: Checkpoint, holder: dict[str, Any] | None, *, alive: bool) -> Standing:
+    unfinished_as = "died" if holder is not None and not alive else "interrupted"
+    if kept.unfinished is not None:
+        return _applying(disk, kept, "applying" if alive else unfinished_as)
+    writes = alive and holder is not None and holder.get("command") in {"sync", "migrate", "apply"}
+    if disk.size(kept.paths.plan) and not kept.stale:
+        return _listing(disk, kept, "listing" if writes else unfinished_as)
+    if writes:
+        return Standing("listing", None, Report("status", outcome=""))
+    if kept.header is not None:
+        return _finished(kept.header)
+    return Standing("none", None, Report("status", outcome=""))
+
+
+def _applying(disk: Disk, kept: Checkpoint, state: str) -> Standing:
+    unfinished = kept.unfinished
+    assert unfinished is not None
+    report = Report("status", outcome="")
+    unfinished.ledger.tell(report)
+    standing = Standing(state, unfinished.header.get("command"), report)
+    if disk.size(kept.paths.plan):
+        plan = PlanFile(disk, kept.paths.plan)
+        plan.summary.tell(report)
+        standing.changes_left = plan.summary.changed_products - unfinished.ledger.totals.products_done
+    return standing
+
+
+def _listing(disk: Disk, kept: Checkpoint, state: str) -> Standing:
+    """The plan so far; its last line may be half written at this very moment."""
+    summary = Summary()
+    command: str | None = None
+    for line in disk.lines(kept.paths.plan):
+        try:
+            row = orjson.loads(line)
+            if "product_id" in row:
+                add_line(summary, row)
+            command = command or row.get("mode")
+        except (orjson.JSONDecodeError, CheckpointError, KeyError, TypeError):
+            break
+    report = Report("status", outcome="")
+    summary.tell(report)
+    return Standing(state, command, report)
+
+
+def _finished(header: dict[str, Any]) -> Standing:
+    told = header.get("report", {})
+    report = Report("status", outcome="")
+    for name in (
+        "outcome",
+        "products",
+        "wanted",
+        "unchanged",
+        "created",
+        "updated",
+        "deleted",
+        "adopted",
+        "failed",
+        "unknown",
+    ):
+        if name in told:
+            setattr(report, name, told[name])
+    return Standing("finished" if header.get("state") == "finished" else "interrupted", header.get("command"), report)

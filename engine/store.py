@@ -1,0 +1,119 @@
+"""The store as the engine speaks of it: dialect and gate put together. It knows what may be sent twice, and no paths."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .core.dialect import v2
+from .core.errors import RefusedError
+from .core.exchange import Replay
+from .core.plan import PAGE, SURE_PAGE
+from .gate import Gate, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from .core.exchange import Answer
+    from .core.model import Present
+    from .options import Access, Options, Seams
+    from .progress import Progress
+
+_MOST_PAGES = 64
+"""A product has 1,000 images at most (store-api.md 1.8), 20 pages of 50; a listing that goes on beyond is sick."""
+
+
+class Store:
+    """List, get, count, create, update and delete. Raises what `Gate.call` raises."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def images(self, product_id: int) -> list[Present]:
+        """All images of a product, each once, lowest id first."""
+        return await self._pages(product_id, v2.read_images)
+
+    async def images_with_urls(self, product_id: int) -> list[Present]:
+        """As `images`, each with the address of its largest rendition."""
+        return await self._pages(product_id, v2.read_images_with_urls)
+
+    async def _pages(self, product_id: int, read: Callable[[Answer], list[Present]]) -> list[Present]:
+        images = await self._gate.call(v2.list_images(product_id, 1), read)
+        if len(images) < SURE_PAGE and len({image.image_id for image in images}) == len(images):
+            return images
+        found = {image.image_id: image for image in images}
+        full = len(images)
+        for page in range(2, _MOST_PAGES):
+            if full not in (SURE_PAGE, PAGE):
+                return list(found.values())
+            images = await self._gate.call(v2.list_images(product_id, page), read)
+            full = len(images)
+            if all(image.image_id in found for image in images):
+                return list(found.values())
+            found.update((image.image_id, image) for image in images)
+        raise RefusedError(
+            f"the listing of product {product_id} goes on after {_MOST_PAGES} pages; a product has 1,000 images at most"
+        )
+
+    async def image(self, product_id: int, image_id: int) -> Present:
+        """One image."""
+        return await self._gate.call(v2.get_image(product_id, image_id), v2.read_image)
+
+    async def count(self) -> int:
+        """How many images the whole store has."""
+        return await self._gate.call(v2.count_images(), v2.read_count)
+
+    async def product_ids(self) -> AsyncIterator[int]:
+        """Every product of the store, ascending."""
+        last = 0
+        while ids := await self._gate.call(v2.list_products(last + 1), v2.read_product_ids):
+            fresh = sorted({product_id for product_id in ids if product_id > last})
+            for product_id in fresh:
+                yield product_id
+            if not fresh:
+                return
+            last = fresh[-1]
+
+    async def create(self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Present:
+        """Make an image; LostError means that it may exist."""
+        request = v2.create_image(product_id, image_file, fields, picture)
+        return await self._gate.call(request, v2.read_created, Replay.LOOK)
+
+    async def update(self, product_id: int, image_id: int, fields: dict[str, Any]) -> Present:
+        """Write fields of an image; one that moves siblings is not sent twice unseen (LostError)."""
+        replay = Replay.LOOK if "sort_order" in fields else Replay.FREELY
+        return await self._gate.call(v2.update_image(product_id, image_id, fields), v2.read_image, replay)
+
+    async def delete(self, product_id: int, image_id: int) -> None:
+        """Remove one image; MissingError means that it is gone already."""
+        await self._gate.call(v2.delete_image(product_id, image_id), v2.read_nothing)
+
+    async def delete_page(self, product_id: int) -> None:
+        """Remove a page of a product's images; not sent twice unseen, for somebody may add one meanwhile (LostError)."""
+        await self._gate.call(v2.delete_images(product_id), v2.read_nothing, Replay.LOOK)
+
+
+@asynccontextmanager
+async def connected(
+    access: Access, options: Options, seams: Seams, progress: Progress
+) -> AsyncIterator[tuple[Store, Gate]]:
+    """A store behind its gate, watched until the end."""
+    limits = Limits(
+        concurrency=options.concurrency,
+        rate=options.rate,
+        quota_share=options.quota_share,
+        give_up_after=options.give_up_after,
+        stall_after=options.stall_after,
+    )
+    async with seams.wire(access) as wire:
+        gate = Gate(wire, limits=limits, explain=v2.explain, chance=seams.chance, say=progress.say)
+        progress.traffic = gate.traffic
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.watch)
+            try:
+                yield Store(gate), gate
+            finally:
+                tasks.cancel_scope.cancel()

@@ -1,0 +1,136 @@
+"""Lists and diffs, many products at once, into a plan file in product order. Writes nothing to the store.
+
+Manifest and memory come in product order and are merged as they stream; workers finish out of order, and a small
+window puts their lines in order again. So nothing here grows with the number of images.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .core.diff import VERSION_NEEDS_SYNC, Changes, Memory, diff
+from .core.errors import MissingError, RefusedError
+from .core.guards import WRONG_STORE_AT, judge_store
+from .core.mend import product_failures, row_failure
+from .core.model import WantedProduct
+from .core.plan import Batch, batch_line, batch_of, unchanged_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .core.order import Reading
+    from .planfile import PlanWriter
+    from .progress import Progress, Stop
+    from .store import Store
+
+_WINDOW = 4096
+"""How many products may be finished ahead of the slowest one."""
+
+Line = tuple[Batch | None, WantedProduct, int, int, int, Memory | None]
+
+
+def joined(
+    products: Iterable[WantedProduct], memories: Iterable[tuple[int, Memory]]
+) -> Iterator[tuple[WantedProduct, Memory]]:
+    """Each product of the manifest with what is remembered of it; both come in product order."""
+    remembered = iter(memories)
+    at, memory = next(remembered, (None, {}))
+    for product in products:
+        while at is not None and at < product.product_id:
+            at, memory = next(remembered, (None, {}))
+        yield product, memory if at == product.product_id else {}
+
+
+class Survey:
+    """One survey: `run` lists and diffs every product that comes, and writes the plan's lines."""
+
+    def __init__(
+        self, store: Store, writer: PlanWriter, *, mirror: bool, reading: Reading, progress: Progress, stop: Stop
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._mirror = mirror
+        self._reading = reading
+        self._progress = progress
+        self._stop = stop
+        self._given = 0
+        self._written = 0
+        self._ready: dict[int, Line] = {}
+        self._moved = anyio.Event()
+
+    async def run(self, source: Iterator[tuple[WantedProduct, Memory]], workers: int) -> None:
+        """List and diff until the source ends or the run is asked to stop.
+
+        Raises UnsafePlanError as soon as the store looks like the wrong one, and StoreError where the run can't go on.
+        """
+        try:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(workers):
+                    tasks.start_soon(self._work, source)
+        finally:
+            self._writer.flush()
+
+    async def _work(self, source: Iterator[tuple[WantedProduct, Memory]]) -> None:
+        while not self._stop.draining:
+            while self._given - self._written > _WINDOW:
+                await self._moved.wait()
+            following = next(source, None)
+            if following is None:
+                return
+            number = self._given
+            self._given += 1
+            self._ready[number] = await self._compare(*following)
+            if number == self._written:
+                self._write_ready()
+            self._progress.products_done += 1
+
+    async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
+        try:
+            present = await self._store.images(product.product_id)
+        except RefusedError as error:
+            return _failed(product, memory, error)
+        found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
+        lost = 0
+        if memory:
+            ids = {image.image_id for image in present}
+            lost = sum(image_id not in ids for image_id, _ in memory.values())
+        if not found.changes and not found.outdated:
+            learned = found.memory if found.memory != memory else None
+            return None, product, len(present), len(memory), lost, learned
+        batch = batch_of(product, present, found, [])
+        if not self._mirror:
+            batch.failures = [row_failure(batch, row, VERSION_NEEDS_SYNC) for row in found.outdated]
+        return batch, product, len(present), len(memory), lost, None
+
+    def _write_ready(self) -> None:
+        while (line := self._ready.pop(self._written, None)) is not None:
+            self._write(*line)
+            self._written += 1
+        moved, self._moved = self._moved, anyio.Event()
+        moved.set()
+
+    def _write(
+        self, batch: Batch | None, product: WantedProduct, present: int, known: int, lost: int, learned: Memory | None
+    ) -> None:
+        summary = self._writer.summary
+        if batch is None:
+            images = len(product.images)
+            summary.add_unchanged(images, present, known, lost)
+            self._writer.add(unchanged_line(product.product_id, images, present, learned, known, lost))
+            return
+        summary.add(batch, lost=lost, known=known)
+        self._progress.failures += len(batch.failures)
+        self._writer.add(batch_line(batch, known, lost))
+        if summary.products == WRONG_STORE_AT:
+            judge_store(summary.products, summary.missing)
+
+
+def _failed(product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
+    """A product that can't be listed fails whole; what is remembered of it is kept unless it is gone."""
+    missing = isinstance(error, MissingError)
+    reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
+    batch = Batch(product, [], Changes(), {} if missing else memory, [], missing)
+    batch.failures = product_failures(batch, reason, error.status)
+    return batch, product, 0, len(memory), 0, None

@@ -1,0 +1,232 @@
+"""The one seam to the network: a Request goes out, an Answer or a StoreError comes back. Alone knows aiohttp.
+
+It sends each request once: no redirect is followed, nothing is sent again, no proxy or netrc of the environment is used, no cookie
+is kept. Certificates are always checked. What comes back is bounded before and after decompression. The time-out is the gate's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import mimetypes
+import re
+import ssl
+import zlib
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+import aiohttp
+import anyio.to_thread
+from yarl import URL
+
+from .core.errors import LostError, RefusedError, SettingsError, StoreError, UnsentError
+from .core.exchange import Answer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .core.exchange import Request, Upload
+
+# A page of 250 images is about 200 kB; whatever is larger than this is no answer of the store's.
+BODY_LIMIT = 8 * 1024 * 1024
+CONNECT_TIMEOUT = 20.0
+
+_JSON_TYPE = {"Content-Type": "application/json"}
+_HASH = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+# Failures before the request left: no connection, no name, no handshake, an address that can't be used.
+_NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+
+
+def failure_of(error: Exception, call: str) -> UnsentError | LostError:
+    """Sort an exception of aiohttp's: UnsentError if the call can't have reached the store, LostError if it may have."""
+    told = _plain(error)
+    if isinstance(error, _NEVER_SENT) and not isinstance(error, aiohttp.RedirectClientError):
+        return UnsentError(f"{call}: no connection to the store: {told}")
+    return LostError(f"{call}: no usable answer: {told}")
+
+
+def _plain(error: Exception) -> str:
+    """One printable line of at most 200 characters about an error; what a server sent may be in it."""
+    text = str(error) or type(error).__name__
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:200]
+
+
+def check_address(api_url: str) -> URL:
+    """Make the base address of it: https, or http to this very machine.
+
+    Raises:
+        SettingsError: not an address, http to elsewhere, or one with user, password, query or fragment.
+
+    """
+    try:
+        url = URL(api_url)
+    except ValueError:
+        raise SettingsError("the API address (--api-url, BIGCOMMERCE_API_URL) isn't a URL") from None
+    if url.user is not None or url.password is not None:
+        raise SettingsError(
+            "the API address must not carry a user or a password; give the token in BIGCOMMERCE_ACCESS_TOKEN"
+        )
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise SettingsError(
+            "the API address must begin with https:// and name a host, as https://api.bigcommerce.com does"
+        )
+    if url.raw_query_string or url.raw_fragment or "?" in api_url or "#" in api_url:
+        raise SettingsError("the API address must not have a query or a fragment")
+    if url.scheme == "http" and not _is_loopback(url.host):
+        raise SettingsError(
+            f"http sends the token in clear: use https://{url.host} (http is for this machine itself only)"
+        )
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class HttpWire:
+    """The wire to one store: `await wire(request)` inside `async with`.
+
+    Raises:
+        SettingsError: address, store hash or token make no sense (nothing is connected before `async with`).
+
+    """
+
+    def __init__(self, api_url: str, store_hash: str, token: str) -> None:
+        if not _HASH.fullmatch(store_hash):
+            raise SettingsError(
+                "the store hash (--store-hash, BIGCOMMERCE_STORE_HASH) must be letters and digits, as in stores/abc123"
+            )
+        if not _TOKEN.fullmatch(token):
+            raise SettingsError("the access token is empty or has characters that no token has")
+        address = check_address(api_url)
+        self._prefix = f"{address.origin()}{address.raw_path.rstrip('/')}/stores/{store_hash}"
+        self._token = token
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"HttpWire({self._prefix!r})"
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            headers={
+                "X-Auth-Token": self._token,
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "imageferry",
+            },
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        # aiohttp sends GET, PUT and DELETE again by itself when a kept connection has died: calls that no quota or journal knows of.
+        self._session._retry_connection = False  # noqa: SLF001 - it has no public switch; tests/engine/test_wire.py holds it
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def __call__(self, request: Request) -> Answer:
+        """Send once and read the answer whole.
+
+        Raises:
+            UnsentError: the call never reached the store.
+            LostError: it may have; no usable answer came (also: an answer over BODY_LIMIT).
+            RefusedError: the picture to upload can't be read; nothing was sent.
+
+        """
+        if request.upload is not None:
+            return await self._send_picture(request, request.upload)
+        return await self._send(request, request.body, None if request.body is None else _JSON_TYPE)
+
+    async def _send_picture(self, request: Request, upload: Upload) -> Answer:
+        try:
+            picture, media = await anyio.to_thread.run_sync(_open, upload)
+        except OSError as error:
+            raise RefusedError(f"{upload.path}: can't be read: {error.strerror or error}") from None
+        try:
+            form = aiohttp.FormData(request.form or {}, default_to_multipart=True)
+            form.add_field("image_file", picture, filename=upload.name, content_type=media)
+            return await self._send(request, form, None)
+        finally:
+            picture.close()
+
+    async def _send(
+        self, request: Request, data: bytes | aiohttp.FormData | None, headers: dict[str, str] | None
+    ) -> Answer:
+        if self._session is None:
+            raise RuntimeError("the wire is used before `async with`")
+        try:
+            response = await self._session.request(
+                request.method,
+                URL(self._prefix + request.path, encoded=True),
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+            )
+            try:
+                body = await _read(response, request)
+            except BaseException:
+                response.close()
+                raise
+            return Answer(response.status, response.headers, body)
+        except (aiohttp.ClientError, OSError, ssl.SSLError, EOFError, ValueError, zlib.error) as error:
+            failure: StoreError = failure_of(error, f"{request.method} {request.path}")
+        # Raised out here so that the failure doesn't drag along an exception whose repr shows the token.
+        raise failure
+
+
+def _open(upload: Upload) -> tuple[BinaryIO, str]:
+    media = mimetypes.guess_type(upload.name)[0] or "application/octet-stream"
+    return upload.path.open("rb"), media
+
+
+async def _read(response: aiohttp.ClientResponse, request: Request) -> bytes:
+    """Read the body whole, at most BODY_LIMIT bytes of it, packed or not."""
+    content = response.content
+    body = await content.readany()
+    if not content.at_eof():
+        parts, size = [body], len(body)
+        while part := await content.readany():
+            parts.append(part)
+            size += len(part)
+            if size > BODY_LIMIT:
+                raise LostError(f"{request.method} {request.path}: the answer is over {BODY_LIMIT} bytes")
+        body = b"".join(parts)
+    packing = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing == "identity" or not body:
+        return body
+    if packing not in {"gzip", "x-gzip"}:
+        raise LostError(
+            f"{request.method} {request.path}: the answer is packed in a way that wasn't asked for ({packing[:40]!r})"
+        )
+    return _unzip(body, request)
+
+
+def _unzip(packed: bytes, request: Request) -> bytes:
+    plain = b""
+    while packed:
+        member = zlib.decompressobj(wbits=31)
+        plain += member.decompress(packed, BODY_LIMIT + 1 - len(plain))
+        if len(plain) > BODY_LIMIT:
+            raise LostError(f"{request.method} {request.path}: the unpacked answer is over {BODY_LIMIT} bytes")
+        if not member.eof:
+            raise LostError(f"{request.method} {request.path}: the packed answer breaks off")
+        packed = member.unused_data
+    return plain

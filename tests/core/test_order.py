@@ -1,0 +1,144 @@
+"""Sort orders: whatever the store renumbers by itself, the gallery ends as asked, and with few writes."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.order import (
+    Arrangement,
+    Place,
+    Reading,
+    Renumbering,
+    arrange,
+    has_ties,
+    is_met,
+    observe,
+    observe_post,
+    put,
+)
+
+READINGS = [Reading(put_, post) for put_ in Renumbering for post in (None, True)]
+IDS = [f"{r.put.value}{'+post' if r.post else ''}" for r in READINGS]
+
+
+def carried_out(places: list[Place], orders: dict[int, int], reading: Reading, plan: Arrangement) -> dict[int, int]:
+    """Play a store of that reading: creates by ascending sort order, then the PUTs; the places learn their new ids."""
+    now = dict(orders)
+    new_id = max(now, default=0) + 1
+    by_row = {place.row: place for place in places}
+    for row, value in sorted(plan.creates.items(), key=lambda each: (each[1], each[0])):
+        if reading.post:
+            for sibling in now:
+                now[sibling] += now[sibling] >= value
+        now[new_id] = value
+        by_row[row].image_id = new_id
+        new_id += 1
+    for image_id, value in plan.puts:
+        put(now, image_id, value, reading.put)
+    return now
+
+
+galleries = st.lists(st.integers(0, 6), min_size=0, max_size=6)
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@given(present=galleries, asked=st.lists(st.integers(0, 6), max_size=7), data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_gallery_ends_as_asked_under_every_reading(
+    reading: Reading, present: list[int], asked: list[int], data: st.DataObject
+) -> None:
+    """Carried out on a store of that reading, and mended at most twice where creates moved their siblings."""
+    orders = {index + 1: value for index, value in enumerate(present)}
+    ids = data.draw(st.permutations([*orders, *([None] * len(asked))]))[: len(asked)]
+    places = [Place(value, image_id, row) for row, (value, image_id) in enumerate(zip(asked, ids, strict=True))]
+    for _ in range(3):
+        if is_met(places, orders):
+            break
+        orders = carried_out(places, orders, reading, arrange(places, orders, reading))
+    assert is_met(places, orders)
+    if not reading.post:
+        again = arrange(places, orders, reading)
+        assert has_ties(places) or again.puts == []
+
+
+@pytest.mark.parametrize("put_", list(Renumbering), ids=lambda r: r.value)
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_one_round_is_enough_where_the_store_does_as_the_plan_says(put_: Renumbering, data: st.DataObject) -> None:
+    """With the reading known and POSTs moving nothing, no mending is needed at all."""
+    present = data.draw(galleries)
+    orders = {index + 1: value for index, value in enumerate(present)}
+    asked = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=6))
+    ids = data.draw(st.permutations([*orders, *([None] * len(asked))]))[: len(asked)]
+    places = [Place(value, image_id, row) for row, (value, image_id) in enumerate(zip(asked, ids, strict=True))]
+    if is_met(places, orders):
+        return
+    reading = Reading(put_, post=False)
+    assert is_met(places, carried_out(places, orders, reading, arrange(places, orders, reading)))
+
+
+def shortest(places: list[Place], orders: dict[int, int], put_: Renumbering) -> int:
+    """The fewest PUTs that reach the goal at all, by trying every sequence of values in reach."""
+    values = range(max([*orders.values(), *(place.asked for place in places)]) + 3)
+    seen, edge = {tuple(sorted(orders.items()))}, [orders]
+    for count in itertools.count():
+        if any(is_met(places, state) for state in edge):
+            return count
+        following = []
+        for state in edge:
+            for image_id, value in itertools.product(state, values):
+                after = dict(state)
+                put(after, image_id, value, put_)
+                key = tuple(sorted(after.items()))
+                if key not in seen:
+                    seen.add(key)
+                    following.append(after)
+        edge = following
+    raise AssertionError
+
+
+@pytest.mark.parametrize("put_", list(Renumbering), ids=lambda r: r.value)
+def test_no_shorter_sequence_orders_three_images_anew(put_: Renumbering) -> None:
+    """Every order of three images over small values, against a search of all sequences of PUTs."""
+    for present in itertools.product(range(3), repeat=3):
+        for asked in itertools.permutations(range(4), 3):
+            orders = dict(enumerate(present, 1))
+            places = [Place(value, row + 1, row) for row, value in enumerate(asked)]
+            plan = arrange(places, orders, Reading(put_)) if not is_met(places, orders) else Arrangement()
+            assert len(plan.puts) == shortest(places, orders, put_), (present, asked)
+
+
+def test_equal_sort_orders_are_met_by_the_order_alone() -> None:
+    """Three zeros are met as soon as the images stand in the manifest's order."""
+    places = [Place(0, 30, 0), Place(0, 10, 1), Place(0, 20, 2)]
+    assert not is_met(places, {30: 0, 10: 0, 20: 0})
+    assert is_met(places, {30: 0, 10: 1, 20: 1})
+    assert arrange(places, {30: 0, 10: 1, 20: 1}, Reading()).puts == []
+
+
+def test_one_image_that_moves_to_the_front_of_equals_costs_few_writes() -> None:
+    """Those that may stay stay: nothing but the mover is written where there is room before them."""
+    orders = {1: 5, 2: 6, 3: 7, 4: 9}
+    places = [Place(0, 4, 0), Place(0, 1, 1), Place(0, 2, 2), Place(0, 3, 3)]
+    assert len(arrange(places, orders, Reading(Renumbering.NONE)).puts) == 1
+
+
+@pytest.mark.parametrize("put_", list(Renumbering), ids=lambda r: r.value)
+def test_what_a_store_does_is_recognised_from_what_it_did(put_: Renumbering) -> None:
+    """A raise and a lowering among siblings tell the three readings apart."""
+    before = {1: 0, 2: 1, 3: 2, 4: 3}
+    after = dict(before)
+    puts = [(4, 1), (1, 2)]
+    for image_id, value in puts:
+        put(after, image_id, value, put_)
+    assert observe(before, puts, after) is put_
+    assert observe(before, [], before) is None
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["moves", "leaves"])
+def test_whether_creates_move_their_siblings_is_recognised(moves: bool) -> None:
+    """A create below a sibling either lifts it or does not; one above all tells nothing."""
+    assert observe_post({1: 3}, [(9, 0)], {1: 4 if moves else 3, 9: 0}) is moves
+    assert observe_post({1: 3}, [(9, 7)], {1: 3, 9: 7}) is None
