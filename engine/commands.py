@@ -217,7 +217,7 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
         checkpoint = _open_checkpoint(job, opened, checkpoint_file)
         wanted = opened.enter_context(_read(job, manifest, checkpoint_file))
         async with telling(job), connected(job.access, job.options, job.seams, job.progress) as (store, gate):
-            ferry = _ferry(job, checkpoint, store, gate, Path(wanted.files))
+            ferry = _ferry(job, checkpoint, store, gate, _files(job, manifest))
             header = _header(job, job.command, wanted, checkpoint)
             made = ferry.resumes(job.command, header, None)
             await _count_before(job, store)
@@ -289,12 +289,19 @@ def _header(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint) -> He
         store=job.access.store,
         manifest=wanted.path,
         digest=wanted.digest,
-        files=str(wanted.files),
+        files=str(_files(job, wanted.path)),
         checkpoint=str(checkpoint.paths.checkpoint),
         selection=" ".join(part for part in (only, limit) if part),
         made_at=job.seams.now(),
         reading=checkpoint.reading(),
     )
+
+
+def _files(job: Job, manifest: str | Path) -> Path:
+    """Where local pictures lie: --files, else the manifest's own folder, with `-` the working folder."""
+    if job.options.files is not None:
+        return job.options.files.absolute()
+    return Path.cwd() if str(manifest) == "-" else Path(manifest).absolute().parent
 
 
 def _ferry(job: Job, checkpoint: Checkpoint, store: Store, gate: Gate, files: Path) -> Ferry:
@@ -359,7 +366,7 @@ def _propose(job: Job, checkpoint: Checkpoint, made: PlanFile, path: Path, gate:
         if batch.failures and len(report.failures) < MOST_FAILURES:
             report.failures += batch.failures
     return Proposal(
-        report, summary, calls, gate.seconds_for(calls), gate.traffic().quota, str(path), made.digest, refusal
+        report, summary, calls, 0.0, gate.traffic().quota, str(path), made.digest, refusal
     )
 
 

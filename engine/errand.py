@@ -243,7 +243,8 @@ class Errand:
         if self._failures or self._refused:
             return False
         if self.batch.empties and changes.deletes:
-            return await self._empty()
+            await self._empty()
+            return False
         for image_id in changes.deletes:
             await self._delete(image_id)
         return False
@@ -349,28 +350,36 @@ class Errand:
             self._note("confirmed", key)
         self._tools.progress.images_done += 1
 
-    async def _empty(self) -> bool:
-        """The delete-many call, only right after a listing that equals the plan's; True where a look must follow."""
+    async def _empty(self) -> None:
+        """The delete-many call, only right after a listing that equals the plan's."""
         store, product_id = self._tools.store, self.batch.product_id
         present, self._listing = self._listing or await store.images(product_id), None
         if not is_as_planned(self.batch, present):
-            return await self._empty_one_by_one(present)
+            await self._empty_one_by_one(present)
+            return
         ids = [image.image_id for image in present]
         await self._tools.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
+        told = "confirmed"
         try:
             for _ in range(-(-len(ids) // PAGE)):
                 await store.delete_page(product_id)
             left = await store.images(product_id) if len(ids) > SURE_PAGE else []
         except LostError as error:
             self._note("lost", "empty", reason=error.reason)
+            told = "found"
             left = await store.images(product_id)
+        except RefusedError as error:
+            self._note("refused", "empty", status=error.status, reason=error.reason)
+            self._failures.append(image_failure(self.batch, None, error.reason, error.status))
+            return
         still = {image.image_id for image in left}
         gone = [image_id for image_id in ids if image_id not in still]
-        self._note("found" if still else "confirmed", "empty", image_ids=gone)
+        self._note(told if gone else "absent", "empty", image_ids=gone)
         self._tools.progress.images_done += len(gone)
-        return await self._empty_one_by_one(left) if still else False
+        if still:
+            await self._empty_one_by_one(left)
 
-    async def _empty_one_by_one(self, present: list[Present]) -> bool:
+    async def _empty_one_by_one(self, present: list[Present]) -> None:
         """Somebody was here, or the store took less than asked: only the images that the plan names go, each by its id."""
         planned = set(self.batch.changes.deletes)
         for image in present:
@@ -378,7 +387,6 @@ class Errand:
                 await self._delete(image.image_id)
             elif self._tools.mirror:
                 self._failures.append(_stranger(self.batch, image))
-        return False
 
     async def last_look(self) -> None:
         """At the end: is there a twin of a create that was sent again? `sync` takes a single one away.

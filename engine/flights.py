@@ -1,6 +1,7 @@
-"""The calls in flight: who is out since when, and the watch that cuts those that stay out too long.
+"""The calls in flight: who is out since when, and the scan that cuts those that stay out too long.
 
 One scan a second instead of a timer a call (performance.md section 2). All calls have the same time-out, so the oldest comes first.
+The clock is the running loop's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from .core.errors import LostError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from .core.exchange import Answer, Request
 
@@ -26,6 +27,10 @@ class _Flight:
         self.before = task.cancelling()
         self.cut: str | None = None
 
+    @property
+    def name(self) -> str:
+        return f"{self.request.method} {self.request.path}"
+
 
 class Flights:
     """The calls in flight, oldest first."""
@@ -33,6 +38,7 @@ class Flights:
     def __init__(self, wire: Callable[[Request], Awaitable[Answer]]) -> None:
         self._wire = wire
         self._out: dict[int, _Flight] = {}
+        self.moved_at = 0.0  # when the last answer came, or the last stall was dealt with
 
     async def fly(self, number: int, request: Request, now: float) -> Answer:
         """Send, and wait for the answer until `cut` or the caller's own cancellation ends it.
@@ -58,25 +64,31 @@ class Flights:
         finally:
             del self._out[number]
         _settle(flight)
+        self.moved_at = task.get_loop().time()
         return answer
 
-    def overdue(self, now: float, most: float) -> Iterator[tuple[int, str, float]]:
-        """Name the calls that have been out for `most` seconds: number, what it is, since how long."""
-        for number, flight in self._out.items():
-            age = now - flight.since
-            if age < most:
+    def scan(self, now: float, timeout: float, stall_after: float) -> str | None:
+        """Cut what has been out for `timeout`. Where nothing came back for `stall_after`, say so and cut what is out as long."""
+        self.cut(now, timeout)
+        if not self._out:
+            self.moved_at = now
+        if now - self.moved_at < stall_after:
+            return None
+        self.moved_at = now
+        oldest = next(iter(self._out.values()))
+        more = f" and {len(self._out) - 1} more" if len(self._out) > 1 else ""
+        self.cut(now, stall_after)
+        return f"nothing has come back for {stall_after:g} s; in flight: {oldest.name} (for {now - oldest.since:.0f} s){more}"
+
+    def cut(self, now: float, age: float) -> None:
+        """End the calls that have been out for `age` seconds: their senders get a LostError."""
+        for flight in self._out.values():
+            out_for = now - flight.since
+            if out_for < age:
                 return
             if flight.cut is None:
-                yield number, f"{flight.request.method} {flight.request.path}", age
-
-    def cut(self, number: int, reason: str) -> None:
-        """End one call: its sender gets a LostError that says `reason`."""
-        flight = self._out[number]
-        flight.cut = reason
-        flight.task.cancel()
-
-    def __len__(self) -> int:
-        return len(self._out)
+                flight.cut = f"{flight.name}: no answer within {out_for:.0f} s"
+                flight.task.cancel()
 
 
 def _settle(flight: _Flight) -> None:

@@ -74,9 +74,6 @@ class Gate:
         self._broken: StoreError | None = None
         self._requests = self._throttled = self._retried = self._usable = 0
         self._answers: deque[float] = deque(maxlen=REMEMBERED)
-        self._moved_at = 0.0
-
-    # One call --------------------------------------------------------------------------------------------------------
 
     async def call(self, request: Request, read: Callable[[Answer], T], replay: Replay = Replay.FREELY) -> T:
         """Send until there is an outcome, and return what `read` makes of a 2xx; `read` may raise LostError for an unreadable one.
@@ -124,7 +121,7 @@ class Gate:
         self._patience.sent(ticket.sent)
         try:
             answer = await self._flights.fly(ticket.number, request, ticket.sent)
-            self._learn(ticket, answer, asyncio.get_running_loop().time())
+            self._learn(ticket, answer, self._flights.moved_at)
         except BaseException as error:
             self._quota.died(ticket)
             if isinstance(error, StoreError):
@@ -147,14 +144,11 @@ class Gate:
             self._flow.trouble(ticket.sent, now)
         self._flow.led_by(self._quota.quota, self._quota.window)
         self._throttled += throttled
-        self._moved_at = now
         self._answers.append(now)
-
-    # What was heard of the store -------------------------------------------------------------------------------------
 
     def _heard(self) -> None:
         self._usable += 1
-        self._patience.heard(self._moved_at, waits_for_more=self._turnstile.in_flight > 0)
+        self._patience.heard(self._flights.moved_at, waits_for_more=self._turnstile.in_flight > 0)
 
     def _note(self, kind: Kind, failure: StoreError) -> bool:
         """Keep count of what was heard; tell whether it was usable."""
@@ -171,8 +165,7 @@ class Gate:
             return
         if (why := self._patience.over(now)) is not None:
             self._break(UnreachableError(why))
-            for number, what, age in list(self._flights.overdue(now, 0.0)):
-                self._flights.cut(number, f"{what}: no answer within {age:.0f} s")
+            self._flights.cut(now, 0.0)
         elif (word := self._patience.remark(now)) is not None:
             self._say(word)
 
@@ -189,36 +182,15 @@ class Gate:
             self._break(failure)
         return given_up(failure, tries) if move is Move.FAIL else failure
 
-    # The watch -------------------------------------------------------------------------------------------------------
-
     async def watch(self) -> None:
-        """Cut what takes too long, until cancelled."""
-        self._moved_at = anyio.current_time()
+        """Cut what takes too long, say what stalls, until cancelled."""
+        self._flights.moved_at = anyio.current_time()
         while True:
             await anyio.sleep(SCAN)
-            now = anyio.current_time()
-            for number, what, age in list(self._flights.overdue(now, self._limits.timeout)):
-                self._flights.cut(number, f"{what}: no answer within {age:.0f} s")
-            self._watch_stall(now)
+            stalled = self._flights.scan(anyio.current_time(), self._limits.timeout, self._limits.stall_after)
+            if stalled is not None:
+                self._say(stalled)
             self._check_patience()
-
-    def _watch_stall(self, now: float) -> None:
-        if not len(self._flights):
-            self._moved_at = now
-        stall = self._limits.stall_after
-        if now - self._moved_at < stall:
-            return
-        self._moved_at = now
-        out = list(self._flights.overdue(now, 0.0))
-        if out:
-            _, what, age = out[0]
-            more = f" and {len(out) - 1} more" if len(out) > 1 else ""
-            self._say(f"nothing has come back for {stall:g} s; in flight: {what} (for {age:.0f} s){more}")
-        for number, what, age in out:
-            if age >= stall:
-                self._flights.cut(number, f"{what}: no answer within {age:.0f} s, and nothing else came back either")
-
-    # What it can tell ------------------------------------------------------------------------------------------------
 
     @property
     def workers(self) -> int:

@@ -31,12 +31,18 @@ def preflight(files: Path, image_file: str) -> str | None:
     reason = image_file_fault(image_file)
     if reason is not None:
         return reason
+    path, shown = files / image_file, quoted(image_file)
     try:
-        return _fault(_real(files), _real(files / image_file), files, quoted(image_file))
+        about = path.stat()  # first: to follow the links of a long path that leads nowhere would take for ever
+        if not _real(path).is_relative_to(_real(files)):
+            return f"{shown} is a link that leads outside {quoted(str(files))}"
+        return _fault(path, about, shown)
+    except (FileNotFoundError, NotADirectoryError):
+        return f"there is no {shown} in {quoted(str(files))}"
     except OSError as error:
-        return f"{quoted(image_file)} can't be read: {error.strerror or 'an I/O error'}"
+        return f"{shown} can't be read: {error.strerror or 'an I/O error'}"
     except ValueError:
-        return f"{quoted(image_file)} can't be a path here"
+        return f"{shown} can't be the name of a file here"
 
 
 def resolve(files: Path, image_file: str) -> Path:
@@ -55,15 +61,12 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _fault(folder: Path, path: Path, files: Path, shown: str) -> str | None:
-    if not path.is_relative_to(folder):
-        return f"{shown} is a link that leads outside {quoted(str(files))}"
-    try:
-        size, mode = (about := path.stat()).st_size, about.st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return f"there is no {shown} in {quoted(str(files))}"
-    if not stat.S_ISREG(mode):
-        return f"{shown} is a folder" if stat.S_ISDIR(mode) else f"{shown} is not a regular file"
+def _fault(path: Path, about: os.stat_result, shown: str) -> str | None:
+    size = about.st_size
+    if stat.S_ISDIR(about.st_mode):
+        return f"{shown} is a folder"
+    if not stat.S_ISREG(about.st_mode):
+        return f"{shown} is not a regular file"
     if size == 0:
         return f"{shown} is empty"
     if size > MAX_BYTES:

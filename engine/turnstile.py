@@ -122,4 +122,4 @@ class Turnstile:
 
 def renewed(error: StoreError) -> StoreError:
     """Make a fresh copy: one exception raised in many tasks would pile up their tracebacks."""
-    return type(error)(error.reason, error.status)  # type: ignore[arg-type]
+    return type(error)(error.reason, error.status)

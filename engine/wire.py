@@ -161,8 +161,8 @@ class HttpWire:
         except OSError as error:
             raise RefusedError(f"{upload.path}: can't be read: {error.strerror or error}") from None
         try:
-            form = aiohttp.FormData(request.form or {}, default_to_multipart=True)
-            form.add_field("image_file", picture, filename=upload.name, content_type=media)
+            form = aiohttp.FormData(request.form or {}, quote_fields=False, default_to_multipart=True)
+            form.add_field("image_file", picture, filename=_tame(upload.name), content_type=media)
             return await self._send(request, form, None)
         finally:
             picture.close()
@@ -190,6 +190,11 @@ class HttpWire:
             failure: StoreError = failure_of(error, f"{request.method} {request.path}")
         # Raised out here so that the failure doesn't drag along an exception whose repr shows the token.
         raise failure
+
+
+def _tame(name: str) -> str:
+    """Make a file name fit for a header; the store makes underscores of such characters anyway (store-api.md section 1.5)."""
+    return "".join(letter if letter.isprintable() and letter not in '"\\' else "_" for letter in name)
 
 
 def _open(upload: Upload) -> tuple[BinaryIO, str]:

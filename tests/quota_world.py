@@ -79,7 +79,8 @@ class QuotaWorld:
     phase: float | None = 1007.3
     rounding: str = ""  # "", "ceil", "floor", "round": Reset-Ms to whole seconds
     others: Iterator[float] | None = None
-    changes: list[tuple[float, int]] = field(default_factory=list)
+    changes: list[tuple[float, int]] = field(default_factory=list)  # (when, the quota from then on)
+    sleeps: list[tuple[float, float]] = field(default_factory=list)  # (when, seconds the client's clock stood still)
     spent: int = 0  # taken by others in the first window before the run
     seed: int = 1
     windows: list[Window] = field(default_factory=list)
@@ -92,9 +93,14 @@ class QuotaWorld:
     async def __call__(self, request: Request) -> Answer:
         self.calls += 1
         await anyio.sleep(self.latency.draw(self.chance))
-        answer = self.take(anyio.current_time())
+        answer = self.take(self.now())
         await anyio.sleep(self.latency.draw(self.chance))
         return answer
+
+    def now(self) -> float:
+        """What the store's clock shows: the client's, and all that it slept through."""
+        at = anyio.current_time()
+        return at + sum(seconds for when, seconds in self.sleeps if when <= at)
 
     def take(self, at: float) -> Answer:
         """Count a call of the run's that reaches the store at `at`."""
@@ -165,3 +171,41 @@ class QuotaWorld:
         """Share of the other app's calls that were rejected."""
         total = sum(w.other + w.other_rejected for w in self.windows)
         return sum(w.other_rejected for w in self.windows) / total if total else 0.0
+
+
+@dataclass
+class OpenStore:
+    """A store without quota or headers that serves `slots` calls at once, `work` seconds each; the rest wait in line.
+
+    `limit` is where it answers 503 (or `status`) instead: so many calls at once are too many.
+    """
+
+    slots: int = 20
+    work: float = 0.2
+    limit: float = math.inf
+    status: int = 503
+    seed: int = 1
+    calls: int = 0
+    refused: int = 0
+    inside: int = 0
+    most_inside: int = 0
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self._served = anyio.Semaphore(self.slots)
+
+    async def __call__(self, request: Request) -> Answer:
+        self.calls += 1
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
+        try:
+            if self.inside > self.limit:
+                self.refused += 1
+                await anyio.sleep(0.01)
+                return Answer(self.status, {}, b"")
+            async with self._served:
+                await anyio.sleep(self.work * self.chance.uniform(0.7, 1.3))
+            return Answer(200, {}, b"[]")
+        finally:
+            self.inside -= 1
+

@@ -19,7 +19,7 @@ CREEP = 1e-6
 BEGIN = 1000.0
 
 
-class Deadlock(RuntimeError):
+class DeadlockError(RuntimeError):
     """Every task waits, no timer is set and nothing is ready: it would wait for ever."""
 
 
@@ -49,7 +49,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._timer_cancelled_count -= 1
         if not self._ready and not self._stopping:
             if not timers:
-                raise Deadlock("every task waits and no timer is set")
+                raise DeadlockError("every task waits and no timer is set")
             self._virtual = max(self._virtual, timers[0]._when)
         super()._run_once()
 
@@ -58,7 +58,7 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
     """Run `function(*args)` to its end in virtual time.
 
     Raises:
-        Deadlock: nothing can ever happen again.
+        DeadlockError: nothing can ever happen again.
 
     """
     return anyio.run(function, *args, backend="asyncio", backend_options={"loop_factory": VirtualLoop})

@@ -6,13 +6,13 @@ building asks no questions, so that the two together cost about twice what parsi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from .errors import Fault
 from .manifest_faults import explain, repeated_key
-from .manifest_fields import INT32_MAX, INT32_MIN, MAX_FAULTS, MAX_IMAGES, MAX_PRODUCT_ID, MAX_URL, kind, source_fault
+from .manifest_fields import INT32_MAX, INT32_MIN, MAX_FAULTS, MAX_IMAGES, MAX_PRODUCT_ID, MAX_URL, ImageFiles
 from .model import Wanted, WantedProduct
 
 if TYPE_CHECKING:
@@ -25,45 +25,29 @@ if TYPE_CHECKING:
     Sight = tuple[int, int, int, int]  # product id, line, how many images, how many of them local pictures
 
 _BACKSLASH, _DELETE, _BRACKET = ord("\\"), 0x7F, ord("[")
-_HOSTS = 8  # that are known by heart; more than that are parsed each time
-
-
-class Form(Protocol):
-    """What JSON Lines and CSV both offer. Faults go to the list that the form was made with; reading ends at 100 of them."""
-
-    def judge(self, lines: Lines) -> Iterator[Sight]:
-        """Yield the good products in the order of the lines, counted but not built."""
-
-    def products(self, lines: Lines) -> Iterator[WantedProduct]:
-        """Yield the products of lines that were judged good."""
-
-    def records(self, lines: Lines) -> Iterator[Record]:
-        """Yield the good parts, to be sorted by product id and line."""
-
-    def restored(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
-        """Yield the products of sorted records."""
 
 
 class JsonLines:
-    """A product a line."""
+    """A product a line. `Table` offers the same for CSV.
+
+    Faults go to the list that is handed in; reading ends once there are as many as are reported.
+    """
 
     def __init__(self, faults: list[Fault], look: Look) -> None:
         self._faults = faults
-        self._look = look
-        self._hosts: tuple[str, ...] = ()  # beginnings such as "https://old.example.com/" that were found good
-        self._uploads = 0  # local pictures of the line at hand
+        self._image_files = ImageFiles(look)
 
     def judge(self, lines: Lines) -> Iterator[Sight]:
-        """See `Form`."""
+        """Yield the good products in the order of the lines, counted but not built."""
         for number, line in lines:
             value = self._usual(line)
             if value is not None:
-                yield value["product_id"], number, len(value["images"]), self._uploads
+                yield value["product_id"], number, len(value["images"]), self._image_files.uploads
             elif self._end_of_patience(line, number):
                 return
 
     def records(self, lines: Lines) -> Iterator[Record]:
-        """See `Form`."""
+        """Yield the good parts, to be sorted by product id and line."""
         for number, line in lines:
             value = self._usual(line)
             if value is not None:
@@ -72,19 +56,19 @@ class JsonLines:
                 return
 
     def products(self, lines: Lines) -> Iterator[WantedProduct]:
-        """See `Form`."""
+        """Yield the products of lines that were judged good."""
         for number, line in lines:
             if not line.isspace():
                 yield build(line, number)
 
     def restored(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
-        """See `Form`."""
+        """Yield the products of sorted records."""
         for _, number, line in records:
             yield build(line, number)
 
     def _usual(self, line: bytes) -> Any:
         """Return the parsed line if all is well with it, else None. Written for speed: `explain` finds the words."""
-        self._uploads = 0
+        self._image_files.uploads = 0
         try:
             value = orjson.loads(line)
             product_id, images = value["product_id"], value["images"]
@@ -101,11 +85,11 @@ class JsonLines:
         return value if line.find(_BRACKET, line.find(_BRACKET) + 1) < 0 or not repeated_key(line) else None
 
     def _all_well(self, images: list[Any], plain: bool) -> bool:
-        thumbnails, last, rising, hosts = 0, "", True, self._hosts
+        thumbnails, last, rising, hosts = 0, "", True, self._image_files.hosts
         for image in images:
             image_file = image["image_file"]
             plainly = plain and image_file.isascii() and len(image_file) <= MAX_URL and image_file.startswith(hosts)
-            if not plainly and not self._admits(image_file):
+            if not plainly and self._image_files.fault(image_file) is not None:
                 return False
             if image_file <= last:
                 rising = False
@@ -131,21 +115,10 @@ class JsonLines:
         # Names that ascend are all different; only others need the set.
         return thumbnails <= 1 and (rising or len({image["image_file"] for image in images}) == len(images))
 
-    def _admits(self, image_file: Any) -> bool:
-        """Whether an `image_file` that isn't plainly good is good all the same; counts the local pictures."""
-        if source_fault(image_file, self._look) is not None:
-            return False
-        match kind(image_file):
-            case "file":
-                self._uploads += 1
-            case "url" if len(self._hosts) < _HOSTS and (host := image_file[: image_file.find("/", 8) + 1]):
-                self._hosts = tuple({*self._hosts, host})
-        return True
-
     def _end_of_patience(self, line: bytes, number: int) -> bool:
         """Take down what is wrong with the line; true once there are as many faults as are reported."""
         if not line.isspace():
-            self._faults += explain(line, number, self._look) or [Fault(number, None, "is not understood")]
+            self._faults += explain(line, number, self._image_files) or [Fault(number, None, "is not understood")]
         return len(self._faults) >= MAX_FAULTS
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from .errors import Fault
-from .manifest_fields import FIELDS, MAX_IMAGES, MAX_URL, RULES, escaped, found, product_id_fault, source_fault, too_many
+from .manifest_fields import (
+    FIELDS,
+    MAX_FAULTS,
+    MAX_IMAGES,
+    MAX_URL,
+    RULES,
+    escaped,
+    found,
+    product_id_fault,
+    too_many,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .manifest_fields import Look
+    from .manifest_fields import ImageFiles
 
 
-
-def explain(line: bytes, number: int, look: Look) -> list[Fault]:
+def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
     """Every fault of the line, with its field; empty for a good one."""
     try:
         value = orjson.loads(line)
@@ -28,7 +38,8 @@ def explain(line: bytes, number: int, look: Look) -> list[Fault]:
     product_id = value.get("product_id")
     if product_id_fault(product_id) is not None:
         product_id = None
-    faults = [Fault(number, field, reason, product_id, shown) for field, reason, shown in _line_faults(value, look)]
+    each = islice(_line_faults(value, image_files), MAX_FAULTS)
+    faults = [Fault(number, field, reason, product_id, shown) for field, reason, shown in each]
     if not faults and (name := repeated_key(line)):
         faults.append(Fault(number, escaped(name, 40), "stands twice in one object", product_id))
     return faults
@@ -39,9 +50,11 @@ def repeated_key(line: bytes) -> str | None:
     twice: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        if len(set(names)) < len(names):
-            twice.extend(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                twice.append(name)
+            seen.add(name)
 
     json.loads(line.decode(), object_pairs_hook=note)
     return twice[0] if twice else None
@@ -62,7 +75,7 @@ def _broken(line: bytes, error: orjson.JSONDecodeError) -> str:
     return f"not JSON: {error.msg} at column {error.colno}"
 
 
-def _line_faults(value: dict[str, Any], look: Look) -> Iterator[tuple[str, str, str | None]]:
+def _line_faults(value: dict[str, Any], image_files: ImageFiles) -> Iterator[tuple[str, str, str | None]]:
     for name in value:
         if name not in {"product_id", "images"}:
             yield escaped(name, 40), 'unknown field: a line has "product_id" and "images"', None
@@ -77,10 +90,10 @@ def _line_faults(value: dict[str, Any], look: Look) -> Iterator[tuple[str, str, 
     elif len(images) > MAX_IMAGES:
         yield "images", too_many(len(images)), None
     else:
-        yield from _images_faults(images, look)
+        yield from _images_faults(images, image_files)
 
 
-def _images_faults(images: list[Any], look: Look) -> Iterator[tuple[str, str, str | None]]:
+def _images_faults(images: list[Any], image_files: ImageFiles) -> Iterator[tuple[str, str, str | None]]:
     first: dict[str, int] = {}
     thumbnail: int | None = None
     for at, image in enumerate(images):
@@ -90,7 +103,7 @@ def _images_faults(images: list[Any], look: Look) -> Iterator[tuple[str, str, st
             continue
         image_file = image.get("image_file")
         shown = echo(image_file)
-        for name, reason in _image_faults(image, look):
+        for name, reason in _image_faults(image, image_files):
             yield f"{place}.{name}", reason, shown
         if type(image_file) is str and first.setdefault(image_file, at) != at:
             yield f"{place}.image_file", f"is the same as that of images[{first[image_file]}]", shown
@@ -101,12 +114,12 @@ def _images_faults(images: list[Any], look: Look) -> Iterator[tuple[str, str, st
                 thumbnail = at
 
 
-def _image_faults(image: dict[str, Any], look: Look) -> Iterator[tuple[str, str]]:
+def _image_faults(image: dict[str, Any], image_files: ImageFiles) -> Iterator[tuple[str, str]]:
     if "image_file" not in image:
         yield "image_file", "is missing"
     for name, value in image.items():
         if name == "image_file":
-            reason = source_fault(value, look)
+            reason = image_files.fault(value)
         elif name not in FIELDS:
             reason = f"unknown field: an image has {', '.join(FIELDS)}"
         elif value is None:

@@ -15,10 +15,10 @@ from .manifest_fields import (
     MAX_IMAGES,
     MAX_LINE,
     RULES,
+    ImageFiles,
     escaped,
     kind,
     quoted,
-    source_fault,
 )
 from .model import Wanted, WantedProduct
 
@@ -40,26 +40,26 @@ class Table:
 
     def __init__(self, faults: list[Fault], look: Look) -> None:
         self._faults = faults
-        self._look = look
+        self._image_files = ImageFiles(look)
 
     def judge(self, lines: Lines) -> Iterator[Sight]:
-        """See `manifest.Form`."""
+        """See `manifest.JsonLines`."""
         for product in self.products(lines):
             uploads = sum(kind(image.image_file) == "file" for image in product.images)
             yield product.product_id, product.line or 0, len(product.images), uploads
 
     def records(self, lines: Lines) -> Iterator[Record]:
-        """See `manifest.Form`."""
+        """See `manifest.JsonLines`."""
         for product_id, line, image in self._rows(lines):
             cells = image and (image.image_file, image.description, image.sort_order, image.is_thumbnail, image.version)
             yield product_id, line, orjson.dumps(cells)
 
     def products(self, lines: Lines) -> Iterator[WantedProduct]:
-        """See `manifest.Form`."""
+        """See `manifest.JsonLines`."""
         return self._gathered(self._rows(lines))
 
     def restored(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
-        """See `manifest.Form`."""
+        """See `manifest.JsonLines`."""
         return self._gathered(map(_unpacked, records))
 
     def _rows(self, lines: Lines) -> Iterator[Row]:
@@ -89,7 +89,7 @@ class Table:
         while columns and not columns[-1]:
             columns.pop()  # what a spreadsheet leaves behind
         before = len(self._faults)
-        for at, name in enumerate(columns):
+        for at, name in enumerate(columns[:MAX_FAULTS]):
             if name not in COLUMNS:
                 self._fault(line, escaped(name, 40), f"unknown column: a header names {', '.join(COLUMNS)}")
             elif name in columns[:at]:
@@ -121,7 +121,7 @@ class Table:
         if "image_file" not in given and given.keys() - {"product_id"}:
             yield "image_file", "is missing"
         for name, value in given.items():
-            reason = source_fault(value, self._look) if name == "image_file" else RULES[name](value)
+            reason = self._image_files.fault(value) if name == "image_file" else RULES[name](value)
             if reason is not None:
                 yield name, reason
 
@@ -135,11 +135,13 @@ class Table:
                 gallery = _Gallery(WantedProduct(product_id, [], line))
             refused = gallery.refusal(line, image)
             if refused is not None:
-                self._fault(line, *refused, product_id, image and echo(image.image_file))
+                self._fault(line, *refused, product_id, None if image is None else echo(image.image_file))
         if gallery is not None:
             yield gallery.product
 
-    def _fault(self, line: int, field: str | None, reason: str, product: int | None = None, image: str | None = None) -> None:
+    def _fault(
+        self, line: int, field: str | None, reason: str, product: int | None = None, image: str | None = None
+    ) -> None:
         if len(self._faults) < MAX_FAULTS:
             self._faults.append(Fault(line, field, reason, product, image))
 
@@ -192,7 +194,10 @@ class _Gallery:
         if image is None:
             self._bare = self._bare or line
         if self._rows > 1 and self._bare is not None:
-            return "product_id", f"the row on line {self._bare} says that this product has no images: it must be its only row"
+            return (
+                "product_id",
+                f"the row on line {self._bare} says that this product has no images: it must be its only row",
+            )
         if image is None:
             return None
         if self._rows > MAX_IMAGES:
@@ -201,10 +206,16 @@ class _Gallery:
         self.product.images.append(image)
         other = self._lines.setdefault(image.image_file, line)
         if other != line:
-            return "image_file", f"product {self.product.product_id} has {quoted(image.image_file)} on line {other} already"
+            return (
+                "image_file",
+                f"product {self.product.product_id} has {quoted(image.image_file)} on line {other} already",
+            )
         if image.is_thumbnail:
             if self._thumbnail is not None:
-                return "is_thumbnail", f"product {self.product.product_id} has its thumbnail on line {self._thumbnail} already"
+                return (
+                    "is_thumbnail",
+                    f"product {self.product.product_id} has its thumbnail on line {self._thumbnail} already",
+                )
             self._thumbnail = line
         return None
 
@@ -212,7 +223,10 @@ class _Gallery:
 def _unpacked(record: Record) -> Row:
     product_id, line, payload = record
     cells = orjson.loads(payload)
-    return product_id, line, None if cells is None else Wanted(*cells, line)
+    if cells is None:
+        return product_id, line, None
+    image_file, description, sort_order, is_thumbnail, version = cells
+    return product_id, line, Wanted(image_file, description, sort_order, is_thumbnail, version, line)
 
 
 def _value(name: str, cell: str) -> Any:

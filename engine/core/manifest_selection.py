@@ -35,7 +35,9 @@ class Selection:
         lines = sorted(array("Q", (line for product_id, line, _, _ in sights if self.takes(product_id))))[: self.limit]
         return lines[-1] if lines else 0
 
-    def cut(self, products: Iterable[WantedProduct], last_line: int | None, *, sorted_lines: bool) -> Iterator[WantedProduct]:
+    def cut(
+        self, products: Iterable[WantedProduct], last_line: int | None, *, sorted_lines: bool
+    ) -> Iterator[WantedProduct]:
         """Yield what is taken of the products that begin up to `last_line`; with `sorted_lines` nothing is read beyond it."""
         for product in products:
             if last_line is not None and product.line is not None and product.line > last_line:

@@ -68,8 +68,6 @@ class Quota:
         self._learnt_at = -math.inf
         self._paced_from = 0.0
 
-    # When ------------------------------------------------------------------------------------------------------------
-
     def due(self, now: float) -> float:
         """When the next call may go: at or before `now` means at once, inf means not before an answer has come."""
         if now < self._held_until:
@@ -115,8 +113,6 @@ class Quota:
     @property
     def _hair(self) -> float:
         return min(HAIR + 0.1 * self._jitter, self.window / 100)
-
-    # What went and came ----------------------------------------------------------------------------------------------
 
     def send(self, now: float) -> Ticket:
         """Count a call that goes now."""
@@ -218,8 +214,6 @@ class Quota:
         self._paced_from = max(self._end + self._hair, ticket.sent - CATCH_UP)
         self._end += self.window * (math.floor((ticket.sent - self._end) / self.window) + 1)
         self._first, self._carried = ticket.number, 0
-
-    # What is known ---------------------------------------------------------------------------------------------------
 
     @property
     def left(self) -> int | None:

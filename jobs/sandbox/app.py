@@ -115,6 +115,7 @@ async def running(config: Config) -> AsyncIterator[Sandbox]:
         session = await stack.enter_async_context(new_session())
         conductor = Conductor(Api(config, shop, url), Fetcher(config, album, folder, session), time.time)
         left_out = [] if known else await fill(config, shop, conductor.fetch, time.time())
+        save(config, shop, album)  # a disk that won't have it shall say so now
         sandbox = Sandbox(config, conductor, Control(conductor, album), album, url, folder, left_out)
         server = web.Server(_Door(sandbox).handle, request_factory=_request, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)

@@ -16,7 +16,7 @@ from .replies import JSON, Call, Reply, of_gateway, of_json
 
 if TYPE_CHECKING:
     from .album import Album
-    from .catalogue import Image, Product
+    from .catalogue import Product
     from .conduct import Conductor
 
 
@@ -40,7 +40,7 @@ class Control:
                     self._conductor.log.clear()
                     return Reply(204)
                 case "GET", "/_sandbox/state":
-                    return await asyncio.to_thread(self._state, parse_qs(query))
+                    return await self._state(parse_qs(query))
                 case "GET" | "POST", "/_sandbox/faults":
                     return self._faults(method, body)
                 case "GET" | "POST", "/_sandbox/settings":
@@ -58,23 +58,21 @@ class Control:
         ]
         return Reply(200, b"".join(lines), "application/x-ndjson")
 
-    def _state(self, query: dict[str, list[str]]) -> Reply:
-        """Every product a line, or those of `product_id`; with `digests` each picture's SHA-256."""
+    async def _state(self, query: dict[str, list[str]]) -> Reply:
+        """Every product a line as it is at this moment, or those of `product_id`; with `digests` each picture's SHA-256."""
         catalogue = self._shop.catalogue
         ids = [int(each) for each in query.get("product_id", [])]
         wanted = (catalogue.look(each) for each in ids) if ids else catalogue.all()
-        rows = [self._row(each, "digests" in query) for each in wanted if each is not None]
-        return Reply(
-            200, b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in rows), "application/x-ndjson"
-        )
+        rows = [_row(each) for each in wanted if each is not None]
+        if "digests" in query:
+            await asyncio.to_thread(self._add_digests, rows)
+        lines = [orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in rows]
+        return Reply(200, b"".join(lines), "application/x-ndjson")
 
-    def _row(self, product: Product, digests: bool) -> dict[str, Any]:
-        images = [self._image(each, digests) for each in product.images]
-        return {"product_id": product.product_id, "sku": product.sku, "name": product.name, "images": images}
-
-    def _image(self, image: Image, digests: bool) -> dict[str, Any]:
-        values = asdict(image)
-        return {**values, "sha256": sha256(self._album.bytes_of(image.picture)).hexdigest()} if digests else values
+    def _add_digests(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            for image in row["images"]:
+                image["sha256"] = sha256(self._album.bytes_of(image["picture"])).hexdigest()
 
     def _faults(self, method: str, body: bytes) -> Reply:
         """Replace all faults by a list of them, or `{"seed": n, "faults": [...]}`; what is left out of one has its default."""
@@ -108,6 +106,11 @@ class Control:
         source = self._conductor.api.source(call)
         picture = None if source is None else await self._conductor.fetch(source)
         return self._conductor.api.answer(call, self._conductor.clock(), picture)
+
+
+def _row(product: Product) -> dict[str, Any]:
+    images = [asdict(each) for each in product.images]
+    return {"product_id": product.product_id, "sku": product.sku, "name": product.name, "images": images}
 
 
 def _product(body: dict[str, Any]) -> dict[str, Any]:

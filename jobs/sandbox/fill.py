@@ -28,7 +28,7 @@ async def fill(
 ) -> list[str]:
     """Create what the manifest names, if there is one; return a line for each image that could not be had.
 
-    Raises OSError where it can't be read, ValueError, naming the line, where it makes no sense.
+    Raises ValueError, naming the line, where it can't be read or makes no sense.
     """
     left_out: list[str] = []
     if config.manifest is None:
@@ -48,10 +48,13 @@ async def fill(
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-        for n, line in enumerate(lines, start=1):
-            if line.strip():
-                yield n, _row(f"{path}:{n}", line)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            for n, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield n, _row(f"{path}:{n}", line)
+    except (OSError, EOFError) as error:
+        raise ValueError(f"{path}: can't be read: {error}") from error
 
 
 def _row(place: str, line: bytes) -> dict[str, Any]:
@@ -61,9 +64,14 @@ def _row(place: str, line: bytes) -> dict[str, Any]:
         raise ValueError(f"{place}: not JSON") from error
     if not isinstance(row, dict) or not isinstance(row.get("product_id"), int) or row["product_id"] < 1:
         raise ValueError(f"{place}: product_id: must be a whole number above 0")
-    if any("image_file" not in each for each in row.get("images", [])):
-        raise ValueError(f"{place}: images: an image without image_file")
+    images = row.get("images", [])
+    if not isinstance(images, list) or not all(_names_a_file(each) for each in images):
+        raise ValueError(f"{place}: images: must be a list of objects, each with an image_file")
     return row
+
+
+def _names_a_file(image: Any) -> bool:
+    return isinstance(image, dict) and isinstance(image.get("image_file"), str)
 
 
 def _source(text: str, folder: Path) -> Source:

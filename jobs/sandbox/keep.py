@@ -83,15 +83,22 @@ def _load(config: Config, path: Path) -> Catalogue:
             raise ValueError(f"{path}:1: not a state of this sandbox; give another --state")
         catalogue = Catalogue(header["products"], header["images"], header["seed"])
         for n, line in enumerate(lines, start=2):
-            row = _parsed(path, n, line)
-            images = [Image(**each) for each in row["images"]]
-            catalogue.put(Product(row["product_id"], row["sku"], row["name"], images))
+            catalogue.put(_product(path, n, line))
     for number in header["removed"]:
         catalogue.remove(number)
     catalogue.next_image_id, catalogue.names_given = header["next_image_id"], header["names_given"]
     config.store_hash = config.store_hash or header["store_hash"]
     config.access_token = config.access_token or header["access_token"]
     return catalogue
+
+
+def _product(path: Path, n: int, line: bytes) -> Product:
+    row = _parsed(path, n, line)
+    try:
+        images = [Image(**each) for each in row["images"]]
+        return Product(row["product_id"], row["sku"], row["name"], images)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}:{n}: not a product of this sandbox; give another --state") from error
 
 
 def _parsed(path: Path, n: int, line: bytes) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 async def store(request: pytest.FixtureRequest, pictures: Pictures) -> AsyncIterator[Store]:
     """The store that is judged, its product without images."""
     if request.param == "sandbox":
-        config = Config(products=3, quota=10_000)
+        config = Config(products=3, quota=10_000, windows="first-call")
         async with opened(config, f"{pictures.url}/Photo.jpg") as (_, each):
             yield each
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +15,7 @@ from PIL import Image
 from jobs.sandbox import Config, Sandbox, running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 
 @dataclass
@@ -74,6 +75,12 @@ def drawn(kind: str = "PNG", size: tuple[int, int] = (8, 6), tone: int = 0) -> b
     mode = "1" if kind == "XBM" else "RGB"
     Image.new(mode, size, tone if mode == "1" else (tone % 256, 90, 160)).save(out, kind)
     return out.getvalue()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for what the store does by itself."""
+    while not holds():  # noqa: ASYNC110 - nobody gives a sign
+        await asyncio.sleep(0.005)
 
 
 class Pictures:

@@ -13,7 +13,9 @@ from .stores import opened
 async def asked(sandbox, store, method, path, body=None):
     """Return status and text of a control call, sent without a token."""
     data = None if body is None else orjson.dumps(body)
-    async with store.session.request(method, f"{sandbox.url}/_sandbox{path}", data=data, headers={"X-Auth-Token": ""}) as answer:
+    async with store.session.request(
+        method, f"{sandbox.url}/_sandbox{path}", data=data, headers={"X-Auth-Token": ""}
+    ) as answer:
         return answer.status, await answer.read()
 
 

@@ -8,7 +8,7 @@ from aiohttp import ClientError
 from jobs.sandbox import Config, Fault
 from jobs.sandbox.faults import KINDS, Script, from_values, from_words
 
-from .stores import opened
+from .stores import opened, until
 
 HEADER = "X-Rate-Limit-Requests-Left"
 
@@ -52,12 +52,22 @@ def test_the_first_fault_that_strikes_is_played():
 def test_faults_are_read_from_words_and_values():
     """The command line and the control call say the same."""
     words = from_words("failed_after,share=0.5,methods=POST+PUT,after=2,count=3,status=502,delay=1.5,path=/images")
-    values = {"share": 0.5, "methods": ["POST", "PUT"], "after": 2, "count": 3, "status": 502, "delay": 1.5, "path": "/images"}
+    values = {
+        "share": 0.5,
+        "methods": ["POST", "PUT"],
+        "after": 2,
+        "count": 3,
+        "status": 502,
+        "delay": 1.5,
+        "path": "/images",
+    }
     assert words == from_values({"kind": "failed_after", **values})
     assert words == Fault("failed_after", 0.5, ("POST", "PUT"), "/images", 2, 3, 502, 1.5)
 
 
-@pytest.mark.parametrize("words", ["none_such", "locked,share=2", "locked,colour=red", "locked,after=x", "locked,status=99"])
+@pytest.mark.parametrize(
+    "words", ["none_such", "locked,share=2", "locked,colour=red", "locked,after=x", "locked,status=99"]
+)
 def test_a_fault_that_makes_no_sense_is_refused(words):
     """With a ValueError that names what is wrong."""
     with pytest.raises(ValueError):
@@ -113,8 +123,7 @@ async def test_a_late_commit_comes_after_its_answer():
         sandbox.play(Fault("late_commit", delay=0.05, count=1))
         assert await attempt(store) == 504
         assert not sandbox.log[0].committed
-        while not sandbox.log[0].committed:
-            await asyncio.sleep(0.01)
+        await until(lambda: sandbox.log[0].committed)
         assert sandbox.log[0].image_ids == [each["id"] for each in await store.listed()]
 
 
@@ -128,7 +137,7 @@ async def test_the_status_can_be_chosen(kind):
 
 async def test_a_bare_429_has_no_rate_header_and_uses_up_nothing():
     """The platform is busy; the quota knows nothing of it."""
-    async with opened(Config(products=1, quota=10)) as (sandbox, store):
+    async with opened(Config(products=1, quota=10, windows="first-call")) as (sandbox, store):
         sandbox.play(Fault("bare_429", count=1), Fault("throttled", count=1))
         bare, throttled = [await store.call("GET", store.images) for _ in range(2)]
         assert not [name for name in bare.headers if name.startswith("X-R")]
@@ -140,14 +149,14 @@ async def test_a_bare_429_has_no_rate_header_and_uses_up_nothing():
 async def test_an_answer_without_a_body_can_be_spoilt_too(kind):
     """A 204 breaks off in its head, or comes as a page."""
     async with opened(Config(products=1, images=2)) as (sandbox, store):
-        sandbox.play(Fault(kind, count=1))
+        sandbox.play(Fault(kind))
         if kind == "garbled":
             answer = await store.call("DELETE", f"{store.images}/1")
             assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html")
         else:
             with pytest.raises(ClientError):
                 await store.call("DELETE", f"{store.images}/1")
-        assert sandbox.shop.catalogue.total_images == 1
+        assert (sandbox.log[0].committed, sandbox.log[0].dropped) == (True, kind == "cut_body")
 
 
 async def test_a_store_that_hangs_can_still_be_ended():
@@ -155,8 +164,7 @@ async def test_a_store_that_hangs_can_still_be_ended():
     async with opened(Config(products=1, images=1)) as (sandbox, store):
         sandbox.play(Fault("hang"))
         calls = [asyncio.create_task(attempt(store)) for _ in range(3)]
-        while len(sandbox.log) < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(sandbox.log) == 3)
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)

@@ -65,7 +65,11 @@ async def test_the_original_lies_below_product_images_and_in_stencil():
         (sandbox.import_folder / "a.png").write_bytes(drawn("PNG", (2000, 10)))
         made = (await store.call("POST", store.images, {"image_file": "a.png"})).json
         stencil = f"/s-{store.root.split('/')[-2]}/images/stencil/{{}}/products/1/{made['id']}/a__12345.170.png"
-        for path in (f"/product_images/{made['image_file']}", stencil.format("original"), "/product_images/import/a.png"):
+        for path in (
+            f"/product_images/{made['image_file']}",
+            stencil.format("original"),
+            "/product_images/import/a.png",
+        ):
             assert await seen(store, sandbox.url + path) == (200, "image/png", drawn("PNG", (2000, 10)))
         for named, width in (("500x659", 500), ("100w", 100)):
             assert size((await seen(store, sandbox.url + stencil.format(named)))[2])[0] == width

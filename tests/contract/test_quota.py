@@ -95,7 +95,7 @@ def test_another_app_can_come_in_bursts():
 
 async def test_a_call_beyond_the_quota_is_429_with_all_headers_and_changes_nothing():
     """Also for another caller: the quota is the store's."""
-    async with opened(Config(products=1, images=1, quota=2, window_ms=3_600_000)) as (sandbox, store):
+    async with opened(Config(products=1, images=1, quota=2, windows="first-call")) as (sandbox, store):
         first = await store.call("GET", store.images)
         assert first.headers[LEFT] == "1"
         await store.call("GET", store.images, headers={"X-Auth-Client": "somebody else"})
@@ -110,7 +110,7 @@ async def test_a_call_beyond_the_quota_is_429_with_all_headers_and_changes_nothi
 
 async def test_a_stranger_uses_up_nothing():
     """A call without credentials is turned away before it is counted."""
-    async with opened(Config(products=1, quota=5)) as (_, store):
+    async with opened(Config(products=1, quota=5, windows="first-call")) as (_, store):
         await store.call("GET", store.images, headers={"X-Auth-Token": "wrong"})
         assert (await store.call("GET", store.images)).headers[LEFT] == "4"
 

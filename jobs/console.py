@@ -1,0 +1,113 @@
+"""What reaches the two streams: data on standard output, all else on standard error. Nothing raw from outside passes.
+
+A reader that goes away, a closed stream, or an encoding that lacks a character never ends a run.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FULL = 6
+
+
+def plain(text: object) -> str:
+    r"""One line that shows nothing but itself: control, format and separator characters are shown as `\x1b` and the like."""
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(text))
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+class Console:
+    """The two streams of one process; either may be closed."""
+
+    def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
+        self._out = out
+        self._err = err
+        self.fault: OSError | None = None
+        for stream in (out, err):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                reconfigure(errors="backslashreplace")
+
+    @classmethod
+    def standard(cls) -> Console:
+        """The process's own streams."""
+        return cls(sys.stdout, sys.stderr)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether standard error is a terminal, where progress can be shown in place."""
+        try:
+            return self._err is not None and self._err.isatty()
+        except ValueError:
+            return False
+
+    def data(self, lines: Iterable[str]) -> None:
+        """Write lines to standard output; each is made plain."""
+        self._out = self._write(self._out, lines)
+
+    def tell(self, lines: Iterable[str]) -> None:
+        """Write lines to standard error; each is made plain."""
+        self._err = self._write(self._err, lines)
+
+    def bytes_out(self, data: bytes) -> None:
+        """Write bytes to standard output as they are: an exported manifest.
+
+        Raises OSError, since what was exported must not be lost without a word.
+        """
+        if self._out is None:
+            raise OSError(errno.EBADF, "standard output is closed")
+        self._out.flush()
+        self._out.buffer.write(data)
+
+    def flush_bytes(self) -> None:
+        """Have all of `bytes_out` written.
+
+        Raises OSError.
+        """
+        if self._out is not None:
+            self._out.flush()
+
+    def _write(self, stream: TextIO | None, lines: Iterable[str]) -> TextIO | None:
+        if stream is None:
+            return None
+        try:
+            stream.write("".join(f"{plain(line)}\n" for line in lines))
+            stream.flush()
+        except (OSError, ValueError) as error:
+            self._abandon(stream, error)
+            return None
+        return stream
+
+    def _abandon(self, stream: TextIO, error: OSError | ValueError) -> None:
+        """Nobody reads any more, or the disk is full: what is still buffered goes nowhere, so that the exit stays quiet."""
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and stream is self._out:
+            self.fault = error
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+
+    def abandon_output(self) -> None:
+        """Give standard output up after `bytes_out` failed."""
+        if self._out is not None:
+            self._abandon(self._out, BrokenPipeError())
+            self._out = None
+
+    def last_word(self, code: int) -> int:
+        """The exit code, after what standard output could not take: a lost answer must not look like a good one."""
+        if self.fault is None:
+            return code
+        self.tell([f"imageferry: standard output could not be written: {self.fault.strerror or self.fault}"])
+        return code or _FULL

@@ -1,0 +1,240 @@
+"""The diff: identity by ledger, then by name; changes that are all that is needed and nothing more."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.diff import Memory, diff
+from engine.core.model import Present, Wanted, WantedProduct
+from engine.core.order import Reading, Renumbering, put
+
+READING = Reading()
+
+
+def wanted(*images: Wanted) -> WantedProduct:
+    return WantedProduct(1, list(images), 1)
+
+
+def there(image_id: int, name: str, order: int = 0, *, thumbnail: bool = False, text: str = "") -> Present:
+    return Present(image_id, f"a/123/{name}", text, order, thumbnail)
+
+
+def test_what_is_as_asked_needs_nothing() -> None:
+    """Equal names and equal managed fields: no changes, and the pair is remembered."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg", "A", 0, True)),
+        [there(7, "a__12345.jpg", 0, thumbnail=True, text="A")],
+        {},
+        mirror=True,
+        reading=READING,
+    )
+    assert not found.changes
+    assert found.memory == {"https://x/a.jpg": (7, None)}
+
+
+def test_the_ledger_wins_over_the_name() -> None:
+    """A remembered id is the image, whatever its file is called; the other image of that name is surplus."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg")),
+        [there(7, "a__12345.jpg"), there(8, "lost-name__11111.jpg")],
+        {"https://x/a.jpg": (8, None)},
+        mirror=True,
+        reading=READING,
+    )
+    assert found.pairs == {0: 8}
+    assert found.changes.deletes == [7]
+
+
+def test_an_id_that_the_listing_no_longer_shows_is_forgotten() -> None:
+    """Somebody deleted it: the image is wanted again, and made again."""
+    memory: Memory = {"https://x/a.jpg": (8, None)}
+    found = diff(wanted(Wanted("https://x/a.jpg")), [], memory, mirror=True, reading=READING)
+    assert [create.row for create in found.changes.creates] == [0]
+    assert found.memory == {}
+
+
+def test_sources_of_one_name_are_paired_in_order() -> None:
+    """Two folders with the same file name: first with first, second with second."""
+    found = diff(
+        wanted(Wanted("https://x/1/a.jpg", sort_order=0), Wanted("https://x/2/a.jpg", sort_order=1)),
+        [there(8, "a__22222.jpg", 1), there(9, "a__11111.jpg", 0)],
+        {},
+        mirror=True,
+        reading=READING,
+    )
+    assert found.pairs == {0: 9, 1: 8}
+    assert not found.changes
+
+
+def test_a_doubled_image_is_surplus_to_sync_and_left_by_migrate() -> None:
+    """A second image with the name of a wanted one can't hide from a job that mirrors."""
+    present = [there(7, "a__12345.jpg"), there(8, "a__54321.jpg")]
+    for mirror, deletes in ((True, [8]), (False, [])):
+        found = diff(wanted(Wanted("https://x/a.jpg")), present, {}, mirror=mirror, reading=READING)
+        assert found.changes.deletes == deletes
+
+
+def test_a_field_that_is_left_out_is_not_managed() -> None:
+    """No description, order or flag in the manifest: none is compared and none is written."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg")),
+        [there(7, "a__12345.jpg", 9, thumbnail=True, text="anything")],
+        {},
+        mirror=True,
+        reading=READING,
+    )
+    assert not found.changes
+
+
+def test_an_empty_description_is_asked_for_and_a_missing_one_is_not() -> None:
+    """An empty string clears; leaving the field out does not."""
+    present = [there(7, "a__12345.jpg", text="old")]
+    found = diff(wanted(Wanted("https://x/a.jpg", "")), present, {}, mirror=True, reading=READING)
+    assert [update.fields for update in found.changes.updates] == [{"description": ""}]
+    assert [update.before for update in found.changes.updates] == [{"description": "old"}]
+
+
+def test_a_thumbnail_that_moves_costs_one_update() -> None:
+    """Setting the new one clears the old one by itself."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg", is_thumbnail=False), Wanted("https://x/b.jpg", is_thumbnail=True)),
+        [there(7, "a__12345.jpg", thumbnail=True), there(8, "b__12345.jpg")],
+        {},
+        mirror=True,
+        reading=READING,
+    )
+    assert [(u.image_id, u.fields) for u in found.changes.updates] == [(8, {"is_thumbnail": True})]
+    assert found.changes.look
+
+
+def test_all_fields_of_an_image_go_in_one_update_in_ascending_order() -> None:
+    """One PUT an image, from the lowest sort order upwards."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg", "A", 5), Wanted("https://x/b.jpg", "B", 3, True), Wanted("https://x/c.jpg", "C")),
+        [there(7, "a__12345.jpg", 1), there(8, "b__12345.jpg", 2), there(9, "c__12345.jpg", 0)],
+        {},
+        mirror=True,
+        reading=Reading(Renumbering.NONE),
+    )
+    assert [(u.image_id, u.fields) for u in found.changes.updates] == [
+        (9, {"description": "C"}),
+        (8, {"sort_order": 3, "description": "B", "is_thumbnail": True}),
+        (7, {"sort_order": 5, "description": "A"}),
+    ]
+
+
+def test_new_bytes_behind_a_source_replace_the_image_and_keep_what_is_not_managed() -> None:
+    """A version other than the recorded one: a create with the old fields, the old image deleted after it."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg", version="2")),
+        [there(7, "a__12345.jpg", 4, thumbnail=True, text="kept")],
+        {"https://x/a.jpg": (7, "1")},
+        mirror=True,
+        reading=READING,
+    )
+    (create,) = found.changes.creates
+    assert create.replaces == 7
+    assert create.fields == {"description": "kept", "sort_order": 4, "is_thumbnail": True}
+    assert found.changes.deletes == [7]
+    assert found.memory == {"https://x/a.jpg": (7, "1")}
+
+
+def test_migrate_names_what_it_would_have_to_replace_and_leaves_it() -> None:
+    """It never deletes, so an outdated image stays, and is told."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg", version="2")),
+        [there(7, "a__12345.jpg")],
+        {"https://x/a.jpg": (7, "1")},
+        mirror=False,
+        reading=READING,
+    )
+    assert not found.changes
+    assert found.outdated == [0]
+
+
+def test_a_version_never_recorded_before_is_just_recorded() -> None:
+    """Nothing tells which bytes are there, so nothing is replaced."""
+    found = diff(
+        wanted(Wanted("https://x/a.jpg", version="2")), [there(7, "a__12345.jpg")], {}, mirror=True, reading=READING
+    )
+    assert not found.changes
+    assert found.memory == {"https://x/a.jpg": (7, "2")}
+
+
+names = st.sampled_from(["a", "b", "c", "d", "e"])
+wanted_images = st.lists(
+    st.builds(
+        Wanted,
+        image_file=st.builds("https://x/{}/{}.jpg".format, st.integers(0, 2), names),
+        description=st.none() | st.sampled_from(["", "x", "y"]),
+        sort_order=st.none() | st.integers(0, 5),
+        is_thumbnail=st.none() | st.just(False),
+    ),
+    max_size=6,
+    unique_by=lambda image: image.image_file,
+)
+present_images = st.lists(
+    st.builds(
+        Present,
+        image_id=st.integers(1, 40),
+        image_file=st.builds("a/123/{}__{:05d}.jpg".format, names, st.integers(0, 99999)),
+        description=st.sampled_from(["", "x"]),
+        sort_order=st.integers(0, 5),
+    ),
+    max_size=6,
+    unique_by=lambda image: image.image_id,
+)
+
+
+@pytest.mark.parametrize("renumbering", list(Renumbering), ids=lambda r: r.value)
+@given(images=wanted_images, present=present_images, thumbnail=st.integers(0, 7), flagged=st.integers(0, 7))
+@settings(max_examples=400, deadline=None)
+def test_a_plan_carried_out_leaves_nothing_to_plan(
+    renumbering: Renumbering, images: list[Wanted], present: list[Present], thumbnail: int, flagged: int
+) -> None:
+    """Applying a plan to a model store and planning again gives nothing, whatever the store's renumbering."""
+    reading = Reading(renumbering, post=False)
+    if thumbnail < len(images):
+        images[thumbnail].is_thumbnail = True
+    if flagged < len(present):
+        present[flagged].is_thumbnail = True
+    product = WantedProduct(1, images, 1)
+    memory: Memory = {}
+    for mirror in (True, False):
+        found = diff(product, present, memory, mirror=mirror, reading=reading)
+        after, memory = carried_out(product, present, found, reading)
+        assert not diff(product, after, memory, mirror=mirror, reading=reading).changes
+
+
+def carried_out(product: WantedProduct, present: list[Present], found, reading: Reading):
+    """A model store: creates, updates and deletes in order, one thumbnail, renumbering by the reading."""
+    gallery = {image.image_id: Present(**{name: getattr(image, name) for name in Present.__slots__}) for image in present}
+    memory = dict(found.memory)
+
+    def flag(image_id: int) -> None:
+        for image in gallery.values():
+            image.is_thumbnail = image.image_id == image_id
+
+    for create in found.changes.creates:
+        image_id = max(gallery, default=100) + 1
+        source = product.images[create.row].image_file
+        fields = create.fields
+        gallery[image_id] = Present(
+            image_id, source.rpartition("/")[2], fields.get("description", ""), fields.get("sort_order", 0), False
+        )
+        if fields.get("is_thumbnail"):
+            flag(image_id)
+        memory[source] = (image_id, None)
+    for update in found.changes.updates:
+        image = gallery[update.image_id]
+        image.description = update.fields.get("description", image.description)
+        if "sort_order" in update.fields:
+            orders = {each.image_id: each.sort_order for each in gallery.values()}
+            put(orders, update.image_id, update.fields["sort_order"], reading.put)
+            for image_id, order in orders.items():
+                gallery[image_id].sort_order = order
+        if "is_thumbnail" in update.fields:
+            flag(update.image_id) if update.fields["is_thumbnail"] else setattr(image, "is_thumbnail", False)
+    for image_id in found.changes.deletes:
+        del gallery[image_id]
+    return list(gallery.values()), memory
