@@ -52,10 +52,15 @@ class Turnstile:
             self._line.append(turn)
         self.pump()
         try:
-            return await turn
+            ticket = await turn
         except asyncio.CancelledError:
             self._step_out(turn)
             raise
+        if self._shut is not None:
+            # Shut between being let through and getting here: nothing may be sent any more.
+            self._step_out(turn)
+            raise renewed(self._shut)
+        return ticket
 
     def leave(self) -> None:
         """Free the slot of a call that came back."""

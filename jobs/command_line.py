@@ -75,6 +75,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
+    parser.usage = " ".join(filter(None, ("imageferry", command.name, command.argument, "[flags]")))
     parser.description = command.about
     parser.epilog = f"example:\n  {command.example}"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -98,4 +99,4 @@ def _add(parser: argparse._ActionsContainer, flags: Iterable[Flag]) -> None:
         if flag.metavar is None:
             parser.add_argument(*flag.names, action="store_true", help=flag.help)
         else:
-            parser.add_argument(*flag.names, metavar=flag.metavar.replace("%", "%%"), help=flag.help)
+            parser.add_argument(*flag.names, metavar=flag.metavar, help=flag.help)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import hdrs, web
 from aiohttp.web_request import BaseRequest
 
 from .album import Album
@@ -20,11 +20,11 @@ from .conduct import Conductor, Outcome
 from .control import Control
 from .faults import Fault, Script
 from .fetch import Fetcher, new_session
-from .fields import FORM
 from .fill import fill
 from .gallery import Gallery
+from .intake import LARGEST_CALL, read_call
 from .keep import open_store, save
-from .replies import JSON, Call, Reply, Upload, of_gateway
+from .replies import Reply, of_gateway
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from .log import Entry
     from .shop import Shop
 
-LARGEST_CALL = 16 * 1024 * 1024  # bytes of a request; above it the gateway refuses, below it the store judges
 _STUMP = len("HTTP/1.1 2")  # what is left of a head that is cut: too little to be taken for an answer
 _REASONS = {each.value: each.phrase for each in HTTPStatus}
 
@@ -160,7 +159,6 @@ class _Door:
     """Sorts requests: the API, the control plane, what a person looks at."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
         self._conductor = sandbox.conductor
         self._control = sandbox.control
         self._gallery = Gallery(sandbox.config, sandbox.shop, sandbox.album, sandbox.import_folder)
@@ -179,48 +177,13 @@ class _Door:
         return _Raw(_head(reply) + (b"" if request.method == hdrs.METH_HEAD else reply.body), request.keep_alive)
 
     async def _api(self, request: BaseRequest, target: str) -> web.StreamResponse:
-        headers = request.headers
-        call = Call(
-            request.method,
-            target,
-            token=headers.get("X-Auth-Token", ""),
-            accept=headers.get("Accept", ""),
-            app=headers.get("X-Auth-Client") or headers.get("User-Agent") or "",
-        )
         try:
-            if request.method in (hdrs.METH_POST, hdrs.METH_PUT):
-                await _read_body(request, call)
+            call = await read_call(request, target)
             outcome = await self._conductor.conduct(call)
         except web.HTTPRequestEntityTooLarge:
             too_large = Reply(413, b"Request Entity Too Large", "text/plain")
             return _Raw(_head(too_large) + too_large.body, keep_alive=False)
         return _sent(request, outcome)
-
-
-async def _read_body(request: BaseRequest, call: Call) -> None:
-    call.content_type = request.content_type
-    if call.content_type != FORM:
-        call.body = await request.read()
-        return
-    call.form = {}
-    try:
-        async for part in await request.multipart():
-            if isinstance(part, BodyPartReader):
-                await _read_part(part, call)
-    except ValueError:
-        call.body, call.content_type = b"", JSON  # refused as a body that can't be read
-
-
-async def _read_part(part: BodyPartReader, call: Call) -> None:
-    data = bytearray()
-    while chunk := await part.read_chunk(1 << 16):
-        data += chunk
-        if len(data) > LARGEST_CALL:
-            raise web.HTTPRequestEntityTooLarge(LARGEST_CALL, len(data))
-    if part.filename is not None and part.name == "image_file":
-        call.upload = Upload(part.filename, bytes(data))
-    elif call.form is not None and part.name is not None:
-        call.form[part.name] = data.decode(errors="replace")
 
 
 def _sent(request: BaseRequest, outcome: Outcome) -> web.StreamResponse:

@@ -1,5 +1,7 @@
 """What a store refuses, and in which words (store-api.md 1.7, 1.8)."""
 
+import asyncio
+
 import pytest
 
 from jobs.sandbox import Config
@@ -154,3 +156,24 @@ async def test_every_fault_of_a_request_is_named():
     async with opened(Config(products=1)) as (_, store):
         answer = await store.call("POST", store.images, {"id": 1, "colour": "red"})
         assert len(answer.json) == 3
+
+
+RAW = {
+    "path": b"GET /stores/%(hash)s/v2/products/\xe9 HTTP/1.1\r\n",
+    "query": b"GET /stores/%(hash)s/v2/products?\xe9=1 HTTP/1.1\r\n",
+    "caller": b"GET /stores/%(hash)s/v2/nonsense HTTP/1.1\r\nX-Auth-Client: \xe9\r\n",
+    "type": b"POST /stores/%(hash)s/v2/products/1/images HTTP/1.1\r\nContent-Type: te\xe9xt\r\nContent-Length: 0\r\n",
+}
+
+
+@pytest.mark.parametrize("head", RAW.values(), ids=RAW)
+async def test_bytes_that_are_no_utf_8_do_no_harm(head):
+    """Refused like any other mistake, and the log can still be read."""
+    async with opened(Config(products=1)) as (sandbox, store):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
+        words = {b"hash": sandbox.store_hash.encode()}
+        writer.write(head % words + f"X-Auth-Token: {sandbox.access_token}\r\nHost: x\r\n\r\n".encode())
+        assert (await reader.readline()).split()[1] in (b"400", b"404", b"415")
+        writer.close()
+        async with store.session.get(f"{sandbox.url}/_sandbox/log") as answer:
+            assert answer.status == 200

@@ -1,0 +1,89 @@
+"""The command line: which command, and what its end means to whoever called. Loads a command's rooms only when it is given."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .command_line import UsageError, parse, parser_for
+from .console import Console
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+_USAGE = 2
+_BUG = 1
+_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (contract, Exit codes)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    console = Console.standard()
+    return console.last_word(_run(words, console))
+
+
+def _run(words: list[str], console: Console) -> int:
+    try:
+        return _dispatch(words, console)
+    except UsageError as error:
+        return _unusable(words, str(error), console)
+    except KeyboardInterrupt:
+        console.tell(["imageferry: interrupted"])
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the last resort: a fault of ours must not look like one of the world's
+        return _bug(words, error, console)
+
+
+def _dispatch(words: list[str], console: Console) -> int:
+    if not words:
+        console.tell(parser_for(words).format_help().splitlines())
+        return _USAGE
+    try:
+        arguments = parse(words)
+    except SystemExit as asked_for_help:
+        return int(asked_for_help.code or 0)
+    if arguments.command is None:
+        raise UsageError("a command is missing (`imageferry --help` shows what there is)")
+    return _start(arguments, console)
+
+
+def _start(arguments: Namespace, console: Console) -> int:
+    """Each command's rooms are loaded here, when it is given, and not before."""
+    if arguments.command == "sandbox":
+        from .sandbox.cli import serve  # noqa: PLC0415  # see above
+
+        return serve(arguments)
+    if arguments.command == "demo":
+        from .demo import demonstrate  # noqa: PLC0415  # see above
+
+        return demonstrate(arguments, console)
+    from .runs import Run  # noqa: PLC0415  # see above
+
+    return Run(arguments, console)()
+
+
+def _unusable(words: list[str], sentence: str, console: Console) -> int:
+    console.tell([f"imageferry: {sentence}"])
+    if "--json" in words:
+        import json  # noqa: PLC0415  # most command lines are fine
+
+        from .records import of_report  # noqa: PLC0415  # as above
+
+        command = words[0] if not words[0].startswith("-") else None
+        console.data([json.dumps(of_report(command, "invalid", None, error=sentence))])
+    return _USAGE
+
+
+def _bug(words: list[str], error: Exception, console: Console) -> int:
+    if {"-v", "--verbose"} & set(words):
+        import traceback  # noqa: PLC0415  # hoped never to be needed
+
+        console.tell("".join(traceback.format_exception(error)).splitlines())
+    console.tell([f"imageferry: this is a fault of imageferry itself, please report it: {type(error).__name__}: {error} (-v shows where)"])
+    return _BUG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

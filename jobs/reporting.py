@@ -1,0 +1,161 @@
+"""Reports as text for a person: what happened in the first line, then the counts, the failures, and what to do next. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .progress_display import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import engine
+
+SHOWN = 20
+"""How many failures are shown; -v shows all that the report names."""
+
+
+def of_run(report: engine.Report, *, verbose: bool) -> list[str]:
+    """A run that changed the store, or tried to."""
+    lines = [_first_line(report), "", *_counts(report)]
+    lines += of_failures(report, verbose=verbose)
+    return lines + _next(report)
+
+
+def _first_line(report: engine.Report) -> str:
+    took = f"in {duration(report.elapsed_s)}"
+    if report.outcome == "done":
+        moved = report.created + report.updated + report.deleted
+        return f"{report.command}: done {took}; " + ("the store is as asked." if moved else "nothing was to do, the store is as asked.")
+    if report.outcome == "interrupted":
+        return f"{report.command}: interrupted after {duration(report.elapsed_s)}; it can be gone on with."
+    return f"{report.command}: over {took}, but {troubles(report)}."
+
+
+def troubles(report: engine.Report) -> str:
+    """`3 images failed and 1 is unknown`."""
+    parts = [f"{_images(report.failed)} failed"] if report.failed else []
+    if report.unknown:
+        parts.append(f"of {_images(report.unknown)} it isn't known whether they were made")
+    return " and ".join(parts) or "it did not come to its end"
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image" if count == 1 else f"{count:,} images"
+
+
+def of_progress(report: engine.Report, *, verbose: bool) -> list[str]:
+    """How far a run had come that broke off."""
+    return [*_counts(report), *of_failures(report, verbose=verbose)]
+
+
+def _counts(report: engine.Report) -> list[str]:
+    adopted = f"{report.adopted:,} of them found after their answer was lost" if report.adopted else ""
+    rows: list[tuple[str, int | None, str]] = [
+        ("products", report.products, ""),
+        ("images wanted", report.wanted, ""),
+        ("unchanged", report.unchanged, ""),
+        ("created", report.created, adopted),
+        ("updated", report.updated, ""),
+        ("deleted", report.deleted, ""),
+        ("failed", report.failed, ""),
+        ("unknown", report.unknown, "sent, but no answer says what became of them" if report.unknown else ""),
+        ("calls", report.requests, _calls(report)),
+    ]
+    if report.images_before is not None:
+        after = "" if report.images_after is None else f"; {report.images_after:,} afterwards"
+        rows.append(("in the store", report.images_before, f"images before{after}"))
+    return table(rows)
+
+
+def _calls(report: engine.Report) -> str:
+    parts = [f"{report.throttled:,} throttled"] if report.throttled else []
+    parts += [f"{report.retried:,} sent again"] if report.retried else []
+    return ", ".join(parts)
+
+
+def table(rows: Iterable[tuple[str, int | None, str]]) -> list[str]:
+    """Aligned rows of a name, a number and a remark."""
+    kept = [(name, "-" if number is None else f"{number:,}", remark) for name, number, remark in rows]
+    width = max(len(name) for name, _, _ in kept)
+    digits = max(len(number) for _, number, _ in kept)
+    return [f"  {name:<{width}}  {number:>{digits}}  {remark}".rstrip() for name, number, remark in kept]
+
+
+def of_failures(report: engine.Report, *, verbose: bool) -> list[str]:
+    """The failures by name, the rest counted, and where all of them are."""
+    failures = report.failures if verbose else report.failures[:SHOWN]
+    if not failures:
+        return []
+    lines = ["", f"{'differences' if report.command == 'verify' else 'failures'}:", *(f"  {failure_line(each)}" for each in failures)]
+    more = max(report.failed, len(report.failures)) - len(failures)
+    if more > 0:
+        lines.append(f"  and {more:,} more" + ("" if verbose else " (-v shows up to 1,000)"))
+    if report.failed_manifest:
+        lines.append(f"  their products, as a manifest: {report.failed_manifest}")
+    return lines
+
+
+def failure_line(failure: engine.Failure) -> str:
+    """`product 32, https://…/a.jpg (line 4): 400: The reason`."""
+    place = [f"product {failure.product_id}"] if failure.product_id is not None else []
+    place += [failure.image_file] if failure.image_file else []
+    place += [f"image {failure.image_id}"] if failure.image_id is not None else []
+    place += [failure.field] if failure.field else []
+    line = f" (line {failure.line})" if failure.line is not None else ""
+    status = f"{failure.status}: " if failure.status else ""
+    return f"{', '.join(place) or 'the run'}{line}: {status}{failure.reason}"
+
+
+def _next(report: engine.Report) -> list[str]:
+    if report.outcome == "done":
+        return ["", f"The run is remembered in {report.checkpoint}"] if report.checkpoint else []
+    if report.outcome == "interrupted":
+        return ["", "Next: give the same command again, and it goes on where it stopped."]
+    return ["", "Next: mend what the reasons name, and give the same command again; it tries just these once more."]
+
+
+def of_verify(report: engine.Report, *, verbose: bool) -> list[str]:
+    """What comparing found."""
+    took = duration(report.elapsed_s)
+    if report.outcome == "interrupted":
+        return [f"verify: interrupted after {took}; not all was compared."]
+    seen = f"{report.products:,} products, {_images(report.wanted)} compared in {took}, {report.requests:,} calls"
+    if report.outcome == "done":
+        return [f"verify: no difference; the store is as the manifest says ({seen})."]
+    lines = [f"verify: {_images(report.failed)} differ ({seen}).", *of_failures(report, verbose=verbose)]
+    return [*lines, "", "Next: `imageferry plan` shows what would change, `sync` or `migrate` changes it."]
+
+
+def of_export(report: engine.Report, *, target: str, verbose: bool) -> list[str]:
+    """What was exported."""
+    if report.outcome == "interrupted":
+        return ["export: interrupted; what was written is not whole."]
+    good = report.outcome == "done"
+    head = f"export: {_images(report.wanted)} of {report.products:,} products written to {target} in {duration(report.elapsed_s)}"
+    return [head + ("." if good else f", but {report.failed:,} could not be."), *of_failures(report, verbose=verbose)]
+
+
+_STATES = {
+    "none": "there is no run in {path}.",
+    "listing": "`{run}` is at work: it lists the store and makes its plan.",
+    "applying": "`{run}` is at work: it applies its plan.",
+    "finished": "`{run}` is over.",
+    "interrupted": "`{run}` was interrupted; the same command goes on.",
+    "died": "`{run}` died without a word; the same command goes on.",
+}
+
+
+def of_standing(standing: engine.standing.Standing, *, verbose: bool, since: str | None) -> list[str]:
+    """How a checkpoint stands."""
+    report = standing.report
+    head = _STATES[standing.state].format(run=standing.run or "a run", path=report.checkpoint)
+    if standing.pid is not None:
+        head += f" Process {standing.pid}" + (f", since {since}." if since else ".")
+    if standing.state == "none":
+        return [head]
+    names: Sequence[str] = ("products", "wanted", "unchanged", "created", "updated", "deleted", "adopted", "failed", "unknown")
+    rows: list[tuple[str, int | None, str]] = [(name, getattr(report, name), "") for name in names]
+    if standing.changes_left is not None:
+        rows.append(("products left", standing.changes_left, ""))
+    return [head, "", *table(rows), *of_failures(report, verbose=verbose)]

@@ -1,0 +1,72 @@
+"""The rate headers: what is believed and what isn't."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.quota_headers import Reading, read_headers, read_retry_after
+
+NAMES = {
+    "quota": "x-rate-limit-requests-quota",
+    "left": "x-rate-limit-requests-left",
+    "reset": "x-rate-limit-time-reset-ms",
+    "window": "x-rate-limit-time-window-ms",
+}
+USUAL = {"quota": "150", "left": "149", "reset": "15000", "window": "30000"}
+
+
+def headers(**changes: str | None) -> dict[str, str]:
+    """The usual four headers with some changed, or left out where None."""
+    return {NAMES[name]: text for name, text in (USUAL | changes).items() if text is not None}
+
+
+READINGS = {
+    "usual": ({}, Reading(150, 149, 15.0, 30.0)),
+    "unlimited": ({"quota": "16101495", "left": "16101489"}, Reading(16101495, 16101489, 15.0, 30.0)),
+    "the window left out": ({"window": None}, Reading(150, 149, 15.0, 30.0)),
+    "the window left out, a far reset": ({"window": None, "reset": "90000"}, Reading(150, 149, 90.0, 90.0)),
+    "an absurd window": ({"window": "NaN"}, Reading(150, 149, 15.0, 30.0)),
+    "a window of nothing": ({"window": "0"}, Reading(150, 149, 15.0, 0.05)),
+    "fractions": ({"left": "3.7", "reset": "1.5"}, Reading(150, 3, 0.0015, 30.0)),
+    "spaces": ({"left": " 7 "}, Reading(150, 7, 15.0, 30.0)),
+    "more left than allowed": ({"left": "900"}, Reading(150, 150, 15.0, 30.0)),
+    "an hour": ({"reset": "3600000"}, Reading(150, 149, 3600.0, 30.0)),
+}
+ABSURD = [
+    *({name: text} for name in ("quota", "left", "reset") for text in ("NaN", "-1", "inf", "-inf", "", "x", "1e400", "1,000", None)),
+    {"quota": "0"},
+    {"reset": "3600001"},
+    {"reset": "31536000000"},
+]
+
+
+@pytest.mark.parametrize(("changes", "reading"), READINGS.values(), ids=READINGS)
+def test_headers_are_read(changes, reading):
+    """Milliseconds become seconds, a missing window becomes today's."""
+    assert read_headers(headers(**changes)) == reading
+
+
+@pytest.mark.parametrize("changes", ABSURD, ids=str)
+def test_what_cannot_be_believed_is_no_reading(changes):
+    """One number that is missing or absurd makes all of them worthless."""
+    assert read_headers(headers(**changes)) is None
+
+
+@given(st.fixed_dictionaries({}, optional={name: st.text(max_size=12) | st.floats().map(str) for name in NAMES.values()}))
+def test_no_header_can_crash_it(made_up):
+    """Whatever the headers say, the reading is None or within its bounds."""
+    reading = read_headers(made_up)
+    if reading is not None:
+        assert 0 <= reading.left <= reading.quota
+        assert 0 <= reading.reset <= 3600
+        assert 0 < reading.window <= 3600
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [("20", 20.0), ("0", 0.0), ("3600", 3600.0), ("3601", None), ("-1", None), ("NaN", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)],
+)
+def test_retry_after_is_seconds(text, wait):
+    """`X-Retry-After` counts seconds, up to an hour; a date isn't documented and isn't guessed at."""
+    assert read_retry_after({"x-retry-after": text}) == wait
+    assert read_retry_after({}) is None
