@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .errand import Drained, Errand, SetAside
+from .errand import Errand
+from .tools import Drained, SetAside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .core.plan import Batch
-    from .errand import Tools
     from .progress import Progress, Stop
+    from .tools import Tools
 
 
 class Carry:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .core.diff import Memory
     from .disk import Disk
-    from .errand import Seen
+    from .tools import Seen
 
 FORMAT = 1
 _PRODUCT = b'{"product_id":'

@@ -65,6 +65,9 @@ class Disk(Protocol):
     def remove(self, path: Path) -> None:
         """Remove if there."""
 
+    def make_folder(self, path: Path) -> None:
+        """Make a folder that only its owner may enter, if it is not there."""
+
     def lock(self, path: Path) -> contextlib.AbstractContextManager[bool]:
         """Hold a lock, or yield False."""
 
@@ -169,6 +172,13 @@ class RealDisk:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise disk_error(path, error, "removing") from None
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder if it is not there; its parent must be."""
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise disk_error(path, error, "making the folder") from None
 
     @contextlib.contextmanager
     def lock(self, path: Path) -> Iterator[bool]:

@@ -16,12 +16,13 @@ from .carry import Carry
 from .core.errors import CheckpointError
 from .core.guards import Former, judge
 from .core.ledger import Ledger
-from .errand import Errand, Seen, Tools
+from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
 from .lessons import lessons
 from .planfile import PlanFile
 from .telling import Interrupted
+from .tools import Seen, Tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -23,7 +23,7 @@ from .core.quota_headers import read_headers, read_retry_after
 from .core.retry import UNUSABLE, Kind, Move, delay_before, given_up, judge, move_after
 from .core.traffic import Limits, Traffic
 from .flights import Flights
-from .turnstile import Turnstile, renewed
+from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     import random
@@ -40,6 +40,10 @@ T = TypeVar("T")
 
 # No more calls than this are ever in flight, unless `--concurrency` says so.
 MOST_WORKERS = MOST
+# A 5xx that is the store's last word on a call, no sign of trouble.
+LAST_WORDS = frozenset({501, 505, 507})
+# Workers also wait for their turn and for the disk, and none is missing when the bound grows.
+SPARE = 2
 # The watch looks so often, in seconds; time-outs are that much late at most.
 SCAN = 1.0
 # Over these last seconds and answers `Traffic.rate` is taken.
@@ -136,7 +140,7 @@ class Gate:
         reading = read_headers(answer.headers)
         throttled = answer.status == 429
         wait = read_retry_after(answer.headers) if throttled else None
-        good = not throttled and answer.status < 500
+        good = not throttled and (answer.status < 500 or answer.status in LAST_WORDS)
         self._quota.answered(ticket, now, reading, good=good, throttled=throttled, wait=wait)
         if good or (throttled and reading is not None):
             self._flow.answered(ticket.sent, now)
@@ -171,13 +175,13 @@ class Gate:
 
     def _break(self, error: StoreError) -> None:
         """End the run: every call that waits fails with `error`, and so does every later one."""
+        if self._broken is not None:
+            return
         self._broken = error
         self._turnstile.shut(error)
         self._bench.shut(error)
 
     def _final(self, move: Move, failure: StoreError, tries: int) -> StoreError:
-        if self._broken is not None:
-            return renewed(self._broken)
         if move is Move.STOP:
             self._break(failure)
         return given_up(failure, tries) if move is Move.FAIL else failure
@@ -194,7 +198,12 @@ class Gate:
 
     @property
     def workers(self) -> int:
-        """How many workers are worth having now; never over MOST_WORKERS but by `--concurrency`."""
+        """How many workers are worth having now: twice what may be in flight, MOST_WORKERS at most, `--concurrency` if given."""
+        return self._limits.concurrency or min(MOST_WORKERS, SPARE * self._flow.limit)
+
+    @property
+    def bound(self) -> int:
+        """How many calls may be in flight now."""
         return self._flow.limit
 
     def remaining(self, calls: int | None) -> None:

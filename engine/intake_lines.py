@@ -11,7 +11,7 @@ import zlib
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from .core.errors import Fault, ManifestError
 from .core.manifest_fields import MAX_LINE
@@ -31,18 +31,18 @@ _GZIP = b"\x1f\x8b"
 
 def settle(given: str, copy: Path, stdin: BinaryIO | None, kept: ExitStack) -> Origin:
     """Find a file that can be read as often as asked: the manifest itself, or a private copy of what comes through a pipe."""
+    kept.callback(_remove, copy)
     if given == "-":
-        return _copied("<stdin>", stdin if stdin is not None else sys.stdin.buffer, copy, kept)
+        return _copied("<stdin>", stdin if stdin is not None else sys.stdin.buffer, copy)
     path = Path(given)
     with _unreadable(given):
         if stat.S_ISREG(path.stat().st_mode):
             return Origin(given, path, copied=False)
         pipe = kept.enter_context(path.open("rb"))  # a folder fails here
-    return _copied(given, pipe, copy, kept)
+    return _copied(given, pipe, copy)
 
 
-def _copied(name: str, pipe: BinaryIO, copy: Path, kept: ExitStack) -> Origin:
-    kept.callback(_remove, copy)
+def _copied(name: str, pipe: BinaryIO, copy: Path) -> Origin:
     with disk_faults(copy), private(copy) as file:
         while True:
             with _unreadable(name):
@@ -116,14 +116,14 @@ class _Hashed(io.RawIOBase):
         return count
 
 
-def _unpacked(raw: io.RawIOBase, name: str) -> io.BufferedReader[Any]:
+def _unpacked(raw: io.RawIOBase, name: str) -> io.BufferedReader[Any] | gzip.GzipFile:
     reader: io.BufferedReader[Any] = io.BufferedReader(raw, _BUFFER)
-    if reader.peek(2)[:2] == _GZIP or name.lower().endswith(".gz"):
-        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=reader)), _BUFFER)
-    return reader
+    packed = reader.peek(2)[:2] == _GZIP or name.lower().endswith(".gz")
+    # Read by another buffer, lines that came out whole before the data breaks would be lost with the rest.
+    return gzip.GzipFile(fileobj=reader) if packed else reader
 
 
-def _lines(reader: io.BufferedReader[Any], faults: list[Fault]) -> Iterator[tuple[int, bytes]]:
+def _lines(reader: io.BufferedReader[Any] | gzip.GzipFile, faults: list[Fault]) -> Iterator[tuple[int, bytes]]:
     """Number the lines; one that is too long becomes a fault and is passed over, as does a gzip that ends too early."""
     number = 0
     read = partial(reader.readline, MAX_LINE)

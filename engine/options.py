@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from .backup import Fetch
     from .disk import Disk
     from .gate import Wire
 
@@ -52,6 +53,7 @@ class Options:
     give_up_after: float = 600.0
     stall_after: float = 120.0
     files: Path | None = None
+    backup: Path | None = None
     storefront_url: str | None = None
 
 
@@ -61,11 +63,18 @@ def _http_wire(access: Access) -> AbstractAsyncContextManager[Wire]:
     return HttpWire(access.api_url, access.store_hash, access.access_token)
 
 
+def _http_fetch() -> AbstractAsyncContextManager[Fetch]:
+    from .fetch import Fetcher  # noqa: PLC0415  # as above
+
+    return Fetcher()
+
+
 @dataclass(slots=True)
 class Seams:
     """Where the world comes in: the network, the disk, the wall clock (for records only) and chance."""
 
     wire: Callable[[Access], AbstractAsyncContextManager[Wire]] = _http_wire
+    fetch: Callable[[], AbstractAsyncContextManager[Fetch]] = _http_fetch
     disk: Disk = field(default_factory=RealDisk)
     now: Callable[[], float] = time.time
     chance: random.Random = field(default_factory=random.Random)

@@ -6,6 +6,7 @@ A picture is known by its bytes, never by its name (store-api.md 1.8 has the kin
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 import warnings
@@ -19,9 +20,11 @@ __all__ = ["MAX_BYTES", "kind", "preflight", "resolve"]
 
 MAX_BYTES = 8 * 1024 * 1024
 _KINDS = "BMP, GIF, JPEG, PNG, WBMP, XBM or WEBP"
-_PARSED = ("BMP", "GIF", "JPEG", "PNG", "XBM")  # by Pillow; it would read a WEBP whole, and doesn't know WBMP
+_PARSED = ("BMP", "GIF", "JPEG", "PNG")  # by Pillow; it would read a WEBP whole, is strict on XBM and doesn't know WBMP
 _WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X")
-_HEAD = 32  # bytes; enough for the two kinds that are told here
+_HEAD = 2_048  # bytes; enough for the three kinds that are told here, an XBM's comment included
+_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
+_XBM = re.compile(rb"\s*#define\s+\w*width\s+\d+\s+#define\s+\w*height\s+\d+\s[^{]*\bchar\s+\w*bits\s*\[")
 
 _pillow = threading.Lock()  # warnings are muted for the whole process while Pillow looks
 
@@ -80,7 +83,7 @@ def _is_picture(file: BinaryIO, size: int) -> bool:
     if head[:4] == b"RIFF":
         return head[8:12] == b"WEBP" and head[12:16] in _WEBP_CHUNKS
     file.seek(0)
-    return _is_wbmp(head, size) or _is_parsed(file)
+    return _is_wbmp(head, size) or _XBM.match(_COMMENT.sub(b" ", head)) is not None or _is_parsed(file)
 
 
 def _is_wbmp(head: bytes, size: int) -> bool:

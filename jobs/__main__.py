@@ -66,13 +66,7 @@ def _start(arguments: Namespace, console: Console) -> int:
 
 def _unusable(words: list[str], sentence: str, console: Console) -> int:
     console.tell([f"imageferry: {sentence}"])
-    if "--json" in words:
-        import json  # noqa: PLC0415  # most command lines are fine
-
-        from .records import of_report  # noqa: PLC0415  # as above
-
-        command = words[0] if not words[0].startswith("-") else None
-        console.data([json.dumps(of_report(command, "invalid", None, error=sentence))])
+    _record(words, "invalid", sentence, console)
     return _USAGE
 
 
@@ -81,8 +75,22 @@ def _bug(words: list[str], error: Exception, console: Console) -> int:
         import traceback  # noqa: PLC0415  # hoped never to be needed
 
         console.tell("".join(traceback.format_exception(error)).splitlines())
-    console.tell([f"imageferry: this is a fault of imageferry itself, please report it: {type(error).__name__}: {error} (-v shows where)"])
+    sentence = f"this is a fault of imageferry itself, please report it: {type(error).__name__}: {error}"
+    console.tell([f"imageferry: {sentence} (-v shows where)"])
+    _record(words, "failed", sentence, console)
     return _BUG
+
+
+def _record(words: list[str], outcome: str, sentence: str, console: Console) -> None:
+    """Keep to --json even where no command could begin."""
+    if "--json" not in words:
+        return
+    import json  # noqa: PLC0415  # most command lines are fine
+
+    from .records import of_report  # noqa: PLC0415  # as above
+
+    command = None if words[0].startswith("-") else words[0]
+    console.data([json.dumps(of_report(command, outcome, None, error=sentence))])
 
 
 if __name__ == "__main__":

@@ -59,7 +59,9 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "store": (
         "which store (the token comes from BIGCOMMERCE_ACCESS_TOKEN or BIGCOMMERCE_ACCESS_TOKEN_FILE only)",
         (
-            Flag("--store-hash", "HASH", "the store: the part after /stores/ in its API path", "BIGCOMMERCE_STORE_HASH"),
+            Flag(
+                "--store-hash", "HASH", "the store: the part after /stores/ in its API path", "BIGCOMMERCE_STORE_HASH"
+            ),
             Flag(
                 "--api-url",
                 "URL",
@@ -71,7 +73,12 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "memory": (
         "what the run remembers",
         (
-            Flag("--checkpoint", "FILE", "where the run is remembered; needed where the manifest is -", "MANIFEST.checkpoint.json"),
+            Flag(
+                "--checkpoint",
+                "FILE",
+                "where the run is remembered; needed where the manifest is -",
+                "MANIFEST.checkpoint.json",
+            ),
             Flag("--fresh", None, "set an unfinished run aside (renamed, not deleted) and start again"),
         ),
     ),
@@ -120,7 +127,7 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         (
             Flag("--json", None, "one JSON object as the last line of standard output"),
             Flag("--quiet/-q", None, "silent but for failures"),
-            Flag("--verbose/-v", None, "all failures and changes, and more about what goes wrong"),
+            Flag("--verbose/-v", None, "name every failure and every change; a traceback for a fault of imageferry's own"),
         ),
     ),
 }

@@ -24,7 +24,7 @@ def of_proposal(proposal: engine.Proposal, *, command: str, dry_run: bool, verbo
     """The whole page about one plan."""
     if proposal.plan is None:
         return [f"{command}: interrupted; no plan was made. The same command starts again."]
-    lines = [_first_line(proposal, command, dry_run=dry_run), "", *_counts(proposal), "", *_costs(proposal)]
+    lines = [_first_line(proposal, command, dry_run=dry_run), "", *counts(proposal), "", *costs(proposal)]
     lines += _products(Path(proposal.plan), verbose=verbose)
     lines += of_failures(proposal.report, verbose=verbose)
     lines += ["", f"plan    {proposal.plan}", f"digest  {proposal.digest}"]
@@ -42,7 +42,8 @@ def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> st
     return f"{name}: {changes:,} changes in {summary.changed_products:,} of {summary.products:,} products; nothing was written to the store."
 
 
-def _counts(proposal: engine.Proposal) -> list[str]:
+def counts(proposal: engine.Proposal) -> list[str]:
+    """What would change, as a table."""
     summary = proposal.summary
     replaced = f"{summary.replaced:,} of them replace an image whose bytes are new" if summary.replaced else ""
     kept = "" if summary.deletes <= summary.replaced else f"of the {summary.existing:,} images that these products have"
@@ -57,17 +58,24 @@ def _counts(proposal: engine.Proposal) -> list[str]:
     return table(rows)
 
 
-def _costs(proposal: engine.Proposal) -> list[str]:
+def costs(proposal: engine.Proposal) -> list[str]:
+    """Calls, quota windows and time."""
     summary, calls = proposal.summary, proposal.calls
     reads = calls - summary.writes()
     verbs = f"POST {summary.creates:,}, PUT {summary.updates:,}, DELETE {summary.delete_calls:,}, GET {reads:,}"
     lines = [f"applying takes {calls:,} calls ({verbs})"]
     if proposal.quota:
         windows = math.ceil(calls / proposal.quota)
-        lines.append(f"that is {windows:,} quota window{'s' * (windows != 1)} of {proposal.quota:,} calls, about {duration(proposal.seconds)}")
-    else:
-        lines.append(f"the store names no quota; about {duration(proposal.seconds)}")
+        lines.append(
+            f"that is {windows:,} quota window{'s' * (windows != 1)} of {proposal.quota:,} calls, {_time(proposal.seconds)}"
+        )
+    elif proposal.seconds:
+        lines.append(f"the store names no quota; {_time(proposal.seconds)}")
     return lines
+
+
+def _time(seconds: float) -> str:
+    return "under a second" if seconds < 1 else f"about {duration(seconds)}"
 
 
 def _products(path: Path, *, verbose: bool) -> list[str]:
@@ -99,7 +107,10 @@ def product_lines(row: dict[str, Any], *, verbose: bool) -> list[str]:
     wanted, present = row.get("wanted", []), {image["image_id"]: image for image in row.get("present", [])}
     changes = [_create(change, wanted) for change in row.get("create", [])]
     changes += [_update(change, present) for change in row.get("update", [])]
-    changes += [f"delete  image {image_id}  {present.get(image_id, {}).get('image_file', '')}".rstrip() for image_id in row.get("delete", [])]
+    changes += [
+        f"delete  image {image_id}  {present.get(image_id, {}).get('image_file', '')}".rstrip()
+        for image_id in row.get("delete", [])
+    ]
     shown = changes if verbose else changes[:_SHOWN_CHANGES]
     lines = [f"  product {row['product_id']}", *(f"    {change}" for change in shown)]
     if len(changes) > len(shown):

@@ -50,7 +50,9 @@ class Silent:
 class Lines:
     """A line when a phase begins, and one now and then."""
 
-    def __init__(self, console: Console, *, every: float = LINE_EVERY, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, console: Console, *, every: float = LINE_EVERY, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console = console
         self._every = every
         self._clock = clock
@@ -162,7 +164,7 @@ def _traffic(traffic: engine.core.traffic.Traffic) -> list[str]:
     if traffic.quota is not None and traffic.left is not None:
         reset = "" if traffic.resets_in is None else f", reset in {duration(max(0.0, traffic.resets_in))}"
         said.append(f"quota {traffic.left:,} of {traffic.quota:,} left{reset}")
-    if traffic.waiting_for:
+    if traffic.waiting_for and traffic.rate < 1:
         said.append(traffic.waiting_for)
     return said
 

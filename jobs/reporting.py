@@ -17,7 +17,7 @@ SHOWN = 20
 
 def of_run(report: engine.Report, *, verbose: bool) -> list[str]:
     """A run that changed the store, or tried to."""
-    lines = [_first_line(report), "", *_counts(report)]
+    lines = [_first_line(report), "", *counts(report)]
     lines += of_failures(report, verbose=verbose)
     return lines + _next(report)
 
@@ -26,7 +26,9 @@ def _first_line(report: engine.Report) -> str:
     took = f"in {duration(report.elapsed_s)}"
     if report.outcome == "done":
         moved = report.created + report.updated + report.deleted
-        return f"{report.command}: done {took}; " + ("the store is as asked." if moved else "nothing was to do, the store is as asked.")
+        return f"{report.command}: done {took}; " + (
+            "the store is as asked." if moved else "nothing was to do, the store is as asked."
+        )
     if report.outcome == "interrupted":
         return f"{report.command}: interrupted after {duration(report.elapsed_s)}; it can be gone on with."
     return f"{report.command}: over {took}, but {troubles(report)}."
@@ -46,10 +48,11 @@ def _images(count: int) -> str:
 
 def of_progress(report: engine.Report, *, verbose: bool) -> list[str]:
     """How far a run had come that broke off."""
-    return [*_counts(report), *of_failures(report, verbose=verbose)]
+    return [*counts(report), *of_failures(report, verbose=verbose)]
 
 
-def _counts(report: engine.Report) -> list[str]:
+def counts(report: engine.Report) -> list[str]:
+    """What was done, as a table."""
     adopted = f"{report.adopted:,} of them found after their answer was lost" if report.adopted else ""
     rows: list[tuple[str, int | None, str]] = [
         ("products", report.products, ""),
@@ -87,7 +90,11 @@ def of_failures(report: engine.Report, *, verbose: bool) -> list[str]:
     failures = report.failures if verbose else report.failures[:SHOWN]
     if not failures:
         return []
-    lines = ["", f"{'differences' if report.command == 'verify' else 'failures'}:", *(f"  {failure_line(each)}" for each in failures)]
+    lines = [
+        "",
+        f"{'differences' if report.command == 'verify' else 'failures'}:",
+        *(f"  {failure_line(each)}" for each in failures),
+    ]
     more = max(report.failed, len(report.failures)) - len(failures)
     if more > 0:
         lines.append(f"  and {more:,} more" + ("" if verbose else " (-v shows up to 1,000)"))
@@ -154,7 +161,17 @@ def of_standing(standing: engine.standing.Standing, *, verbose: bool, since: str
         head += f" Process {standing.pid}" + (f", since {since}." if since else ".")
     if standing.state == "none":
         return [head]
-    names: Sequence[str] = ("products", "wanted", "unchanged", "created", "updated", "deleted", "adopted", "failed", "unknown")
+    names: Sequence[str] = (
+        "products",
+        "wanted",
+        "unchanged",
+        "created",
+        "updated",
+        "deleted",
+        "adopted",
+        "failed",
+        "unknown",
+    )
     rows: list[tuple[str, int | None, str]] = [(name, getattr(report, name), "") for name in names]
     if standing.changes_left is not None:
         rows.append(("products left", standing.changes_left, ""))

@@ -14,6 +14,7 @@ import engine
 from engine.core import errors
 
 from . import endings, plan_view, records, reporting, settings, signals
+from .plan_review import review
 from .progress_display import Display, Lines, Live, Silent
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Run:
                 return self._plan(delete=not self.arguments.no_delete)
             case "migrate" | "sync" if self.arguments.dry_run:
                 return self._plan(delete=self.command == "sync")
+            case "apply" if self.arguments.dry_run:
+                return self._review()
             case _:
                 return self._carry()
 
@@ -76,7 +79,9 @@ class Run:
         if path is not None:
             self.checkpoint = str(path)
         elif name == "-":
-            raise errors.SettingsError("the manifest comes from standard input: give --checkpoint FILE, to remember the run by")
+            raise errors.SettingsError(
+                "the manifest comes from standard input: give --checkpoint FILE, to remember the run by"
+            )
         elif name is not None and self.command != "apply":
             self.checkpoint = f"{Path(name).absolute()}.checkpoint.json"
         return made
@@ -91,7 +96,9 @@ class Run:
     def _verify(self) -> int:
         made = self._settings()
         delete = not self.arguments.no_delete
-        report = self._watched(partial(engine.verify, made.access, self.arguments.argument, made.options, delete=delete))
+        report = self._watched(
+            partial(engine.verify, made.access, self.arguments.argument, made.options, delete=delete)
+        )
         self._tell(report, reporting.of_verify(report, verbose=self.verbose))
         return self._ended(report)
 
@@ -101,6 +108,10 @@ class Run:
         act = partial(engine.plan, made.access, self.arguments.argument, made.options, delete=delete)
         proposal = self._watched(partial(act, output=None if output is None else Path(output).absolute()))
         return self._propose(proposal, dry_run=self.command != "plan")
+
+    def _review(self) -> int:
+        made = self._settings()
+        return self._propose(review(made.access, self.arguments.argument, made.options), dry_run=True)
 
     def _propose(self, proposal: engine.Proposal, *, dry_run: bool) -> int:
         report, refused = proposal.report, proposal.refusal is not None
@@ -120,7 +131,9 @@ class Run:
         output = self.arguments.output
         to_stdout = output in {None, "-"}
         if to_stdout and self.json:
-            raise errors.SettingsError("export --json needs -o FILE: standard output can't carry the manifest and the object both")
+            raise errors.SettingsError(
+                "export --json needs -o FILE: standard output can't carry the manifest and the object both"
+            )
         target: Path | Callable[[bytes], None] = self._write_bytes if to_stdout else Path(output).absolute()
         report = self._watched(partial(engine.export, made.access, target, made.options))
         if to_stdout:
@@ -137,7 +150,9 @@ class Run:
             act()
         except OSError as error:
             self.console.abandon_output()
-            raise errors.DiskError(f"standard output can't be written, the export is not whole: {error.strerror or error}") from None
+            raise errors.DiskError(
+                f"standard output can't be written, the export is not whole: {error.strerror or error}"
+            ) from None
 
     def _status(self) -> int:
         self.checkpoint = str(Path(self.arguments.argument).absolute())
@@ -203,7 +218,9 @@ class Run:
         more: dict[str, Any] = {"error": str(error)}
         if isinstance(error, errors.ManifestError):
             lines = [errors.describe(error.name, fault) for fault in error.faults]
-            lines.append(f"{self.command}: the manifest has {len(error.faults)} fault{'s' * (len(error.faults) != 1)}; nothing was sent.")
+            lines.append(
+                f"{self.command}: the manifest has {len(error.faults)} fault{'s' * (len(error.faults) != 1)}; nothing was sent."
+            )
             more["failures"] = records.of_faults(error)
         else:
             lines = [f"{self.command}: {error}"]

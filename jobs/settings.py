@@ -51,7 +51,9 @@ def _access(given: Mapping[str, object], environment: Mapping[str, str]) -> engi
     if not store_hash:
         raise SettingsError("no store is named: set BIGCOMMERCE_STORE_HASH, or give --store-hash")
     if not _HASH.fullmatch(store_hash):
-        raise SettingsError(f"the store hash {store_hash[:40]!r} is none: letters and digits, as after /stores/ in the API path")
+        raise SettingsError(
+            f"the store hash {store_hash[:40]!r} is none: letters and digits, as after /stores/ in the API path"
+        )
     api_url = str(given.get("api_url", "")) or environment.get("BIGCOMMERCE_API_URL", "") or DEFAULT_API
     token = _token(environment)
     check_api_url(api_url)
@@ -63,7 +65,9 @@ def _token(environment: Mapping[str, str]) -> str:
     if not token:
         file = environment.get("BIGCOMMERCE_ACCESS_TOKEN_FILE", "")
         if not file:
-            raise SettingsError("no access token: set BIGCOMMERCE_ACCESS_TOKEN, or BIGCOMMERCE_ACCESS_TOKEN_FILE to a file with it")
+            raise SettingsError(
+                "no access token: set BIGCOMMERCE_ACCESS_TOKEN, or BIGCOMMERCE_ACCESS_TOKEN_FILE to a file with it"
+            )
         token, name = _first_line(file), f"BIGCOMMERCE_ACCESS_TOKEN_FILE ({file})"
     if not _TOKEN.fullmatch(token):
         raise SettingsError(f"{name}: that is no access token: one word of plain characters is expected")
@@ -88,12 +92,16 @@ def check_api_url(api_url: str) -> None:
     parts = _split("--api-url (BIGCOMMERCE_API_URL)", api_url)
     host = parts.hostname or ""
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(host):
-        raise SettingsError(f"--api-url (BIGCOMMERCE_API_URL): {host} is another machine, and http would show it the token to all between: use https")
+        raise SettingsError(
+            f"--api-url (BIGCOMMERCE_API_URL): {host} is another machine, and http would show it the token to all between: use https"
+        )
     try:
         socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno != socket.EAI_AGAIN:
-            raise SettingsError(f"--api-url (BIGCOMMERCE_API_URL): there is no host {host!r}: {error.strerror}") from None
+            raise SettingsError(
+                f"--api-url (BIGCOMMERCE_API_URL): there is no host {host!r}: {error.strerror}"
+            ) from None
     except (OSError, UnicodeError):
         raise SettingsError(f"--api-url (BIGCOMMERCE_API_URL): {host[:80]!r} is no host name") from None
 
@@ -106,7 +114,13 @@ def _split(name: str, url: str) -> _Parts:
         raise SettingsError(f"{name}: {url[:80]!r} is no URL") from None
     if parts.username is not None or parts.password is not None:
         raise SettingsError(f"{name}: the URL must not hold a user or a password")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or url != url.strip():
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or url != url.strip()
+    ):
         raise SettingsError(f"{name}: {url[:80]!r} is no address such as {DEFAULT_API}")
     return _Parts(parts.scheme, parts.hostname, port)
 

@@ -208,4 +208,3 @@ class OpenStore:
             return Answer(200, {}, b"[]")
         finally:
             self.inside -= 1
-

@@ -81,6 +81,10 @@ class DiskError(FerryError):
     """The disk failed under checkpoint, plan, export or backup; nothing unjournalled was sent."""
 
 
+class BackupError(FerryError):
+    """A picture could not be kept, so it is not deleted; that image fails and all else goes on."""
+
+
 class StoreError(FerryError):
     """What the store said, or failed to say, about one call; `status` is 0 where it said nothing."""
 

@@ -75,7 +75,7 @@ class Table:
             except csv.Error as error:
                 self._fault(text.first, None, f"not CSV: {error}")
                 continue
-            if not any(cells):
+            if not "".join(cells).strip():
                 continue
             if columns:
                 row = self._row(columns, cells, text)

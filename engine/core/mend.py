@@ -84,3 +84,17 @@ def product_failures(batch: Batch, reason: str, status: int | None = None) -> li
     if not batch.product.images:
         return [image_failure(batch, None, reason, status)]
     return [row_failure(batch, row, reason, status) for row in range(len(batch.product.images))]
+
+
+def stranger(batch: Batch, image: Present) -> Failure:
+    """An image that somebody added where all were to go."""
+    reason = "somebody added this image while the run was under way; it was left alone. The next sync decides"
+    return image_failure(batch, image.image_id, reason)
+
+
+def twin(batch: Batch, row: int, image: Present) -> Failure:
+    """An image that may be the late second one of a create that was sent again, or a person's."""
+    reason = "a second image of this name appeared after its create was sent again; it was left alone"
+    failure = row_failure(batch, row, reason)
+    failure.image_id = image.image_id
+    return failure

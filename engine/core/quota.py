@@ -108,7 +108,7 @@ class Quota:
 
     @property
     def _guard(self) -> float:
-        return min(self._jitter + 2.0 * self._spread, self.window / 4)
+        return min(HAIR + self._jitter + 2.0 * self._spread, self.window / 4)
 
     @property
     def _hair(self) -> float:

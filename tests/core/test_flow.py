@@ -27,7 +27,10 @@ def test_a_fixed_number_is_never_moved():
     assert flow.latency == pytest.approx(0.1, rel=0.01)
 
 
-@pytest.mark.parametrize(("latency", "quota", "limit"), [(0.02, 150, 8), (0.2, 150, 8), (0.8, 150, 8), (0.8, 450, 24), (2.0, 450, 60), (20.0, 450, EASY)])
+@pytest.mark.parametrize(
+    ("latency", "quota", "limit"),
+    [(0.02, 150, 8), (0.2, 150, 8), (0.8, 150, 8), (0.8, 450, 24), (2.0, 450, 60), (20.0, 450, EASY)],
+)
 def test_a_quota_asks_for_its_rate_times_the_latency_twice(latency, quota, limit):
     """Quota / window x latency x 2, at least 8; where that is over the most, it finds itself as without a quota."""
     flow = Flow()
@@ -37,13 +40,13 @@ def test_a_quota_asks_for_its_rate_times_the_latency_twice(latency, quota, limit
 
 
 def test_it_grows_while_the_throughput_grows():
-    """Up to what the store serves at once, or a step more; never over the most."""
+    """Up to what the store serves at once, or a step more; hardly short of the most and never over it."""
     flow = Flow()
     run_flow(flow, 60.0, 20, 0.2)
     assert 18 <= flow.limit <= 30
     roomy = Flow()
     run_flow(roomy, 60.0, 1000, 0.2)
-    assert roomy.limit == MOST
+    assert 0.9 * MOST <= roomy.limit <= MOST
 
 
 def test_it_does_not_grow_unpressed():

@@ -307,7 +307,7 @@ def test_a_row_without_end_is_given_up():
 
 
 names = st.one_of(st.sampled_from([URL, "a.jpg", "import:x", "", "http://", "../x"]), st.text(max_size=8))
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-(2**65), 2**65), st.floats(allow_nan=False), names)
+scalars = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False), names)
 keys = st.one_of(st.sampled_from(["image_file", "description", "sort_order", "is_thumbnail", "version"]), st.just("x"))
 nearly = st.fixed_dictionaries(
     {"image_file": names},
@@ -329,19 +329,10 @@ values = st.fixed_dictionaries(
 @settings(max_examples=400, deadline=None)
 def test_the_quick_look_and_the_thorough_one_agree(value):
     """A line is taken exactly where nothing can be said against it."""
-    line = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_SUBCLASS) if _sizes(value) else b"{}"
-    faults, products = read(JsonLines, line + b"\n")
-    assert bool(products) == (not faults) == (not explain(line + b"\n", 1, ImageFiles(fine)))
+    line = orjson.dumps(value) + b"\n"
+    faults, products = read(JsonLines, line)
+    assert bool(products) == (not faults) == (not explain(line, 1, ImageFiles(fine)))
     assert all(fault.reason != "is not understood" for fault in faults)
-
-
-def _sizes(value):
-    """Whether orjson can write the value: its integers have 64 bits."""
-    try:
-        orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return False
-    return True
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

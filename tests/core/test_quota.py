@@ -160,7 +160,9 @@ def test_others_are_left_their_part():
     """Calls that go missing from the room belong to somebody, who will want more until the reset."""
     quota = led()
     for n in range(1, 41):
-        quota.answered(quota.send(BEGIN + n / 5), BEGIN + n / 5 + 0.1, Reading(150, 149 - n - n // 4, 30 - n / 5, 30.0), good=True)
+        quota.answered(
+            quota.send(BEGIN + n / 5), BEGIN + n / 5 + 0.1, Reading(150, 149 - n - n // 4, 30 - n / 5, 30.0), good=True
+        )
     assert quota.others.seen
     assert quota.others.taken == 10
     assert len(spend(quota, BEGIN + 9, BEGIN + 30)) < 100
@@ -230,7 +232,10 @@ def test_what_was_never_sent_is_given_back():
     st.lists(
         st.tuples(
             st.floats(0, 40),
-            st.none() | st.builds(Reading, st.integers(1, 10**12), st.integers(0, 10**6), st.floats(0, 3600), st.floats(0.05, 3600)),
+            st.none()
+            | st.builds(
+                Reading, st.integers(1, 10**12), st.integers(0, 10**6), st.floats(0, 3600), st.floats(0.05, 3600)
+            ),
             st.booleans(),
         ),
         max_size=30,

@@ -33,7 +33,11 @@ READINGS = {
     "an hour": ({"reset": "3600000"}, Reading(150, 149, 3600.0, 30.0)),
 }
 ABSURD = [
-    *({name: text} for name in ("quota", "left", "reset") for text in ("NaN", "-1", "inf", "-inf", "", "x", "1e400", "1,000", None)),
+    *(
+        {name: text}
+        for name in ("quota", "left", "reset")
+        for text in ("NaN", "-1", "inf", "-inf", "", "x", "1e400", "1,000", None)
+    ),
     {"quota": "0"},
     {"reset": "3600001"},
     {"reset": "31536000000"},
@@ -52,7 +56,9 @@ def test_what_cannot_be_believed_is_no_reading(changes):
     assert read_headers(headers(**changes)) is None
 
 
-@given(st.fixed_dictionaries({}, optional={name: st.text(max_size=12) | st.floats().map(str) for name in NAMES.values()}))
+@given(
+    st.fixed_dictionaries({}, optional={name: st.text(max_size=12) | st.floats().map(str) for name in NAMES.values()})
+)
 def test_no_header_can_crash_it(made_up):
     """Whatever the headers say, the reading is None or within its bounds."""
     reading = read_headers(made_up)
@@ -64,7 +70,15 @@ def test_no_header_can_crash_it(made_up):
 
 @pytest.mark.parametrize(
     ("text", "wait"),
-    [("20", 20.0), ("0", 0.0), ("3600", 3600.0), ("3601", None), ("-1", None), ("NaN", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)],
+    [
+        ("20", 20.0),
+        ("0", 0.0),
+        ("3600", 3600.0),
+        ("3601", None),
+        ("-1", None),
+        ("NaN", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
 )
 def test_retry_after_is_seconds(text, wait):
     """`X-Retry-After` counts seconds, up to an hour; a date isn't documented and isn't guessed at."""

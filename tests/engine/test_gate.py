@@ -8,9 +8,18 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from engine.core.errors import ForbiddenError, LostError, MissingError, RefusedError, StoreError, UnreachableError, UnsentError
+from engine.core.errors import (
+    ForbiddenError,
+    LostError,
+    MissingError,
+    RefusedError,
+    StoreError,
+    UnreachableError,
+    UnsentError,
+)
 from engine.core.exchange import Answer, Replay, Request
 from engine.gate import Gate, Limits
 from tests.virtual import run
@@ -61,12 +70,20 @@ class Script:
         return [later[0] - earlier[0] for earlier, later in zip(self.sent, self.sent[1:], strict=False)]
 
 
-def play(wire: Callable[[Request], Awaitable[Answer]], scene: Callable[[Gate], Awaitable[Any]], **limits: Any) -> tuple[Any, list[str]]:
+def play(
+    wire: Callable[[Request], Awaitable[Answer]], scene: Callable[[Gate], Awaitable[Any]], **limits: Any
+) -> tuple[Any, list[str]]:
     """Run a scene with a gate and its watch in virtual time; return the scene's result and what was said."""
     said: list[str] = []
 
     async def whole() -> Any:
-        gate = Gate(wire, limits=Limits(**limits), explain=lambda answer: f"HTTP {answer.status}", chance=random.Random(7), say=said.append)
+        gate = Gate(
+            wire,
+            limits=Limits(**limits),
+            explain=lambda answer: f"HTTP {answer.status}",
+            chance=random.Random(7),
+            say=said.append,
+        )
         async with anyio.create_task_group() as background:
             background.start_soon(gate.watch)
             try:
@@ -182,7 +199,14 @@ def test_a_word_that_will_not_change_is_not_asked_for_again(status):
 @pytest.mark.parametrize("replay", list(Replay), ids=lambda replay: replay.value)
 @pytest.mark.parametrize(
     "step",
-    [rated(0, 5000, 429), Answer(429, {}, b""), Answer(429, {"x-retry-after": "3"}, b""), Answer(423, {}, b""), Answer(409, {}, b""), UnsentError("no")],
+    [
+        rated(0, 5000, 429),
+        Answer(429, {}, b""),
+        Answer(429, {"x-retry-after": "3"}, b""),
+        Answer(423, {}, b""),
+        Answer(409, {}, b""),
+        UnsentError("no"),
+    ],
     ids=["429", "bare 429", "429 with Retry-After", "423", "409", "unsent"],
 )
 def test_what_did_not_happen_is_tried_again_whatever_the_replay(step, replay):
@@ -242,7 +266,14 @@ def test_an_unreadable_answer_is_a_lost_one():
 
 @pytest.mark.parametrize(
     ("step", "tries"),
-    [(Answer(503, {}, b""), 8), (Answer(429, {}, b""), 8), (LostError("cut"), 8), (UnsentError("no"), 8), (Answer(423, {}, b""), 5), (Answer(409, {}, b""), 5)],
+    [
+        (Answer(503, {}, b""), 8),
+        (Answer(429, {}, b""), 8),
+        (LostError("cut"), 8),
+        (UnsentError("no"), 8),
+        (Answer(423, {}, b""), 5),
+        (Answer(409, {}, b""), 5),
+    ],
     ids=["503", "bare 429", "lost", "unsent", "423", "409"],
 )
 def test_a_call_is_given_up_while_others_go_well(step, tries):
@@ -254,14 +285,18 @@ def test_a_call_is_given_up_while_others_go_well(step, tries):
     assert len(wire.sent) == tries
 
 
-@pytest.mark.parametrize("step", [Answer(503, {}, b""), Answer(429, {}, b""), LostError("cut"), UnsentError("refused"), 1000.0], ids=["503", "bare 429", "lost", "unsent", "hangs"])
+@pytest.mark.parametrize(
+    "step",
+    [Answer(503, {}, b""), Answer(429, {}, b""), LostError("cut"), UnsentError("refused"), 1000.0],
+    ids=["503", "bare 429", "lost", "unsent", "hangs"],
+)
 def test_while_nothing_goes_well_it_goes_on_until_patience_ends(step):
     """A store that is down is asked again with growing delays for `give_up_after`; then the run ends and says what was seen."""
     wire = Script(step)
     (error, traffic), said = play(wire, one(), give_up_after=600.0)
     assert isinstance(error, UnreachableError)
     assert "seen last" in str(error)
-    assert 600 <= wire.sent[-1][0] - wire.sent[0][0] + 61 + 100
+    assert wire.sent[-1][0] - wire.sent[0][0] + 61 + 100 >= 600
     assert len(wire.sent) >= 6
     assert traffic.in_flight == 0
     assert any("giving up after 600 s" in text for text in said)
@@ -269,10 +304,11 @@ def test_while_nothing_goes_well_it_goes_on_until_patience_ends(step):
 
 def test_patience_ends_for_all_at_once():
     """Everybody who waits is told that the store is out of reach; a create that was out is lost, not forgotten."""
-    wire = Script(1000.0)
+    wire = Script(GOOD, 1000.0)
 
     async def scene(gate: Gate) -> Any:
         outcomes = []
+        await gate.call(GET, lambda answer: answer)
 
         async def call(replay: Replay) -> None:
             try:
@@ -286,9 +322,39 @@ def test_patience_ends_for_all_at_once():
         return outcomes
 
     outcomes, _ = play(wire, scene, give_up_after=30.0, concurrency=4)
-    assert {kind for kind, _ in outcomes} == {UnreachableError}
+    assert [kind for kind, _ in outcomes].count(LostError) == 2
+    assert [kind for kind, _ in outcomes].count(UnreachableError) == 18
     assert max(at for _, at in outcomes) - min(at for _, at in outcomes) < 1.0
-    assert len(wire.sent) == 1
+    assert len(wire.sent) == 5
+
+
+def test_an_answer_that_comes_after_the_end_is_still_the_callers():
+    """A run that ends by a 401 lets the calls that are out finish: a success is a success, a 404 a 404."""
+    answers = {"/stop": (0.2, Answer(401, {}, b"")), "/well": (0.5, GOOD), "/gone": (0.5, Answer(404, {}, b"")), "/first": (0.0, GOOD)}
+
+    async def wire(request: Request) -> Answer:
+        delay, answer = answers[request.path]
+        await anyio.sleep(delay)
+        return answer
+
+    async def scene(gate: Gate) -> Any:
+        outcomes: dict[str, Any] = {}
+
+        async def call(path: str) -> None:
+            try:
+                outcomes[path] = await gate.call(Request("GET", path), lambda answer: answer.status)
+            except StoreError as error:
+                outcomes[path] = type(error)
+
+        await call("/first")
+        async with anyio.create_task_group() as group:
+            for path in ("/stop", "/well", "/gone"):
+                group.start_soon(call, path)
+        await call("/first")
+        return outcomes
+
+    outcomes, _ = play(wire, scene)
+    assert outcomes == {"/stop": ForbiddenError, "/well": 200, "/gone": MissingError, "/first": ForbiddenError}
 
 
 def test_a_wait_for_the_quota_is_no_silence():
@@ -312,7 +378,10 @@ def test_a_reset_beyond_belief_counts_as_a_bare_429(reset):
     assert said == []
 
 
-@pytest.mark.parametrize(("after", "reset", "least", "most"), [("20", "5000", 20, 21.5), ("5", "20000", 19.9, 21.5), ("NaN", "5000", 4.9, 6.5), ("-3", "5000", 4.9, 6.5)])
+@pytest.mark.parametrize(
+    ("after", "reset", "least", "most"),
+    [("20", "5000", 20, 21.5), ("5", "20000", 19.9, 21.5), ("NaN", "5000", 4.9, 6.5), ("-3", "5000", 4.9, 6.5)],
+)
 def test_the_longer_of_the_two_waits_is_kept(after, reset, least, most):
     """`X-Retry-After` (seconds) and `Reset-Ms` on one 429: the longer holds, for every call."""
     wire = Script(rated(0, reset, 429, x_retry_after=after), GOOD)
@@ -331,10 +400,24 @@ def test_retry_after_on_a_503_holds_its_call():
 @pytest.mark.parametrize(
     "headers",
     [
-        {"left": "NaN"}, {"left": "-5"}, {"left": "many"}, {"left": ""}, {"left": "1e300"}, {"left": "99999999999999999999"},
-        {"quota": "NaN"}, {"quota": "0"}, {"quota": "-1"}, {"quota": "inf"}, {"quota": "0.5"},
-        {"reset": "NaN"}, {"reset": "-1"}, {"reset": "0"}, {"reset": "31536000000"}, {"reset": "3600000"},
-        {"quota": "1", "left": "0"}, {"left": "0", "reset": "0"},
+        {"left": "NaN"},
+        {"left": "-5"},
+        {"left": "many"},
+        {"left": ""},
+        {"left": "1e300"},
+        {"left": "99999999999999999999"},
+        {"quota": "NaN"},
+        {"quota": "0"},
+        {"quota": "-1"},
+        {"quota": "inf"},
+        {"quota": "0.5"},
+        {"reset": "NaN"},
+        {"reset": "-1"},
+        {"reset": "0"},
+        {"reset": "31536000000"},
+        {"reset": "3600000"},
+        {"quota": "1", "left": "0"},
+        {"left": "0", "reset": "0"},
     ],
     ids=str,
 )
@@ -373,7 +456,7 @@ def test_turns_are_taken_in_order():
         async with anyio.create_task_group() as group:
             for number in range(40):
                 group.start_soon(gate.call, Request("GET", f"/{number:02}"), lambda answer: answer)
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
 
     play(wire, scene, concurrency=3)
     paths = [path for _, path in wire.sent]

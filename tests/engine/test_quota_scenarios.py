@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 GET = Request("GET", "/v2/products/1/images?page=1&limit=250")
 
 
-def drive(wire: Callable[[Request], Awaitable[Answer]], calls: int, limits: Limits | None = None, workers: int = 32) -> Gate:
+def drive(
+    wire: Callable[[Request], Awaitable[Answer]], calls: int, limits: Limits | None = None, workers: int = 32
+) -> Gate:
     """Send `calls` calls through a gate by so many workers, in virtual time."""
-    gate = Gate(wire, limits=limits or Limits(), explain=lambda answer: f"HTTP {answer.status}", chance=random.Random(5))
+    gate = Gate(
+        wire, limits=limits or Limits(), explain=lambda answer: f"HTTP {answer.status}", chance=random.Random(5)
+    )
     left = calls
 
     async def work() -> None:
@@ -143,14 +147,14 @@ def test_an_unlimited_store_is_not_paced():
     world = QuotaWorld(quota=16_101_495)
     gate = drive(world, 5_000, workers=MOST_WORKERS)
     assert world.throttled() == 0
-    assert gate.workers > 16
+    assert gate.bound > 16
 
 
 def test_without_a_quota_it_grows_while_the_throughput_grows():
     """A store that serves 20 at once gets about that many; a crowd in its waiting line would bring nothing."""
     store = OpenStore(slots=20)
     gate = drive(store, 6_000, workers=MOST_WORKERS)
-    assert 15 <= gate.workers <= 40
+    assert 15 <= gate.bound <= 40
     assert store.calls == 6_000
 
 
@@ -159,7 +163,7 @@ def test_trouble_shrinks_what_is_in_flight(status):
     """A store that turns away whatever exceeds 12 at once is soon left in peace: few refusals, all calls done."""
     store = OpenStore(slots=64, limit=12, status=status)
     gate = drive(store, 3_000, workers=MOST_WORKERS)
-    assert gate.workers <= 18
+    assert gate.bound <= 18
     assert store.refused <= 150
 
 

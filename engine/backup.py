@@ -1,0 +1,158 @@
+"""Pictures kept before they go: the best rendition that can be had, all fields, and a sealed index line for each.
+
+`FOLDER/PRODUCT/IMAGE-NAME` holds the bytes, `FOLDER/index.jsonl` says what they are. The picture is on disk and its line
+synced before the delete may be sent. Pictures come from wherever the store says, so no token travels with the asking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from .core.errors import BackupError, CheckpointError, DiskError, StoreError
+from .core.names import basename
+from .core.record import is_whole, seal, unseal
+from .sources import is_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from .core.model import Present
+    from .disk import Disk
+
+    Fetch = Callable[[str], Awaitable[bytes]]
+
+INDEX = "index.jsonl"
+
+
+@dataclass(slots=True, frozen=True)
+class Kept:
+    """One picture of a backup: where it lies below the folder, and which rendition it is ("original" or "largest")."""
+
+    file: str
+    rendition: str
+    sha256: str
+    fields: dict[str, Any]
+
+
+class Backup:
+    """A folder of pictures; one run writes to it at a time. What it holds already is not fetched again."""
+
+    def __init__(self, disk: Disk, folder: Path, store: str, fetch: Fetch, storefront_url: str | None) -> None:
+        self._disk = disk
+        self._folder = folder
+        self._store = store
+        self._fetch = fetch
+        self._storefront = storefront_url
+        self._known = read_index(disk, folder, store)
+        self._line_end()
+        self._file = disk.append(folder / INDEX)
+
+    def _line_end(self) -> None:
+        """A line torn by a crash is closed, so that the next one stands alone."""
+        path = self._folder / INDEX
+        last = b""
+        if self._disk.size(path):
+            for line in self._disk.lines(path):
+                last = line
+        if last and not last.endswith(b"\n"):
+            self._disk.truncate(path, (self._disk.size(path) or 0) - len(last))
+
+    async def keep(self, product_id: int, image: Present) -> None:
+        """Have the picture and its fields on disk.
+
+        Raises BackupError where that can't be done; then the image must not be deleted.
+        """
+        if (product_id, image.image_id) in self._known:
+            return
+        try:
+            data, url, rendition = await self._best(product_id, image)
+            await self._write(product_id, image, data, url, rendition)
+        except (StoreError, DiskError) as error:
+            raise BackupError(f"its picture can't be kept: {error}") from None
+
+    async def _best(self, product_id: int, image: Present) -> tuple[bytes, str, str]:
+        tries = []
+        if self._storefront is not None:
+            url = f"{self._storefront.rstrip('/')}/product_images/{quote(image.image_file)}"
+            tries.append((url, "original"))
+        if image.url is not None:
+            tries.append((image.url, "largest"))
+        reason = "the store names no address of its picture"
+        for url, rendition in tries:
+            try:
+                data = await self._fetch(url)
+            except StoreError as error:
+                reason = str(error)
+            else:
+                if is_picture(data):
+                    return data, url, rendition
+                reason = f"what {url[:120]} serves is not a picture"
+        raise BackupError(f"the picture of image {image.image_id} of product {product_id} can't be kept: {reason}")
+
+    async def _write(self, product_id: int, image: Present, data: bytes, url: str, rendition: str) -> None:
+        name = f"{product_id}/{image.image_id}-{basename(image.image_file)}"
+        path = self._folder / name
+        self._disk.make_folder(path.parent)
+        made = path.with_name(path.name + ".new")
+        file = self._disk.create(made)
+        try:
+            file.write(data)
+            await file.sync()
+        finally:
+            file.close()
+        await self._disk.publish(made, path)
+        fields = {
+            "description": image.description,
+            "sort_order": image.sort_order,
+            "is_thumbnail": image.is_thumbnail,
+        }
+        digest = hashlib.sha256(data).hexdigest()
+        row = {
+            "store": self._store,
+            "product_id": product_id,
+            "image_id": image.image_id,
+            "image_file": image.image_file,
+            **fields,
+            "file": name,
+            "rendition": rendition,
+            "url": url,
+            "bytes": len(data),
+            "sha256": digest,
+        }
+        self._file.write(seal(row))
+        await self._file.sync()
+        self._known[product_id, image.image_id] = Kept(name, rendition, digest, fields)
+
+    def close(self) -> None:
+        """Give the index back."""
+        self._file.close()
+
+
+def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Kept]:
+    """What a backup folder holds of this store: (product id, image id) -> where and what. A torn last line is dropped.
+
+    Raises CheckpointError where a line before the last one is damaged.
+    """
+    path = folder / INDEX
+    known: dict[tuple[int, int], Kept] = {}
+    torn = 0
+    if disk.size(path) is None:
+        return known
+    for number, line in enumerate(disk.lines(path), 1):
+        if torn:
+            raise CheckpointError(
+                f"{path}:{torn}: the backup's index is damaged; it was left as it is. Give another --backup folder"
+            )
+        if not is_whole(line):
+            torn = number
+            continue
+        row = unseal(line)
+        if row["store"] == store:
+            fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
+            known[row["product_id"], row["image_id"]] = Kept(row["file"], row["rendition"], row["sha256"], fields)
+    return known
+

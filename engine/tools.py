@@ -1,0 +1,112 @@
+"""What every errand works with: the store, the journal, the ledger, what the store was seen to do, and the wish to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .core.order import observe, observe_post
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .backup import Backup
+    from .core import ledger as events
+    from .core.ledger import Ledger
+    from .core.model import Present
+    from .core.order import Reading
+    from .journal import Journal
+    from .progress import Progress, Stop
+    from .store import Store
+
+    Listing = list[Present]
+
+
+class Drained(Exception):  # noqa: N818  # not an error: the run was asked to stop between two calls
+    """The run takes in no more work; this product is gone on with by the next one."""
+
+
+class SetAside(Exception):  # noqa: N818  # not an error: others go on meanwhile
+    """A create in doubt may still appear; look again when `due` (the loop's clock) has come."""
+
+    def __init__(self, due: float) -> None:
+        self.due = due
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the store was seen to do: how it renumbers, whether it loses names. Kept in the checkpoint."""
+
+    reading: Reading
+    names_lost: bool = False
+
+
+@dataclass(slots=True)
+class Tools:
+    """What every errand works with; `mirror` is sync, `relist` is apply's listing right before the first write.
+
+    `settle_only` finds out what became of what was sent, and sends nothing.
+    """
+
+    store: Store
+    journal: Journal
+    ledger: Ledger
+    stop: Stop
+    progress: Progress
+    seen: Seen
+    mirror: bool
+    relist: bool
+    settle: float
+    files: Path
+    backup: Backup | None = None
+    settle_only: bool = False
+    refusals: dict[str, int] = field(default_factory=dict)
+
+    async def list(self, product_id: int) -> Listing:
+        """A fresh listing; with the addresses of the pictures where they are to be kept."""
+        if self.backup is None:
+            return await self.store.images(product_id)
+        return await self.store.images_with_urls(product_id)
+
+    def note(self, event: events.Event) -> None:
+        """An outcome: into the ledger and the journal."""
+        self.ledger.apply(event)
+        self.journal.note(event)
+
+    async def intend(self, event: events.Event) -> None:
+        """An intent: on disk before the call goes.
+
+        Raises Drained where the run has been asked to stop.
+        """
+        if self.stop.draining:
+            raise Drained
+        self.ledger.apply(event)
+        await self.journal.intend(event)
+
+
+class Watched:
+    """A gallery's sort orders before a round of writes, and the writes: what the next look learns from."""
+
+    def __init__(self, present: list[Present]) -> None:
+        self.orders = {image.image_id: image.sort_order for image in present}
+        self.creates: list[tuple[int, int]] = []
+        self.puts: list[tuple[int, int]] = []
+        self.blurred = False
+
+    def created(self, image_id: int, fields: dict[str, Any]) -> None:
+        """A create was confirmed; where the store chose its place, nothing can be learned."""
+        self.blurred = self.blurred or "sort_order" not in fields
+        self.creates.append((image_id, fields.get("sort_order", 0)))
+
+    def learn(self, present: list[Present], seen: Seen) -> None:
+        """Believe what the store was seen to do; creates and PUTs in one round would blur each other."""
+        after = {image.image_id: image.sort_order for image in present}
+        if self.blurred:
+            return
+        if self.puts and (not self.creates or seen.reading.post is False):
+            before = self.orders | dict(self.creates)
+            put = observe(before, self.puts, after)
+            seen.reading = replace(seen.reading, put=put or seen.reading.put)
+        elif self.creates and not self.puts:
+            post = observe_post(self.orders, self.creates, after)
+            seen.reading = replace(seen.reading, post=seen.reading.post if post is None else post)

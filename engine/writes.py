@@ -1,0 +1,217 @@
+"""The writes to one product, one call each: intent first, then the call, then what came of it. Decides no order of things."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .core import ledger as events
+from .core.errors import BackupError, LostError, MissingError, RefusedError
+from .core.mend import ROUNDS, image_failure, is_as_planned, row_failure, stranger
+from .core.names import kind, loose, stem
+from .core.plan import PAGE, SURE_PAGE
+from .sources import resolve
+from .tools import Tools, Watched
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .core.diff import Create, Update
+    from .core.model import Present
+    from .core.plan import Batch
+    from .core.report import Failure
+
+SAME_REFUSALS = 50
+"""So many creates refused in a row for the same reason stop the run: it isn't the pictures."""
+
+
+class Writes:
+    """Sends, journals, and gathers what failed, what was refused, and whether a look is called for."""
+
+    def __init__(self, batch: Batch, tools: Tools) -> None:
+        self.batch = batch
+        self._tools = tools
+        self.failures: list[Failure] = list(batch.failures)
+        self.refused: set[int] = set()
+        self.look = False
+        self.lost_at = anyio.current_time()
+        self.listing: list[Present] | None = None
+        self.show(batch.present)
+
+    def show(self, present: list[Present]) -> None:
+        """Take note of how the gallery stands before the next round of writes."""
+        self.watched = Watched(present)
+        self.shown = {image.image_id: image for image in present}
+
+    def note(self, kind_of_event: str, key: str, **more: Any) -> None:
+        """Write down what came of a change."""
+        self._tools.note(events.outcome(kind_of_event, self.batch.product_id, key, **more))
+
+    async def create(self, create: Create) -> bool:
+        """POST one image; True where the outcome is known."""
+        image = self.batch.product.images[create.row]
+        key = f"create:{create.row}"
+        try:
+            picture = self._picture(image.image_file)
+        except RefusedError as error:
+            self.refuse(create.row, error)
+            return True
+        await self._tools.intend(events.sent(self.batch.product_id, key, fields=create.fields))
+        try:
+            made = await self._tools.store.create(self.batch.product_id, image.image_file, create.fields, picture)
+        except LostError as error:
+            self.lost_at = anyio.current_time()
+            self.note("lost", key, reason=error.reason)
+            return False
+        except RefusedError as error:
+            self.note("refused", key, status=error.status, reason=error.reason)
+            self.refuse(create.row, error)
+            self._count_refusal(error)
+            return True
+        self._tools.refusals.clear()
+        self.note("confirmed", key, image_id=made.image_id)
+        self.watched.created(made.image_id, create.fields)
+        self._compare(made, image.image_file, create.fields)
+        self._tools.progress.images_done += 1
+        return True
+
+    def _picture(self, image_file: str) -> Path | None:
+        """The local picture to upload, None where the store fetches it itself; looked at once more right before.
+
+        Raises RefusedError where it can't be uploaded any more.
+        """
+        how = kind(image_file)
+        if how == "gone":
+            raise RefusedError("somebody deleted it since, and its picture was not kept")
+        return resolve(self._tools.files, image_file) if how == "file" else None
+
+    def refuse(self, row: int, error: RefusedError) -> None:
+        """The store won't have the image of this row; it is not sent again in this run."""
+        self.refused.add(row)
+        self.failures.append(row_failure(self.batch, row, error.reason, error.status))
+        self._tools.progress.images_done += 1
+
+    def _count_refusal(self, error: RefusedError) -> None:
+        """Stop the run where the store refuses the same thing all the time."""
+        refusals = self._tools.refusals
+        reason = f"{error.status} {error.reason.partition(':')[0].partition(' The ')[0]}"
+        count = refusals.get(reason, 0) + 1
+        refusals.clear()
+        refusals[reason] = count
+        if count >= SAME_REFUSALS:
+            self._tools.stop.drain(
+                f"stopped: the store refused {count} creates in a row in the same way ({error.status}: {error.reason}). "
+                "Once the cause is gone, the same command goes on from here."
+            )
+
+    def _compare(self, made: Present, image_file: str, fields: dict[str, Any]) -> None:
+        """A store that answers with other fields or another name than sent has done something of its own: look."""
+        if loose(stem(made.image_file)) != loose(stem(image_file)):
+            self._tools.seen.names_lost = True
+        if any(getattr(made, name) != value for name, value in fields.items() if name != "description"):
+            self.look = True
+
+    async def update(self, update: Update) -> None:
+        """PUT one image's fields."""
+        key = f"update:{update.image_id}"
+        event = events.sent(self.batch.product_id, key, fields=update.fields, before=update.before)
+        await self._tools.intend(event)
+        try:
+            kind_of_outcome = await self._put(update)
+        except RefusedError as error:
+            self.note("refused", key, status=error.status, reason=error.reason)
+            if isinstance(error, MissingError):
+                self.look = True
+            else:
+                self.failures.append(image_failure(self.batch, update.image_id, error.reason, error.status))
+            return
+        self.note(kind_of_outcome, key)
+        if "sort_order" in update.fields:
+            self.watched.puts.append((update.image_id, update.fields["sort_order"]))
+        self._tools.progress.images_done += 1
+
+    async def _put(self, update: Update) -> str:
+        """PUT; where the answer is lost and siblings may have moved, the image is looked at before it is sent again."""
+        for _ in range(ROUNDS):
+            try:
+                await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
+            except LostError:
+                self.look = True
+                image = await self._tools.store.image(self.batch.product_id, update.image_id)
+                if all(getattr(image, name) == value for name, value in update.fields.items()):
+                    return "found"
+            else:
+                return "confirmed"
+        raise RefusedError(f"its update was lost {ROUNDS} times in a row")
+
+    async def delete(self, image_id: int, before: Present | None = None) -> None:
+        """DELETE one image, once its picture is kept where that was asked for; 404 means that it is gone already."""
+        key = f"delete:{image_id}"
+        before = before or self.shown.get(image_id)
+        if before is not None and not await self._keep([before]):
+            return
+        await self._tools.intend(events.sent(self.batch.product_id, key, before=before))
+        try:
+            await self._tools.store.delete(self.batch.product_id, image_id)
+        except MissingError:
+            self.note("confirmed", key, gone=True)
+        except RefusedError as error:
+            self.note("refused", key, status=error.status, reason=error.reason)
+            self.failures.append(image_failure(self.batch, image_id, error.reason, error.status))
+            return
+        else:
+            self.note("confirmed", key)
+        self._tools.progress.images_done += 1
+
+    async def empty(self) -> None:
+        """The delete-many call, only right after a listing that equals the plan's."""
+        store, product_id = self._tools.store, self.batch.product_id
+        present, self.listing = self.listing or await self._tools.list(product_id), None
+        if not is_as_planned(self.batch, present):
+            await self._empty_one_by_one(present)
+            return
+        if not await self._keep(present):
+            return
+        ids = [image.image_id for image in present]
+        await self._tools.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
+        told = "confirmed"
+        try:
+            for _ in range(-(-len(ids) // PAGE)):
+                await store.delete_page(product_id)
+            left = await self._tools.list(product_id) if len(ids) > SURE_PAGE else []
+        except LostError as error:
+            self.note("lost", "empty", reason=error.reason)
+            told = "found"
+            left = await self._tools.list(product_id)
+        except RefusedError as error:
+            self.note("refused", "empty", status=error.status, reason=error.reason)
+            self.failures.append(image_failure(self.batch, None, error.reason, error.status))
+            return
+        still = {image.image_id for image in left}
+        gone = [image_id for image_id in ids if image_id not in still]
+        self.note(told if gone else "absent", "empty", image_ids=gone)
+        self._tools.progress.images_done += len(gone)
+        if still:
+            await self._empty_one_by_one(left)
+
+    async def _keep(self, images: list[Present]) -> bool:
+        """Back pictures up before they go; what can't be kept is not deleted, and that is a failure."""
+        if self._tools.backup is None:
+            return True
+        for image in images:
+            try:
+                await self._tools.backup.keep(self.batch.product_id, image)
+            except BackupError as error:
+                self.failures.append(image_failure(self.batch, image.image_id, f"not deleted: {error}"))
+                return False
+        return True
+
+    async def _empty_one_by_one(self, present: list[Present]) -> None:
+        """Somebody was here, or the store took less than asked: only the images that the plan names go, each by its id."""
+        planned = set(self.batch.changes.deletes)
+        for image in present:
+            if image.image_id in planned:
+                await self.delete(image.image_id)
+            elif self._tools.mirror:
+                self.failures.append(stranger(self.batch, image))
