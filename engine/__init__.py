@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .commands import Proposal, apply, migrate, plan, sync, verify
+    from .carrying import Proposal
+    from .commands import apply, migrate, plan, sync, verify
     from .core.errors import FerryError, ManifestError, UnsafePlanError
     from .core.guards import MaxDeletes
     from .core.report import Failure, Report
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .options import Access, Options
     from .progress import Progress, Stop
     from .standing import status
+    from .undoing import undo
 
 _HOMES = {
     "Access": "options",
@@ -29,7 +31,7 @@ _HOMES = {
     "MaxDeletes": "core.guards",
     "Options": "options",
     "Progress": "progress",
-    "Proposal": "commands",
+    "Proposal": "carrying",
     "Report": "core.report",
     "Stop": "progress",
     "UnsafePlanError": "core.errors",
@@ -39,6 +41,7 @@ _HOMES = {
     "plan": "commands",
     "status": "standing",
     "sync": "commands",
+    "undo": "undoing",
     "verify": "commands",
 }
 
@@ -60,6 +63,7 @@ __all__ = [
     "plan",
     "status",
     "sync",
+    "undo",
     "verify",
 ]
 

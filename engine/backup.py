@@ -155,4 +155,3 @@ def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Ke
             fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
             known[row["product_id"], row["image_id"]] = Kept(row["file"], row["rendition"], row["sha256"], fields)
     return known
-

@@ -51,6 +51,11 @@ class Paths:
         return self.beside(".plan")
 
     @property
+    def history(self) -> tuple[Path, Path]:
+        """Plan and journal of the last finished run that changed anything."""
+        return self.beside(".history.plan"), self.beside(".history.journal")
+
+    @property
     def failed(self) -> Path:
         """The products that failed, whole, as a manifest."""
         return self.beside(".failed.jsonl")
@@ -72,7 +77,7 @@ class Checkpoint:
         """`store` is the one it must belong to; None takes any (status)."""
         self.paths = Paths(path)
         self._disk = disk
-        self._store = store
+        self.store = store
         self.header: dict[str, Any] | None = None
         self.unfinished: Unfinished | None = None
         self.stale = False
@@ -85,9 +90,9 @@ class Checkpoint:
         if self._disk.size(self.paths.checkpoint) is not None:
             self.header = self._check()
         if self._disk.size(self.paths.journal):
-            self.unfinished = self._replay()
+            self.unfinished = self._replay(self.paths.journal, Ledger())
         if self.unfinished and self.header and self.unfinished.header["run"] == self.header.get("run"):
-            # The run was over and its outcome kept; only the cleaning up was cut short (`clear` makes up for it).
+            # The run was over and its outcome kept; only the cleaning up was cut short (`retire` makes up for it).
             self.unfinished, self.stale = None, True
 
     def _check(self) -> dict[str, Any]:
@@ -110,9 +115,9 @@ class Checkpoint:
             raise CheckpointError(
                 f"{path}:1: its format is {row.get('format')!r}, this version reads {FORMAT}: use a newer imageferry. It was left as it is."
             )
-        if self._store is not None and row.get("store") != self._store:
+        if self.store is not None and row.get("store") != self.store:
             raise CheckpointError(
-                f"{path}:1: it belongs to the store {row.get('store')}, this run is for {self._store}: give another --checkpoint, "
+                f"{path}:1: it belongs to the store {row.get('store')}, this run is for {self.store}: give another --checkpoint, "
                 "or the right --store-hash. It was left as it is."
             )
         return row
@@ -123,9 +128,8 @@ class Checkpoint:
             "start without it (images are then told by their names)."
         )
 
-    def _replay(self) -> Unfinished | None:
-        """Fold the journal; what is not whole at its end is a torn write, anywhere else it is damage."""
-        path = self.paths.journal
+    def _replay(self, path: Path, ledger: Ledger) -> Unfinished | None:
+        """Fold a journal; what is not whole at its end is a torn write, anywhere else it is damage."""
         unfinished: Unfinished | None = None
         bad = 0
         for number, line in enumerate(self._disk.lines(path), 1):
@@ -135,7 +139,7 @@ class Checkpoint:
             if bad:
                 raise self._damaged(path, bad, "the line is not as it was written")
             if unfinished is None:
-                unfinished = Unfinished(self._header(path, line, "journal"), Ledger(), 0)
+                unfinished = Unfinished(self._header(path, line, "journal"), ledger, 0)
             else:
                 try:
                     unfinished.ledger.apply(orjson.loads(line))
@@ -168,7 +172,7 @@ class Checkpoint:
 
     def journal_header(self, run: dict[str, Any]) -> bytes:
         """The first line of a journal."""
-        return seal({"imageferry": "journal", "format": FORMAT, "store": self._store, **run})
+        return seal({"imageferry": "journal", "format": FORMAT, "store": self.store, **run})
 
     async def compact(self, run: dict[str, Any], seen: Seen, learned: Iterable[tuple[int, Memory]]) -> None:
         """Merge what a run learned into CHECKPOINT; of several lessons on one product the last one holds."""
@@ -176,7 +180,7 @@ class Checkpoint:
         header = {
             "imageferry": "checkpoint",
             "format": FORMAT,
-            "store": self._store,
+            "store": self.store,
             **run,
             "reading": {"put": seen.reading.put.value, "post": seen.reading.post},
             "names_lost": seen.names_lost,
@@ -198,7 +202,7 @@ class Checkpoint:
             finally:
                 file.close()
         await self._disk.publish(made, self.paths.checkpoint)
-        self.clear()
+        self.retire(changed=bool(run.get("changed")))
 
     def _merged(self, lessons: Spill) -> Iterator[bytes]:
         """Old lines as they are, new lines where something was learned; both come in product order."""
@@ -224,10 +228,37 @@ class Checkpoint:
                 if line.startswith(_PRODUCT):
                     yield line
 
-    def clear(self) -> None:
-        """The run is over: its journal and plan go, the journal first, since it is what makes a run unfinished."""
-        self._disk.remove(self.paths.journal)
-        self._disk.remove(self.paths.plan)
+    def retire(self, *, changed: bool) -> None:
+        """The run is over. Its plan and journal become the history that undo reads, if it changed anything.
+
+        The plan goes first, and what is there is moved again after a crash: a plan without its journal would look like
+        a listing that may be gone on with.
+        """
+        for path, history in zip((self.paths.plan, self.paths.journal), self.paths.history, strict=True):
+            if self._disk.size(path) is None:
+                continue
+            if changed:
+                self._disk.rename(path, history)
+            else:
+                self._disk.remove(path)
+
+    def history(self) -> tuple[Path, Unfinished] | None:
+        """What the last run that changed anything did: where its plan lies, and its events with every course kept.
+
+        Raises CheckpointError where the history is damaged.
+        """
+        places = ((self.paths.plan, self.paths.journal), self.paths.history)
+        for plan, journal in places:
+            if self._disk.size(journal) is not None:
+                told = self._replay(journal, Ledger(keep_all=True))
+                if told is not None:
+                    return plan, told
+        return None
+
+    def forget_history(self) -> None:
+        """The last run was taken back whole: there is nothing left to undo."""
+        for path in self.paths.history:
+            self._disk.remove(path)
 
     def set_aside(self, now: int) -> list[Path]:
         """Rename an unfinished run's files out of the way (--fresh); returns their new names."""

@@ -6,21 +6,19 @@ That order is the contract's: settings, the checkpoint's folder and lock, checkp
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from .checkpoint import Checkpoint
-from .core.errors import CheckpointError, UnsafePlanError
+from .carrying import Proposal, carry_plan, count_before, open_checkpoint, propose
+from .core.errors import CheckpointError
 from .core.plan import Header, Summary
 from .core.report import MOST_FAILURES
 from .core.verify import differences
 from .ferry import Ferry
 from .intake import Manifest, Selection, check
 from .lessons import lessons
-from .lock import held
 from .options import Options, Seams, checkpoint_path
 from .planfile import PlanFile, PlanWriter
 from .progress import Progress, Stop
@@ -31,24 +29,11 @@ from .telling import Interrupted, Job, telling
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .checkpoint import Checkpoint
     from .core.diff import Memory
     from .core.report import Report
     from .gate import Gate
     from .options import Access
-
-
-@dataclass(slots=True)
-class Proposal:
-    """A plan that waits for a person: what it would change, what it costs, where it lies, and why a guard objects."""
-
-    report: Report
-    summary: Summary
-    calls: int
-    seconds: float
-    quota: int | None
-    plan: str | None
-    digest: str
-    refusal: str | None
 
 
 def _job(
@@ -112,16 +97,16 @@ async def apply(
     checkpoint_file = job.options.checkpoint or Path(plan.header.checkpoint)
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
-        checkpoint = _open_checkpoint(job, opened, checkpoint_file)
+        checkpoint = open_checkpoint(job, opened, checkpoint_file)
         async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
             ferry = _ferry(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
             former = ferry.resumes("apply", None, plan.digest)
-            await _count_before(job, store)
+            await count_before(job, store)
             if former is None:
                 await ferry.settle_former()
                 ferry.judge(plan)
                 former = await _take_over(job, checkpoint, plan, Path(plan_file))
-            await _carry(job, ferry, former, store, relist=True)
+            await carry_plan(job, ferry, former, store, relist=True)
     return job.report
 
 
@@ -146,13 +131,14 @@ async def plan(
     path = output or default_plan_path(manifest, checkpoint_file)
     proposal: Proposal | None = None
     with ExitStack() as opened:
-        checkpoint = _open_checkpoint(job, opened, checkpoint_file)
+        checkpoint = open_checkpoint(job, opened, checkpoint_file)
         wanted = opened.enter_context(_read(job, manifest, checkpoint_file))
         async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
             header = _header(job, "sync" if delete else "migrate", wanted, checkpoint)
-            await _count_before(job, store)
+            await count_before(job, store)
             made = await _survey(job, wanted, checkpoint, store, gate, path, header, resume=False)
-            proposal = _propose(job, checkpoint, made, path, gate, store)
+            objection = _ferry(job, checkpoint, store, gate, path).objection(made)
+            proposal = propose(job, made, str(path), gate, objection)
     if proposal is None:
         proposal = Proposal(job.report, Summary(), 0, 0.0, None, None, "", None)
     return proposal
@@ -176,13 +162,13 @@ async def verify(
     checkpoint_file = checkpoint_path(manifest, job.options)
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
-        checkpoint = _open_checkpoint(job, opened, checkpoint_file)
+        checkpoint = open_checkpoint(job, opened, checkpoint_file)
         wanted = opened.enter_context(_read(job, manifest, checkpoint_file))
         path = checkpoint.paths.beside(".verify")
         opened.callback(job.seams.disk.remove, path)
         async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
             header = _header(job, "sync" if delete else "migrate", wanted, checkpoint)
-            await _count_before(job, store)
+            await count_before(job, store)
             made = await _survey(job, wanted, checkpoint, store, gate, path, header, resume=False)
             _judge_differences(job.report, made)
     return job.report
@@ -214,36 +200,19 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
     checkpoint_file = checkpoint_path(manifest, job.options)
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
-        checkpoint = _open_checkpoint(job, opened, checkpoint_file)
+        checkpoint = open_checkpoint(job, opened, checkpoint_file)
         wanted = opened.enter_context(_read(job, manifest, checkpoint_file))
         async with telling(job), connected(job.access, job.options, job.seams, job.progress) as (store, gate):
             ferry = _ferry(job, checkpoint, store, gate, _files(job, manifest))
             header = _header(job, job.command, wanted, checkpoint)
             made = ferry.resumes(job.command, header, None)
-            await _count_before(job, store)
+            await count_before(job, store)
             if made is None:
                 await ferry.settle_former()
                 made = await _survey(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header, resume=True)
                 ferry.judge(made)
-            await _carry(job, ferry, made, store, relist=False)
+            await carry_plan(job, ferry, made, store, relist=False)
     return job.report
-
-
-async def _carry(job: Job, ferry: Ferry, made: PlanFile, store: Store, *, relist: bool) -> None:
-    try:
-        complete = await ferry.carry(job.command, made, relist=relist)
-    finally:
-        ferry.tell(job.report)
-    if complete:
-        job.report.images_after = await store.count()
-    if job.stop.reason:
-        job.report.notes.append(job.stop.reason)
-    if job.stop.draining and not complete and not job.stop.reason:
-        job.report.outcome = "interrupted"
-    elif job.report.failed or job.report.unknown or not complete:
-        job.report.outcome = "failed"
-    if complete:
-        await ferry.finish(job.report)
 
 
 async def _take_over(job: Job, checkpoint: Checkpoint, made: PlanFile, source: Path) -> PlanFile:
@@ -261,18 +230,6 @@ async def _take_over(job: Job, checkpoint: Checkpoint, made: PlanFile, source: P
     if taken.digest != made.digest:
         raise CheckpointError(f"{source}: the plan changed while it was read; give the command again")
     return taken
-
-
-def _open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
-    opened.enter_context(held(job.seams, path, job.command))
-    checkpoint = Checkpoint(job.seams.disk, path, job.access.store)
-    checkpoint.load()
-    if checkpoint.stale:
-        checkpoint.clear()
-    if job.options.fresh:
-        for aside in checkpoint.set_aside(int(job.seams.now())):
-            job.progress.say(f"set aside as {aside}")
-    return checkpoint
 
 
 def _read(job: Job, manifest: str | Path, checkpoint: Path) -> Manifest:
@@ -308,12 +265,6 @@ def _ferry(job: Job, checkpoint: Checkpoint, store: Store, gate: Gate, files: Pa
     return Ferry(checkpoint, store, gate, job.options, job.seams, job.progress, job.stop, files)
 
 
-async def _count_before(job: Job, store: Store) -> None:
-    """The first call: it also tells at once whether the credentials are good."""
-    job.progress.begin("connecting")
-    job.report.images_before = await store.count()
-
-
 async def _survey(
     job: Job,
     wanted: Manifest,
@@ -328,9 +279,8 @@ async def _survey(
     writer = PlanWriter(job.seams.disk, path, header, resume_at=job.seams.now() if resume else None)
     job.progress.begin("listing", products=wanted.products)
     job.progress.products_done = writer.summary.products
-    survey = Survey(
-        store, writer, mirror=header.mode == "sync", reading=header.reading, progress=job.progress, stop=job.stop
-    )
+    listing = store.images if job.options.backup is None else store.images_with_urls
+    survey = Survey(listing, writer, mirror=header.mirror, reading=header.reading, progress=job.progress, stop=job.stop)
     unfinished = checkpoint.unfinished
     learned: Iterable[tuple[int, Memory]] = ()
     if unfinished is not None:
@@ -349,25 +299,6 @@ async def _survey(
         raise Interrupted
     await writer.finish()
     return PlanFile(job.seams.disk, path)
-
-
-def _propose(job: Job, checkpoint: Checkpoint, made: PlanFile, path: Path, gate: Gate, store: Store) -> Proposal:
-    refusal = None
-    try:
-        _ferry(job, checkpoint, store, gate, path).judge(made)
-    except UnsafePlanError as error:
-        refusal = str(error)
-    summary = made.summary
-    calls = summary.calls(relist=True)
-    report = job.report
-    summary.tell(report)
-    report.failed = summary.failed
-    for batch in made.batches():
-        if batch.failures and len(report.failures) < MOST_FAILURES:
-            report.failures += batch.failures
-    return Proposal(
-        report, summary, calls, 0.0, gate.traffic().quota, str(path), made.digest, refusal
-    )
 
 
 def _judge_differences(report: Report, made: PlanFile) -> None:

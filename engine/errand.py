@@ -180,8 +180,9 @@ class Errand:
     def _finish(self) -> None:
         memory = known(self.batch, self.course)
         event: events.Event = {"event": "finished", "product_id": self.batch.product_id, "images": memory}
-        if self._writes.failures:
-            event["failures"] = [asdict(failure) for failure in self._writes.failures]
+        failures = self._writes.failures + self.batch.left_alone
+        if failures:
+            event["failures"] = [asdict(failure) for failure in failures]
         self._tools.note(event)
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import orjson
 
+from .backup import Backup
 from .carry import Carry
-from .core.errors import CheckpointError
+from .core.errors import CheckpointError, UnsafePlanError
 from .core.guards import Former, judge
 from .core.ledger import Ledger
 from .errand import Errand
@@ -116,6 +117,7 @@ class Ferry:
         former = self.checkpoint.header or {}
         kept: dict[str, Any] = {key: former[key] for key in ("wanted", "report") if key in former}
         await self._compact({**unfinished.header, **kept, "state": "interrupted"})
+        self._plan, self._ledger = None, Ledger()
 
     def judge(self, plan: PlanFile) -> None:
         """The guards, before the first write.
@@ -131,6 +133,14 @@ class Ferry:
             allow_shrink=options.allow_shrink,
             allow_missing=options.allow_missing,
         )
+
+    def objection(self, plan: PlanFile) -> str | None:
+        """What a guard would say to the plan, None where it would pass."""
+        try:
+            self.judge(plan)
+        except UnsafePlanError as error:
+            return str(error)
+        return None
 
     async def carry(self, command: str, plan: PlanFile, *, relist: bool) -> bool:
         """Carry the plan into the store, from where its journal stands; True where it came to its end."""
@@ -151,8 +161,8 @@ class Ferry:
         summary = plan.summary
         images = summary.creates + summary.updates + summary.deletes
         self._progress.begin("applying", products=summary.changed_products, images=images)
-        async with self._journalling(run) as journal:
-            tools = self._tools(journal, mirror=plan.header.mode == "sync", relist=relist)
+        async with self._backing_up() as backup, self._journalling(run) as journal:
+            tools = self._tools(journal, mirror=plan.header.mirror, relist=relist, backup=backup)
             carry = Carry(tools, self._progress, self._stop)
             complete = await carry.run(self._open_batches(plan, carry, tools), self._gate.workers)
         return complete and not self._ledger.unknown()
@@ -165,7 +175,7 @@ class Ferry:
             elif batch.product_id in self._ledger.doubted:
                 carry.doubted.append(Errand(batch, tools))
 
-    def _tools(self, journal: Journal, *, mirror: bool, relist: bool) -> Tools:
+    def _tools(self, journal: Journal, *, mirror: bool, relist: bool, backup: Backup | None = None) -> Tools:
         return Tools(
             store=self._store,
             journal=journal,
@@ -177,7 +187,22 @@ class Ferry:
             relist=relist,
             settle=self._options.settle,
             files=self._files,
+            backup=backup,
         )
+
+    @asynccontextmanager
+    async def _backing_up(self) -> AsyncIterator[Backup | None]:
+        options = self._options
+        if options.backup is None:
+            yield None
+            return
+        async with self._seams.fetch() as fetch:
+            store = str(self.checkpoint.store)
+            backup = Backup(self._seams.disk, options.backup.absolute(), store, fetch, options.storefront_url)
+            try:
+                yield backup
+            finally:
+                backup.close()
 
     @asynccontextmanager
     async def _journalling(self, run: dict[str, Any] | None) -> AsyncIterator[Journal]:
@@ -224,6 +249,8 @@ class Ferry:
         if self._plan is not None:
             journal = self.checkpoint.paths.journal
             learned = lessons(self._seams.disk, journal, self._plan, self._ledger)
+            totals = self._ledger.totals
+            run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
             await self.checkpoint.compact(run, self._seen, learned)
         self.checkpoint.unfinished = None
         self.checkpoint.load()

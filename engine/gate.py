@@ -201,11 +201,6 @@ class Gate:
         """How many workers are worth having now: twice what may be in flight, MOST_WORKERS at most, `--concurrency` if given."""
         return self._limits.concurrency or min(MOST_WORKERS, SPARE * self._flow.limit)
 
-    @property
-    def bound(self) -> int:
-        """How many calls may be in flight now."""
-        return self._flow.limit
-
     def remaining(self, calls: int | None) -> None:
         """Tell how many calls are left to the run, if that is known: where they all fit the room, they needn't be spread."""
         self._quota.remaining = calls

@@ -33,13 +33,19 @@ def settle(given: str, copy: Path, stdin: BinaryIO | None, kept: ExitStack) -> O
     """Find a file that can be read as often as asked: the manifest itself, or a private copy of what comes through a pipe."""
     kept.callback(_remove, copy)
     if given == "-":
-        return _copied("<stdin>", stdin if stdin is not None else sys.stdin.buffer, copy)
+        return _copied("<stdin>", stdin or _standard_input(), copy)
     path = Path(given)
     with _unreadable(given):
         if stat.S_ISREG(path.stat().st_mode):
             return Origin(given, path, copied=False)
         pipe = kept.enter_context(path.open("rb"))  # a folder fails here
     return _copied(given, pipe, copy)
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # closed by whoever started this process
+        raise ManifestError("<stdin>", [Fault(None, None, "can't be read: standard input is closed")])
+    return sys.stdin.buffer
 
 
 def _copied(name: str, pipe: BinaryIO, copy: Path) -> Origin:

@@ -5,6 +5,7 @@ A picture is known by its bytes, never by its name (store-api.md 1.8 has the kin
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -16,7 +17,7 @@ from typing import BinaryIO
 from .core.errors import RefusedError
 from .core.manifest_fields import image_file_fault, kind, quoted
 
-__all__ = ["MAX_BYTES", "kind", "preflight", "resolve"]
+__all__ = ["MAX_BYTES", "is_picture", "kind", "preflight", "resolve"]
 
 MAX_BYTES = 8 * 1024 * 1024
 _KINDS = "BMP, GIF, JPEG, PNG, WBMP, XBM or WEBP"
@@ -57,6 +58,11 @@ def resolve(files: Path, image_file: str) -> Path:
     if reason is not None:
         raise RefusedError(reason)
     return _real(files / image_file)
+
+
+def is_picture(data: bytes) -> bool:
+    """Tell by the bytes whether this is a picture of a kind that the store takes."""
+    return _is_picture(io.BytesIO(data), len(data))
 
 
 def _real(path: Path) -> Path:

@@ -12,18 +12,19 @@ import anyio
 
 from .core.diff import VERSION_NEEDS_SYNC, Changes, Memory, diff
 from .core.errors import MissingError, RefusedError
+from .core.glance import glance
 from .core.guards import WRONG_STORE_AT, judge_store
 from .core.mend import product_failures, row_failure
 from .core.model import WantedProduct
 from .core.plan import Batch, batch_line, batch_of, unchanged_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+    from .core.model import Present
     from .core.order import Reading
     from .planfile import PlanWriter
     from .progress import Progress, Stop
-    from .store import Store
 
 _WINDOW = 4096
 """How many products may be finished ahead of the slowest one."""
@@ -47,9 +48,16 @@ class Survey:
     """One survey: `run` lists and diffs every product that comes, and writes the plan's lines."""
 
     def __init__(
-        self, store: Store, writer: PlanWriter, *, mirror: bool, reading: Reading, progress: Progress, stop: Stop
+        self,
+        listing: Callable[[int], Awaitable[list[Present]]],
+        writer: PlanWriter,
+        *,
+        mirror: bool,
+        reading: Reading,
+        progress: Progress,
+        stop: Stop,
     ) -> None:
-        self._store = store
+        self._listing = listing
         self._writer = writer
         self._mirror = mirror
         self._reading = reading
@@ -58,7 +66,7 @@ class Survey:
         self._given = 0
         self._written = 0
         self._ready: dict[int, Line] = {}
-        self._moved = anyio.Event()
+        self._waiting: anyio.Event | None = None
 
     async def run(self, source: Iterator[tuple[WantedProduct, Memory]], workers: int) -> None:
         """List and diff until the source ends or the run is asked to stop.
@@ -75,7 +83,8 @@ class Survey:
     async def _work(self, source: Iterator[tuple[WantedProduct, Memory]]) -> None:
         while not self._stop.draining:
             while self._given - self._written > _WINDOW:
-                await self._moved.wait()
+                self._waiting = self._waiting or anyio.Event()
+                await self._waiting.wait()
             following = next(source, None)
             if following is None:
                 return
@@ -88,9 +97,12 @@ class Survey:
 
     async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
         try:
-            present = await self._store.images(product.product_id)
+            present = await self._listing(product.product_id)
         except RefusedError as error:
             return _failed(product, memory, error)
+        learned = glance(product.images, present, memory)
+        if learned is not None:
+            return None, product, len(present), len(memory), 0, None if learned is memory else learned
         found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
         lost = 0
         if memory:
@@ -108,8 +120,9 @@ class Survey:
         while (line := self._ready.pop(self._written, None)) is not None:
             self._write(*line)
             self._written += 1
-        moved, self._moved = self._moved, anyio.Event()
-        moved.set()
+        if self._waiting is not None:
+            self._waiting.set()
+            self._waiting = None
 
     def _write(
         self, batch: Batch | None, product: WantedProduct, present: int, known: int, lost: int, learned: Memory | None

@@ -127,7 +127,9 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         (
             Flag("--json", None, "one JSON object as the last line of standard output"),
             Flag("--quiet/-q", None, "silent but for failures"),
-            Flag("--verbose/-v", None, "name every failure and every change; a traceback for a fault of imageferry's own"),
+            Flag(
+                "--verbose/-v", None, "name every failure and every change; a traceback for a fault of imageferry's own"
+            ),
         ),
     ),
 }

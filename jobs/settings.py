@@ -83,27 +83,26 @@ def _first_line(file: str) -> str:
         raise SettingsError(f"BIGCOMMERCE_ACCESS_TOKEN_FILE: {file} can't be read: {reason}") from None
 
 
-def check_api_url(api_url: str) -> None:
+def check_api_url(api_url: str, *, resolve: Callable[..., object] = socket.getaddrinfo) -> None:
     """Take https to a host that has an address, or http to this very machine.
 
     A name server that gives no answer is no fault of the settings: the run then waits for the store as long as it may.
     Raises SettingsError.
     """
-    parts = _split("--api-url (BIGCOMMERCE_API_URL)", api_url)
-    host = parts.hostname or ""
+    name = "--api-url (BIGCOMMERCE_API_URL)"
+    parts = _split(name, api_url)
+    host = parts.hostname
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(host):
         raise SettingsError(
-            f"--api-url (BIGCOMMERCE_API_URL): {host} is another machine, and http would show it the token to all between: use https"
+            f"{name}: {host} is another machine, and http would show the token to all in between: use https"
         )
     try:
-        socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+        resolve(host, parts.port or 443, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno != socket.EAI_AGAIN:
-            raise SettingsError(
-                f"--api-url (BIGCOMMERCE_API_URL): there is no host {host!r}: {error.strerror}"
-            ) from None
+            raise SettingsError(f"{name}: there is no host {host!r}: {error.strerror}") from None
     except (OSError, UnicodeError):
-        raise SettingsError(f"--api-url (BIGCOMMERCE_API_URL): {host[:80]!r} is no host name") from None
+        raise SettingsError(f"{name}: {host[:80]!r} is no host name") from None
 
 
 def _split(name: str, url: str) -> _Parts:

@@ -73,13 +73,14 @@ def diff(
     mirror: bool,
     reading: Reading,
     bystanders: Sequence[Present] = (),
+    by_name: bool = True,
 ) -> Difference:
     """What must change in this product so that it is as wanted; `mirror` (sync) also removes and replaces.
 
     `bystanders` are images that are none of our business (somebody added them under way): never paired, written or
-    deleted, but moved by the store's renumbering like any other.
+    deleted, but moved by the store's renumbering like any other. Without `by_name` the ledger alone tells identity.
     """
-    pairs = pair(product.images, present, memory)
+    pairs = pair(product.images, present, memory, by_name=by_name)
     by_id = {image.image_id: image for image in present}
     outdated = [row for row in pairs if _is_outdated(product.images[row], memory)]
     replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
@@ -92,7 +93,7 @@ def diff(
     return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated)
 
 
-def pair(images: list[Wanted], present: list[Present], memory: Memory) -> dict[int, int]:
+def pair(images: list[Wanted], present: list[Present], memory: Memory, *, by_name: bool = True) -> dict[int, int]:
     """Which manifest row is which image: by the ledger, by name, by folded name, in this order; row -> image id."""
     pairs: dict[int, int] = {}
     left = {image.image_id: image for image in present}
@@ -102,9 +103,9 @@ def pair(images: list[Wanted], present: list[Present], memory: Memory) -> dict[i
             if known is not None and known[0] in left:
                 pairs[row] = known[0]
                 del left[known[0]]
-    if left and len(pairs) < len(images):
+    if by_name and left and len(pairs) < len(images):
         _pair_by_name(images, left, pairs, stem)
-    if left and len(pairs) < len(images):
+    if by_name and left and len(pairs) < len(images):
         _pair_by_name(images, left, pairs, lambda name: loose(stem(name)))
     return pairs
 

@@ -69,10 +69,14 @@ class Change:
 
 @dataclass(slots=True)
 class Course:
-    """What has been done in one product. Keys of `changes` are `create:ROW`, `update:ID`, `delete:ID`, `empty`."""
+    """What has been done in one product. Keys of `changes` are `create:ROW`, `update:ID`, `delete:ID`, `empty`.
+
+    `made` is image id -> manifest row, `written` the names of the fields that were put, by image id.
+    """
 
     changes: dict[str, Change] = field(default_factory=dict)
     made: dict[int, int] = field(default_factory=dict)
+    written: dict[int, set[str]] = field(default_factory=dict)
     updated: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
     adopted: int = 0
@@ -108,9 +112,13 @@ class Totals:
 
 
 class Ledger:
-    """Folds events. Holds the courses of products under way or in doubt, and of the finished no more than failures."""
+    """Folds events. Holds the courses of products under way or in doubt, and of the finished no more than failures.
 
-    def __init__(self) -> None:
+    With `keep_all` every course is kept: the history that undo reads.
+    """
+
+    def __init__(self, *, keep_all: bool = False) -> None:
+        self._keep_all = keep_all
         self.courses: dict[int, Course] = {}
         self.finished: set[int] = set()
         self.doubted: set[int] = set()
@@ -184,6 +192,9 @@ class Ledger:
                 course.adopted += 1
         elif verb == "update":
             image_id = int(number)
+            put = course.changes[key].sent
+            if put is not None:
+                course.written.setdefault(image_id, set()).update(put["fields"])
             if image_id not in course.updated and image_id not in course.made:
                 course.updated.add(image_id)
                 self.totals.updated += 1
@@ -211,7 +222,8 @@ class Ledger:
             self.totals.products_done -= 1
 
     def _forget(self, product_id: int) -> None:
-        if product_id not in self.doubted and product_id in self.finished and product_id not in self.failures:
+        over = product_id in self.finished and product_id not in self.doubted and product_id not in self.failures
+        if over and not self._keep_all:
             self.courses.pop(product_id, None)
 
     def tell(self, report: Report) -> None:

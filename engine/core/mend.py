@@ -38,8 +38,15 @@ def remaining(
     ours = {image.image_id for image in batch.present} | set(course.made)
     known_images = [image for image in present if image.image_id in ours]
     strangers = [image for image in present if image.image_id not in ours]
+    memory = known(batch, course)
     found = diff(
-        batch.product, known_images, known(batch, course), mirror=mirror, reading=reading, bystanders=strangers
+        batch.product,
+        known_images,
+        memory,
+        mirror=mirror,
+        reading=reading,
+        bystanders=strangers,
+        by_name=batch.by_name,
     )
     changes = found.changes
     planned = set(batch.changes.deletes)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+GONE = "//store/"
+"""An absolute path is a fault in a manifest, so no source can be mistaken for one of these."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _TAIL = re.compile(r"(?:__\d{5}(?:\.\d{9,11})?(?:\.\d{1,5}\.\d{1,5})?)+$")
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{40}_+")
@@ -16,9 +18,14 @@ _RUN = re.compile(r"_{2,}")
 
 
 def kind(image_file: str) -> str:
-    """How a manifest's `image_file` reaches the store: "url", "import" or "file" (contract, Manifest)."""
+    """How a manifest's `image_file` reaches the store: "url", "import" or "file" (contract, Manifest).
+
+    "gone" is what undo calls an image that is in the store and can't be made again; no manifest may name one.
+    """
     if image_file.startswith(("http://", "https://", "HTTP://", "HTTPS://")):
         return "url"
+    if image_file.startswith(GONE):
+        return "gone"
     return "import" if image_file.startswith("import:") else "file"
 
 

@@ -197,9 +197,7 @@ def _lowest_allowed(row: list[Place], orders: dict[int, int]) -> int:
 
 
 def _rises(ranks: list[tuple[int, int]]) -> bool:
-    return all(
-        left < right or (left == right and left[1] == _NEWEST) for left, right in itertools.pairwise(ranks)
-    )
+    return all(left < right or (left == right and left[1] == _NEWEST) for left, right in itertools.pairwise(ranks))
 
 
 def _longest_run(row: list[Place], orders: dict[int, int]) -> set[int]:

@@ -26,7 +26,7 @@ SURE_PAGE = 50
 
 @dataclass(slots=True)
 class Header:
-    """What a plan is for: the mode, the store, the manifest and the checkpoint it was made with."""
+    """What a plan is for: the mode (sync, migrate, undo), the store, the manifest and the checkpoint it was made with."""
 
     mode: str
     store: str
@@ -37,6 +37,11 @@ class Header:
     selection: str
     made_at: float
     reading: Reading = field(default_factory=Reading)
+
+    @property
+    def mirror(self) -> bool:
+        """Whether the plan may delete."""
+        return self.mode != "migrate"
 
     def fits(self, other: Header) -> bool:
         """Whether a plan begun under `other` may be gone on with under this."""
@@ -51,7 +56,10 @@ class Header:
 
 @dataclass(slots=True)
 class Batch:
-    """One product's part of the plan: the unit of order, of concurrency and of resuming."""
+    """One product's part of the plan: the unit of order, of concurrency and of resuming.
+
+    `failures` hold the product's deletes back; what is `left_alone` (undo) is told and holds nothing back.
+    """
 
     product: WantedProduct
     present: list[Present]
@@ -59,6 +67,8 @@ class Batch:
     memory: Memory
     failures: list[Failure] = field(default_factory=list)
     missing: bool = False
+    by_name: bool = True
+    left_alone: list[Failure] = field(default_factory=list)
 
     @property
     def product_id(self) -> int:
@@ -106,7 +116,7 @@ class Summary:
         self.known += known
         self.lost += lost
         self.missing += batch.missing
-        self.failed += len(batch.failures)
+        self.failed += len(batch.failures) + len(batch.left_alone)
         self.unchanged += max(0, images - len(changes.creates) - len(changes.updates) - len(batch.failures))
         if not changes:
             return
@@ -159,14 +169,14 @@ def batch_of(product: WantedProduct, present: list[Present], found: Difference, 
 
 def unchanged_line(product_id: int, images: int, present: int, memory: Memory | None, known: int, lost: int) -> bytes:
     """The line of a product with nothing to do; `memory` only where the ledger has something to learn."""
-    row: dict[str, Any] = {"product_id": product_id, "unchanged": images, "present": present}
+    line = b'{"product_id":%d,"unchanged":%d,"present":%d' % (product_id, images, present)
     if known:
-        row["known"] = known
+        line += b',"known":%d' % known
     if lost:
-        row["lost"] = lost
+        line += b',"lost":%d' % lost
     if memory is not None:
-        row["images"] = memory
-    return orjson.dumps(row) + b"\n"
+        line += b',"images":' + orjson.dumps(memory)
+    return line + b"}\n"
 
 
 def batch_line(batch: Batch, known: int, lost: int) -> bytes:
@@ -182,7 +192,9 @@ def batch_line(batch: Batch, known: int, lost: int) -> bytes:
         "delete": changes.deletes,
         "look": changes.look,
         "missing": batch.missing,
+        "by_id": not batch.by_name,
         "failures": [asdict(failure) for failure in batch.failures],
+        "left_alone": [asdict(failure) for failure in batch.left_alone],
         "images": batch.memory,
         "known": known,
         "lost": lost,
@@ -212,6 +224,8 @@ def read_line(row: dict[str, Any]) -> Batch:
             {source: (known[0], known[1]) for source, known in row.get("images", {}).items()},
             [Failure(**failure) for failure in row.get("failures", ())],
             row.get("missing", False),
+            not row.get("by_id", False),
+            [Failure(**failure) for failure in row.get("left_alone", ())],
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise CheckpointError(f"not a product's line of a plan ({type(error).__name__}: {error})") from None

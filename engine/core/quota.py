@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from .quota_end import HAIR, End
 from .quota_others import Others
 
 if TYPE_CHECKING:
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
 # A timer is late now and then; more than this isn't made up for at once but spread over the rest of the window.
 CATCH_UP = 0.02
-# The end is the earliest that was seen; this covers a call that is quicker than all of them.
-HAIR = 0.004
-# A window in which others leave no room now is looked at again this many times.
-LOOKS = 300
+# Where others leave no room, a single call goes to look this share of a window after the last news, and is waited for this long.
+LOOK = 1 / 60
+LOOKING = 1 / 10
 # An end of more than this many windows off is another window's.
 ELSEWHERE = 0.5
 
@@ -53,14 +53,12 @@ class Quota:
         self.share = share
         self.remaining: int | None = None
         self.quota: int | None = None
-        self.window = 30.0
         self.others = Others()
         self._open = False  # a good answer without headers: nothing to be led by
         self._probe: Ticket | None = None  # the call that went alone
+        self._look: Ticket | None = None  # the call that went to see what others do
         self._held_until = 0.0
-        self._end = 0.0
-        self._jitter = 0.0
-        self._spread = 0.0
+        self._end = End()
         self._last = 0  # number of the last call sent
         self._first = 1  # number of this window's first call
         self._carried = 0  # calls of before that this window counted, less calls taken back
@@ -76,25 +74,33 @@ class Quota:
             return now
         if self._must_ask(now):
             return now if self._probe is None else math.inf
-        if now >= self._end + self._hair:
+        if now >= self._end.start:
             return now
         return self._due_in_window(now)
 
     def _due_in_window(self, now: float) -> float:
-        start, stop = self._end + self._hair, self._end - self._guard
+        start, stop = self._end.start, self._end.stop
         free = self._free
-        room = free - self.others.reserve(self.quota or 0, self._end - now, now)
-        if self.remaining is not None and self.remaining <= room and not self.others.seen:
+        if self.remaining is not None and self.remaining <= free and not self.others.seen:
             return now
-        if now > stop + HAIR:
+        if now > stop + HAIR or free < 1.0:
             return start
-        if room < 1.0:
-            return start if free < 1.0 else min(start, now + self.window / LOOKS)
+        if self._must_look(free):
+            return self._due_to_look(max(now, self._learnt_at + LOOK * self.window), free)
         return self._paced_from + (stop - self._paced_from) / free
+
+    def _must_look(self, free: float) -> bool:
+        """Whether others will probably want all that is free: then single calls go, to see whether they do."""
+        return free - self.others.reserve(self.quota or 0, self._end.at) < 1.0
+
+    def _due_to_look(self, when: float, free: float) -> float:
+        if self._look is not None:
+            when = max(when, self._look.sent + LOOKING * self.window)
+        return when if free - self.others.unseen(when) >= 1.0 else self._end.start
 
     def _must_ask(self, now: float) -> bool:
         """Whether so little is known that a single call must go and ask: nothing yet, or nothing for two windows."""
-        return self.quota is None or (now >= self._end + self._hair and now - self._learnt_at > 2.0 * self.window + 1.0)
+        return self.quota is None or (now >= self._end.start and now - self._learnt_at > 2.0 * self.window + 1.0)
 
     @property
     def _free(self) -> float:
@@ -106,14 +112,6 @@ class Quota:
     def _mine(self) -> int:
         return self._last - self._first + 1 + self._carried
 
-    @property
-    def _guard(self) -> float:
-        return min(HAIR + self._jitter + 2.0 * self._spread, self.window / 4)
-
-    @property
-    def _hair(self) -> float:
-        return min(HAIR + 0.1 * self._jitter, self.window / 100)
-
     def send(self, now: float) -> Ticket:
         """Count a call that goes now."""
         self._last += 1
@@ -122,14 +120,20 @@ class Quota:
             return ticket
         if self._must_ask(now):
             self._probe = ticket
-        elif now >= self._end + self._hair:
+        elif now >= self._end.start:
             self._turn(ticket)
         else:
-            self._last -= 1
-            planned = self._due_in_window(now)
-            self._last += 1
-            self._paced_from = max(min(planned, now), now - CATCH_UP)
+            self._pace(ticket)
         return ticket
+
+    def _pace(self, ticket: Ticket) -> None:
+        now, planned = ticket.sent, ticket.sent
+        free = self._free + 1.0
+        if self._must_look(free):
+            self._look = ticket
+        elif free >= 1.0:
+            planned = self._paced_from + (self._end.stop - self._paced_from) / free
+        self._paced_from = max(min(planned, now), now - CATCH_UP)
 
     def take_back(self, ticket: Ticket) -> None:
         """Uncount a call that was counted but never sent."""
@@ -141,6 +145,8 @@ class Quota:
         """No answer came. The call stays counted; if it went alone, the next one does."""
         if self._probe is ticket:
             self._probe = None
+        if self._look is ticket:
+            self._look = None
 
     def answered(
         self,
@@ -165,55 +171,56 @@ class Quota:
         self._learn(ticket, now, reading, asked=asked)
         if throttled:
             shown = ticket.sent + reading.reset
-            end = self._end if shown < self._end < shown + self.window / 4 else shown
-            self._held_until = max(self._held_until, end + self._hair)
+            hair = self._end.start - self._end.at
+            end = self._end.at if shown < self._end.at < shown + self.window / 4 else shown
+            self._held_until = max(self._held_until, end + hair)
 
     def _learn(self, ticket: Ticket, now: float, reading: Reading, *, asked: bool) -> None:
         ahead = reading.reset if reading.left == 0 else min(reading.reset, 1.1 * reading.window)
         shown = ticket.sent + ahead
         whole_seconds = 1.0 if reading.reset % 1.0 == 0.0 else 0.0
-        too_late = now + ahead + whole_seconds < self._end and ticket.number >= self._first
-        if asked or self.quota is None or too_late or shown > self._end + ELSEWHERE * self.window:
+        too_late = now + ahead + whole_seconds < self._end.at and ticket.number >= self._first
+        if asked or self.quota is None or too_late or shown > self._end.at + ELSEWHERE * self.window:
             self._adopt(ticket, now, reading, shown)
             return
         if ticket.number < self._first:
-            self._carried += shown > self._end - ELSEWHERE * self.window
+            self._carried += shown > self._end.at - ELSEWHERE * self.window
             return
-        self._see_end(shown)
+        self._end.show(shown)
         if ticket.number <= self._newest:
             return
         self._newest, self._learnt_at = ticket.number, now
         taken = reading.quota - reading.left - (ticket.number - self._first + 1 + self._carried)
         if reading.quota != self.quota or reading.window != self.window:
-            self.quota, self.window = reading.quota, reading.window
-            self.others.window = self.window
-            self.others.join(taken, now)
+            self._take(reading)
+            self.others.join(taken, ticket.sent)
         else:
-            self.others.see(taken, now)
+            self.others.see(taken, ticket.sent)
 
-    def _see_end(self, shown: float) -> None:
-        """Move the end to the latest that was shown, and learn how far answers scatter before it."""
-        self._end = max(self._end, shown)
-        late = self._end - shown
-        self._spread += 0.1 * (abs(late - self._jitter) - self._spread)
-        self._jitter += 0.1 * (late - self._jitter)
+    def _take(self, reading: Reading) -> None:
+        self.quota = reading.quota
+        self._end.window = self.others.window = reading.window
 
     def _adopt(self, ticket: Ticket, now: float, reading: Reading, shown: float) -> None:
         """Take this answer as the first that is known of a window; calls sent after it are counted to it."""
         self._open = False
-        self.quota, self.window = reading.quota, reading.window
-        self.others.window = self.window
-        self.others.join(reading.quota - reading.left - 1, now)
+        self._take(reading)
+        self.others.join(reading.quota - reading.left - 1, ticket.sent)
         self._first, self._carried, self._newest = ticket.number, 0, ticket.number
-        self._end = shown
+        self._end.at = shown
         self._learnt_at = self._paced_from = now
 
     def _turn(self, ticket: Ticket) -> None:
         """Begin the next window with this call, as far as the clock says."""
         self.others.turn(ticket.sent)
-        self._paced_from = max(self._end + self._hair, ticket.sent - CATCH_UP)
-        self._end += self.window * (math.floor((ticket.sent - self._end) / self.window) + 1)
+        self._paced_from = max(self._end.start, ticket.sent - CATCH_UP)
+        self._end.roll(ticket.sent)
         self._first, self._carried = ticket.number, 0
+
+    @property
+    def window(self) -> float:
+        """The window's length in seconds, as far as is known."""
+        return self._end.window
 
     @property
     def left(self) -> int | None:
@@ -227,7 +234,7 @@ class Quota:
 
     def resets_in(self, now: float) -> float | None:
         """Seconds until the window's end; None without a quota."""
-        return None if self.quota is None else max(0.0, self._end - now)
+        return None if self.quota is None else max(0.0, self._end.at - now)
 
     def reason(self, now: float) -> str:
         """Why a call has to wait now."""

@@ -22,7 +22,19 @@ MEMORY = 0.25
 class Others:
     """The other apps of the store, seen through the headers of our own answers."""
 
-    __slots__ = ("_base", "_began", "_fast", "_fast_at", "_last", "_mean", "_steady", "_whole", "latest", "window")
+    __slots__ = (
+        "_base",
+        "_began",
+        "_fast",
+        "_fast_at",
+        "_last",
+        "_mean",
+        "_seen_at",
+        "_steady",
+        "_whole",
+        "latest",
+        "window",
+    )
 
     def __init__(self) -> None:
         self.window = 30.0
@@ -31,6 +43,7 @@ class Others:
         self._steady = 0  # the median of the three
         self._base = 0  # taken before we looked: says nothing about their rate
         self._began = 0.0
+        self._seen_at = 0.0  # what others did after this isn't known
         self._whole = False  # watched since the window began
         self._mean: float | None = None  # calls a window, over windows
         self._fast = 0.0  # calls a second, of late
@@ -40,7 +53,7 @@ class Others:
         """Begin to look in the middle of a window in which others, or nobody knows who, took `taken` calls already."""
         self.latest = self._steady = self._base = max(0, taken)
         self._last = (self.latest, self.latest)
-        self._began = self._fast_at = now
+        self._began = self._fast_at = self._seen_at = now
         self._whole = False
 
     def turn(self, now: float) -> None:
@@ -48,11 +61,12 @@ class Others:
         self._learn(now)
         self.latest = self._steady = self._base = 0
         self._last = (0, 0)
-        self._began = now
+        self._began = self._seen_at = now
         self._whole = True
 
     def see(self, estimate: int, now: float) -> None:
-        """Take an answer's estimate; answers that were overtaken by later calls aren't to be shown here."""
+        """Take the estimate of a call sent at `now`; answers that were overtaken by later calls aren't to be shown here."""
+        self._seen_at = now
         before, steady = self._last, self._steady
         self._last, self.latest = (before[1], self.latest), max(0, estimate)
         self._steady = sorted((before[1], self._last[1], self.latest))[1]
@@ -69,16 +83,21 @@ class Others:
         """Whether there are others at all whose calls must be reckoned with."""
         return self._steady - self._base >= SEEN or (self._mean is not None and self._mean >= SEEN)
 
-    def reserve(self, quota: int, seconds: float, now: float) -> float:
-        """Leave so many calls to others in the `seconds` until the reset: what they will probably take, two deviations of it, and 2%."""
-        if not self.seen or seconds <= 0.0:
+    def reserve(self, quota: int, end: float) -> float:
+        """Tell how many calls to leave for others until the reset at `end`: what they will probably take, and 2%."""
+        return self.unseen(end) + MARGIN * quota if self.seen else 0.0
+
+    def unseen(self, until: float) -> float:
+        """Tell how many calls others make between the last look and `until`: what is likely and two deviations of it."""
+        seconds = until - self._seen_at
+        if seconds <= 0.0:
             return 0.0
         span = MEMORY * self.window
         usual = (self._mean or 0.0) / self.window
-        excess = max(0.0, self._fast * math.exp((self._fast_at - now) / span) - usual)
+        excess = max(0.0, self._fast * math.exp((self._fast_at - self._seen_at) / span) - usual)
         # A burst is expected to ebb away as it has come, what is usual to go on.
         expected = usual * seconds + excess * span * (1.0 - math.exp(-seconds / span))
-        return expected + 2.0 * math.sqrt(expected) + MARGIN * quota
+        return expected + 2.0 * math.sqrt(expected)
 
     def _quicken(self, more: int, now: float) -> None:
         span = MEMORY * self.window

@@ -330,7 +330,12 @@ def test_patience_ends_for_all_at_once():
 
 def test_an_answer_that_comes_after_the_end_is_still_the_callers():
     """A run that ends by a 401 lets the calls that are out finish: a success is a success, a 404 a 404."""
-    answers = {"/stop": (0.2, Answer(401, {}, b"")), "/well": (0.5, GOOD), "/gone": (0.5, Answer(404, {}, b"")), "/first": (0.0, GOOD)}
+    answers = {
+        "/stop": (0.2, Answer(401, {}, b"")),
+        "/well": (0.5, GOOD),
+        "/gone": (0.5, Answer(404, {}, b"")),
+        "/first": (0.0, GOOD),
+    }
 
     async def wire(request: Request) -> Answer:
         delay, answer = answers[request.path]

@@ -241,6 +241,20 @@ def test_a_manifest_that_cannot_be_opened_is_a_fault_without_a_line(folder, look
     assert "can't be read" in refused.value.faults[0].reason
 
 
+def test_a_closed_standard_input_is_a_fault(folder, monkeypatch):
+    """A process that was started without one says so."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ManifestError, match="standard input is closed"):
+        check("-", files=None, spool=folder / "run" / "cp")
+
+
+def test_standard_input_is_the_process_own(folder, monkeypatch):
+    """Where none is handed in, the process's own is read."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"".join(lines(1)))))
+    with check("-", files=None, spool=folder / "run" / "cp") as manifest:
+        assert shape(manifest) == meant(1)
+
+
 def test_a_spool_that_cannot_be_written_is_a_disk_error(folder):
     """The disk is to be mended, not the manifest, and the folder is named."""
     with pytest.raises(DiskError, match="nowhere"):
@@ -256,24 +270,37 @@ def test_what_a_killed_run_left_goes(folder, looked_at):
     assert left(folder) == ["cp.journal"]
 
 
-@pytest.mark.parametrize(
-    "after",
-    [b"".join(lines(1, 2, 4)), b"".join(lines(1, 2)), b"nope\n", b'{"images": 5}\n', b"5\n", b"\xff" * 9, b""],
-    ids=["another", "shorter", "not JSON", "another shape", "a number", "not text", "empty"],
-)
-@pytest.mark.parametrize("same_time", [False, True], ids=["later", "in the same instant"])
-def test_a_manifest_that_changed_since_is_refused(folder, looked_at, after, same_time):
-    """Between check and reading the file must stay what it was."""
+CHANGES = {
+    "another": b"".join(lines(1, 2, 4)),
+    "shorter": b"".join(lines(1, 2)),
+    "not JSON": b"nope\n",
+    "another shape": b'{"images": 5}\n',
+    "a number": b"5\n",
+    "not text": b"\xff" * 9,
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("after", CHANGES.values(), ids=CHANGES.keys())
+def test_a_manifest_that_changed_since_is_refused(folder, looked_at, after):
+    """Between check and reading the file must stay what it was: its size, or at least its time, tells."""
     with looked_at(b"".join(lines(1, 2, 3))) as manifest:
-        path = folder / "m.jsonl"
-        before = path.stat()
-        path.write_bytes(after)
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + (0 if same_time else 1)))
-        if same_time:
-            os.truncate(path, before.st_size)  # the same size as well, or more of nothing
-            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-            if after == b"".join(lines(1, 2, 4)):
-                pytest.skip("of the same size, time and shape: no stamp shows it")
+        before = (folder / "m.jsonl").stat()
+        (folder / "m.jsonl").write_bytes(after)
+        os.utime(folder / "m.jsonl", ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+        with pytest.raises(ManifestError, match="changed while it was in use"):
+            list(manifest.read())
+
+
+@pytest.mark.parametrize("after", [CHANGES[name] for name in CHANGES if name != "another"])
+@pytest.mark.parametrize("name", ["m.jsonl", "m.csv"])
+def test_a_change_that_leaves_no_trace_but_damage_is_refused(folder, looked_at, name, after):
+    """With size and time the same as before, what is no manifest any more is still told from one, in place of a traceback."""
+    raw = b"".join(lines(1, 2, 3)) if name == "m.jsonl" else HEADER.encode() + b"".join(rows(1, 2, 3))
+    with looked_at(raw, name) as manifest:
+        before = (folder / name).stat()
+        (folder / name).write_bytes(after.ljust(len(raw), b"\0"))
+        os.utime(folder / name, ns=(before.st_atime_ns, before.st_mtime_ns))
         with pytest.raises(ManifestError, match="changed while it was in use"):
             list(manifest.read())
 
@@ -350,17 +377,21 @@ except ManifestError as error:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to count")
-@pytest.mark.parametrize("name", ["m.jsonl", "m.csv"])
-@pytest.mark.parametrize("piece", [b"[", b"[],", b'{"a":', b'"x",', b'"\n",', b"1,"], ids=repr)
+@pytest.mark.parametrize(
+    ("name", "piece"),
+    [("m.jsonl", b"["), ("m.jsonl", b"[],"), ("m.jsonl", b'"x",'), ("m.csv", b"1,"), ("m.csv", b'"\n",')],
+    ids=["brackets", "arrays", "strings", "cells", "lines in a cell"],
+)
 def test_a_line_of_a_hundred_megabytes_costs_little_memory(folder, name, piece):
     """No line, row or cell, however large, is held whole: 160 MB are enough to refuse 100 MB of it, which read whole cost more."""
     path = folder / name
     block = piece * (2**20 // len(piece))
     with path.open("wb") as file:
         file.write(b"product_id,image_file\n" if name == "m.csv" else b'{"product_id": 1, "images": [')
-        for _ in range(100 if piece != b'"\n",' else 8):
+        for _ in range(8 if b"\n" in piece else 100):
             file.write(block)
     done = subprocess.run([sys.executable, "-c", HUNGRY, path], capture_output=True, text=True, check=False)
+    path.unlink()
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout.split()[0]) >= 1
 

@@ -69,10 +69,11 @@ def test_beside_a_steady_app_it_leaves_that_app_alone(latency):
     assert world.others_rejected() <= 0.01
 
 
+@pytest.mark.parametrize(("quota", "lasting"), [(150, 20.0), (450, 5.0)], ids=["Standard", "Pro"])
 @pytest.mark.parametrize("latency", [0.02, 0.2, 0.8], ids=["20 ms", "200 ms", "800 ms"])
-def test_beside_bursts_it_is_seldom_turned_away(latency):
+def test_beside_bursts_it_is_seldom_turned_away(latency, quota, lasting):
     """Beside bursts of 180 calls a minute: at most 50 429s in ten thousand calls, and the quota is used."""
-    world = QuotaWorld(quota=450, latency=Latency(latency), others=bursts(180, 60.0, 5.0, seed=3))
+    world = QuotaWorld(quota=quota, latency=Latency(latency), others=bursts(180, 60.0, lasting, seed=3))
     drive(world, 10_000)
     assert world.used() >= 0.95
     assert world.throttled() <= 50
@@ -93,7 +94,7 @@ SITUATIONS = {
     "Pro, slow": lambda: (QuotaWorld(quota=450, latency=Latency(0.8)), 0.97, 3),
     "another app begins in the middle": lambda: (QuotaWorld(others=steady(1.5, 3, begin=BEGIN + 200)), 0.95, 8),
     "another app takes two fifths": lambda: (QuotaWorld(others=steady(2.0, 3)), 0.95, 10),
-    "bursts that leave nothing": lambda: (QuotaWorld(others=bursts(180, 60.0, 5.0, 3)), 0.95, 40),
+    "bursts that leave nothing at all": lambda: (QuotaWorld(others=bursts(180, 60.0, 5.0, 3)), 0.95, 20),
     "halved in mid-run": lambda: (QuotaWorld(changes=[(BEGIN + 200, 75)]), 0.97, 8),
     "doubled in mid-run": lambda: (QuotaWorld(changes=[(BEGIN + 200, 300)]), 0.97, 3),
     "whole seconds, rounded up": lambda: (QuotaWorld(rounding="ceil"), 0.97, 3),
@@ -147,14 +148,14 @@ def test_an_unlimited_store_is_not_paced():
     world = QuotaWorld(quota=16_101_495)
     gate = drive(world, 5_000, workers=MOST_WORKERS)
     assert world.throttled() == 0
-    assert gate.bound > 16
+    assert gate._flow.limit > 16
 
 
 def test_without_a_quota_it_grows_while_the_throughput_grows():
     """A store that serves 20 at once gets about that many; a crowd in its waiting line would bring nothing."""
     store = OpenStore(slots=20)
     gate = drive(store, 6_000, workers=MOST_WORKERS)
-    assert 15 <= gate.bound <= 40
+    assert 15 <= gate._flow.limit <= 40
     assert store.calls == 6_000
 
 
@@ -163,7 +164,7 @@ def test_trouble_shrinks_what_is_in_flight(status):
     """A store that turns away whatever exceeds 12 at once is soon left in peace: few refusals, all calls done."""
     store = OpenStore(slots=64, limit=12, status=status)
     gate = drive(store, 3_000, workers=MOST_WORKERS)
-    assert gate.bound <= 18
+    assert gate._flow.limit <= 18
     assert store.refused <= 150
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.core.errors import RefusedError
-from engine.sources import MAX_BYTES, kind, preflight, resolve
+from engine.sources import MAX_BYTES, is_picture, kind, preflight, resolve
 
 XBM = b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] = {0x00};\n"
 HOT_XBM = b"/* by\n hand */\n" + XBM.replace(b"static", b"#define a_x_hot 1\n#define a_y_hot 1\nstatic unsigned")
@@ -43,6 +43,7 @@ def test_a_picture_is_known_by_its_bytes(files, name):
     """Each kind that the store takes passes, whatever the file is called."""
     Image.new("RGB", (3, 2)).save(files / "really.txt", name)
     assert preflight(files, "really.txt") is None
+    assert is_picture((files / "really.txt").read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,7 @@ def test_rare_and_large_pictures_pass(files, data):
 def test_what_is_no_picture_is_a_fault(files, data):
     """A name that promises a picture doesn't make one."""
     (files / "a.jpg").write_bytes(data)
+    assert not is_picture(data)
     assert preflight(files, "a.jpg") == (
         '"a.jpg" is not a picture: its bytes are no BMP, GIF, JPEG, PNG, WBMP, XBM or WEBP'
     )

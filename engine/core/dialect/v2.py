@@ -77,7 +77,7 @@ def read_images(answer: Answer) -> list[Present]:
         return []
     if type(rows) is not list:
         raise LostError(f"the listing is not a list but {_shape(rows)}", answer.status)
-    return [_image(row, answer.status) for row in rows]
+    return _images(rows, answer.status)
 
 
 def read_image(answer: Answer) -> Present:
@@ -85,7 +85,7 @@ def read_image(answer: Answer) -> Present:
 
     Raises LostError where the body is not one.
     """
-    return _image(_read(answer), answer.status)
+    return _images([_read(answer)], answer.status)[0]
 
 
 def read_created(answer: Answer) -> Present:
@@ -160,18 +160,20 @@ def _read(answer: Answer) -> Any:
         raise LostError(f"the answer ({answer.status}) is not JSON: {start!r}", answer.status) from None
 
 
-def _image(row: Any, status: int) -> Present:
-    """The hot path of listing: a well-formed row costs one constructor and three type checks."""
-    try:
-        image_id, order, thumbnail = row["id"], row["sort_order"], row["is_thumbnail"]
-        image = Present(image_id, row["image_file"], row["description"] or "", order, thumbnail)
-    except (KeyError, TypeError, IndexError):
-        raise LostError(f"an image in the answer lacks its fields: {_shape(row)}", status) from None
-    if type(image_id) is not int or type(order) is not int or type(thumbnail) is not bool:
-        raise LostError(f"an image in the answer has fields of the wrong type: {_shape(row)}", status)
-    if type(image.image_file) is not str or type(image.description) is not str or image_id < 1:
-        raise LostError(f"an image in the answer has fields of the wrong type: {_shape(row)}", status)
-    return image
+def _images(rows: list[Any], status: int) -> list[Present]:
+    """The hot path of listing: one loop, no call a row but the constructor's."""
+    images = []
+    for row in rows:
+        try:
+            image_id, name, text = row["id"], row["image_file"], row["description"]
+            order, flag = row["sort_order"], row["is_thumbnail"]
+        except (KeyError, TypeError, IndexError):
+            raise LostError(f"an image in the answer lacks its fields: {_shape(row)}", status) from None
+        sound = type(image_id) is int and type(order) is int and (flag is True or flag is False)
+        if not sound or type(name) is not str or image_id < 1 or not (text is None or type(text) is str):
+            raise LostError(f"an image in the answer has fields of the wrong type: {_shape(row)}", status)
+        images.append(Present(image_id, name, text or "", order, flag))
+    return images
 
 
 def rendition(row: dict[str, Any]) -> str | None:

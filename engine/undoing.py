@@ -1,0 +1,197 @@
+"""Takes a run back: reads its history, plans with a fresh listing, asks, and carries that plan with the same care.
+
+Undo has a checkpoint of its own, CHECKPOINT.undo.json; the run's own checkpoint is held meanwhile, and unlearns what
+was taken back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .backup import read_index
+from .carrying import carry_plan, count_before, open_checkpoint, propose
+from .core.errors import CheckpointError, RefusedError, UnsafePlanError
+from .core.plan import Batch, Header, batch_line
+from .core.settle import sight
+from .core.undo import Kept, TakenBack, take_back
+from .ferry import Ferry
+from .options import Options, Seams
+from .planfile import PlanFile, PlanWriter
+from .progress import Progress, Stop
+from .store import Store, connected
+from .telling import Interrupted, Job, telling
+from .tools import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from .carrying import Proposal
+    from .checkpoint import Checkpoint, Unfinished
+    from .core.diff import Memory
+    from .core.report import Report
+    from .gate import Gate
+    from .options import Access
+
+    Approve = Callable[[Proposal], Awaitable[bool]]
+
+
+async def undo(
+    access: Access,
+    checkpoint: str | Path,
+    options: Options | None = None,
+    *,
+    approve: Approve,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    seams: Seams | None = None,
+) -> Report:
+    """Take back what the run of this checkpoint did; `approve` is shown the plan first and may say no.
+
+    `Options.backup` is the folder that the run kept its pictures in; without it deleted images can't come back.
+
+    Raises FerryError; UnsafePlanError where the plan was not approved, and then nothing was written.
+    """
+    job = Job("undo", access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
+    path = Path(checkpoint).absolute()
+    own = path.with_name(path.name + ".undo.json")
+    job.report.checkpoint = str(own)
+    with ExitStack() as opened:
+        done = open_checkpoint(job, opened, path)
+        kept = open_checkpoint(job, opened, own)
+        folder = job.options.backup or path.parent
+        if (done.header or {}).get("state") == "undone" and done.history() is None:
+            job.report.notes.append("the run was taken back already; there is nothing left to undo")
+            return job.report
+        async with telling(job), connected(job.access, job.options, job.seams, job.progress) as (store, gate):
+            ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder)
+            made = ferry.resumes("undo", None, None)
+            await count_before(job, store)
+            if made is None:
+                made = await _plan(job, done, kept, store, gate, folder)
+                if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
+                    raise UnsafePlanError(
+                        "the undo was not approved; nothing was written. Give --yes to approve it without being asked"
+                    )
+            await carry_plan(job, ferry, made, store, relist=False)
+            if job.report.outcome in {"done", "failed"} and not job.stop.draining:
+                await _unlearn(job, done)
+    return job.report
+
+
+def _without_backup(options: Options) -> Options:
+    """What the run created need not be kept when it goes."""
+    return Options(**{name: getattr(options, name) for name in Options.__slots__ if name != "backup"})
+
+
+def _history(job: Job, done: Checkpoint) -> tuple[PlanFile, Unfinished]:
+    found = done.history()
+    if found is None:
+        raise CheckpointError(
+            f"{done.paths.checkpoint}: no run of this checkpoint has changed anything, so there is nothing to undo"
+        )
+    plan, told = found
+    made = PlanFile(job.seams.disk, plan)
+    if made.digest != told.header.get("plan"):
+        raise CheckpointError(f"{plan}: this is not the plan of the run in {done.paths.journal}; it can't be undone")
+    return made, told
+
+
+async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, folder: Path) -> PlanFile:
+    """Survey what the run changed, and write the plan that takes it back."""
+    history, told = _history(job, done)
+    header = Header(
+        mode="undo",
+        store=job.access.store,
+        manifest=str(done.paths.checkpoint),
+        digest=history.digest,
+        files=str(folder),
+        checkpoint=str(kept.paths.checkpoint),
+        selection="",
+        made_at=job.seams.now(),
+        reading=done.reading(),
+    )
+    writer = PlanWriter(job.seams.disk, kept.paths.plan, header)
+    backup = _intact(job, folder)
+    restored = dict(kept.memories())
+    batches = (batch for batch in history.batches() if batch.product_id in told.ledger.courses)
+    job.progress.begin("listing", products=len(told.ledger.courses))
+    lines: dict[int, tuple[Batch, TakenBack]] = {}
+
+    async def look() -> None:
+        for batch in batches:
+            if job.stop.draining:
+                return
+            lines[batch.product_id] = batch, await _take_back(store, batch, told, backup, restored, header)
+            job.progress.products_done += 1
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(min(gate.workers, 16)):
+            tasks.start_soon(look)
+    if job.stop.draining:
+        writer.close()
+        raise Interrupted
+    for product_id in sorted(lines):
+        _write(job, writer, lines[product_id][1])
+    await writer.finish()
+    return PlanFile(job.seams.disk, kept.paths.plan)
+
+
+def _write(job: Job, writer: PlanWriter, taken: TakenBack) -> None:
+    taken.batch.left_alone = taken.left_alone
+    writer.summary.add(taken.batch)
+    writer.add(batch_line(taken.batch, 0, 0))
+    for loss in taken.losses:
+        job.report.notes.append(loss)
+        job.progress.say(loss)
+
+
+async def _take_back(
+    store: Store,
+    batch: Batch,
+    told: Unfinished,
+    backup: dict[tuple[int, int], Kept],
+    restored: dict[int, Memory],
+    header: Header,
+) -> TakenBack:
+    course = told.ledger.courses[batch.product_id]
+    try:
+        present = await store.images(batch.product_id)
+    except RefusedError:
+        present = []
+    for row, image_id in sight(batch, course, present, names_lost=False).found.items():
+        course.made[image_id] = row
+    pictures = {image_id: copy for (product_id, image_id), copy in backup.items() if product_id == batch.product_id}
+    return take_back(batch, course, present, pictures, header.reading, restored.get(batch.product_id, {}))
+
+
+def _intact(job: Job, folder: Path) -> dict[tuple[int, int], Kept]:
+    """The backup's pictures that still are what its index says."""
+    index = read_index(job.seams.disk, folder, job.access.store)
+    intact = {}
+    for key, entry in index.items():
+        path = folder / entry.file
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256:
+            intact[key] = Kept(entry.file, entry.rendition == "original")
+    return intact
+
+
+async def _unlearn(job: Job, done: Checkpoint) -> None:
+    """The run's checkpoint forgets what was taken back, so that the next run does not miss it."""
+    history, told = _history(job, done)
+
+    def lessons() -> Iterator[tuple[int, Memory]]:
+        for batch in history.batches():
+            course = told.ledger.courses.get(batch.product_id)
+            if course is not None:
+                yield batch.product_id, {s: p for s, p in batch.memory.items() if p[0] not in course.deleted}
+
+    header = {k: v for k, v in (done.header or told.header).items() if k not in {"imageferry", "format", "store"}}
+    seen = Seen(done.reading(), done.names_lost())
+    await done.compact({**header, "state": "undone", "changed": True}, seen, lessons())
+    if job.report.outcome == "done":
+        done.forget_history()

@@ -1,0 +1,66 @@
+"""The quick look says yes only where the diff would find nothing to do."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.core.diff import Memory, diff
+from engine.core.glance import glance
+from engine.core.model import Present, Wanted, WantedProduct
+from engine.core.order import Reading
+
+NAMES = ["a", "b", "c d", "e__11111", "f" * 41, "é", "%41", "_"]
+
+
+@st.composite
+def nearly_as_asked(draw: st.DrawFn) -> tuple[list[Wanted], list[Present], Memory]:
+    """A gallery made from its manifest, with a few things off."""
+    count = draw(st.integers(0, 5))
+    orders = draw(st.lists(st.integers(0, 9), min_size=count, max_size=count))
+    orders = sorted(orders) if draw(st.booleans()) else orders
+    wanted, present = [], []
+    memory: Memory = {}
+    for index in range(count):
+        name = draw(st.sampled_from(NAMES))
+        text = draw(st.none() | st.sampled_from(["", "x"]))
+        flag = draw(st.none() | st.booleans())
+        order = draw(st.sampled_from([orders[index], None]))
+        query = draw(st.sampled_from(["", "", "?v=1"]))
+        folder = draw(st.integers(0, 1))
+        image = Wanted(f"https://x/{folder}/{name}.jpg{query}", text, order, flag, draw(st.sampled_from([None, "1"])))
+        wanted.append(image)
+        stored = draw(st.sampled_from([name, name, name, "z"]))
+        there = Present(index + 1, f"a/123/{stored}__12345.jpg", text or "", order or 0, bool(flag))
+        if draw(st.integers(0, 9)) == 0:
+            there.description += "!"
+        present.append(there)
+        if draw(st.booleans()):
+            memory[image.image_file] = (index + 1, draw(st.sampled_from([image.version, "2"])))
+    if draw(st.booleans()):
+        present = draw(st.permutations(present))
+    return wanted, present, memory
+
+
+@given(case=nearly_as_asked())
+@settings(max_examples=1500, deadline=None)
+def test_a_glance_never_overlooks_what_the_diff_would_change(case: tuple[list[Wanted], list[Present], Memory]) -> None:
+    """Yes from the glance: no changes, nothing outdated, and the same memory from the diff, whatever the job."""
+    wanted, present, memory = case
+    if len({image.image_file for image in wanted}) < len(wanted):
+        return
+    learned = glance(wanted, present, memory)
+    if learned is None:
+        return
+    for mirror in (True, False):
+        found = diff(WantedProduct(1, wanted, 1), present, memory, mirror=mirror, reading=Reading())
+        assert not found.changes
+        assert not found.outdated
+        assert found.memory == learned
+
+
+def test_a_glance_sees_through_the_plainest_cases() -> None:
+    """The two cases it is there for: all remembered, and all of plain names in order."""
+    wanted = [Wanted(f"https://x/{n}.jpg", "t", n, n == 0) for n in range(3)]
+    present = [Present(n + 1, f"a/123/{n}__12345.jpg", "t", n, n == 0) for n in range(3)]
+    learned = glance(wanted, present, {})
+    assert learned is not None
+    assert glance(wanted, present, learned) is learned

@@ -1,0 +1,123 @@
+"""Help, version and usage: what a newcomer meets first."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from jobs import __version__
+from jobs.__main__ import main
+from jobs.command_line import UsageError, parse
+from jobs.flags import COMMANDS, GROUPS
+
+from .rehearsal import clean_environment
+
+HEAVY = {
+    "aiohttp",
+    "anyio",
+    "asyncio",
+    "engine",
+    "orjson",
+    "rich",
+    "PIL",
+    "importlib.metadata",
+    "json",
+    "ssl",
+    "jobs.sandbox",
+}
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["sync", "--help"], ["demo", "--help"]], ids=" ".join)
+def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
+    """They are held to a few times a bare interpreter's start."""
+    code = (
+        "import sys\nfrom jobs.__main__ import main\n"
+        f"code = main({argv!r})\n"
+        f"print(code, *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr == "0\n"
+    assert ran.stdout
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard output, with exit code 0."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"imageferry {__version__}\n"
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_each_command_has_help_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the main help lists it in one line."""
+    assert main([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert name == "sandbox" or f"  imageferry {name}" in out
+    assert main(["--help"]) == 0
+    assert f"\n    {name} " in capsys.readouterr().out
+
+
+def test_each_command_of_the_help_has_its_flags_from_the_tables() -> None:
+    """What the tables list is what the parser takes, and nothing else."""
+    for command in COMMANDS:
+        if command.name == "sandbox":
+            continue
+        flags = [*command.own, *(flag for group in command.groups for flag in GROUPS[group][1])]
+        argv = [command.name, *(["x"] if command.argument else [])]
+        expected = {"command", *(["argument"] if command.argument else [])}
+        for flag in flags:
+            argv += [flag.names[-1]] if flag.metavar is None else [flag.names[-1], "1"]
+            expected.add(flag.names[0].removeprefix("--").replace("-", "_"))
+        assert set(vars(parse(argv))) == expected
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["synk"],
+        ["sync"],
+        ["sync", "a", "b"],
+        ["sync", "a", "--no-such"],
+        ["sync", "a", "--limit"],
+        ["sync", "a", "--lim", "1"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_line_that_makes_no_sense_ends_with_2_in_one_line(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --json there is the object all the same."""
+    assert main(argv) == 2
+    told = capsys.readouterr()
+    assert (len(told.err.splitlines()), told.out) == (1, "")
+    assert "--help" in told.err
+    assert main([*argv, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["outcome"] == "invalid"
+
+
+def test_nothing_at_all_shows_the_help_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """As rclone does: usage where none was asked for is a usage error."""
+    assert main([]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "first steps" in told.err
+
+
+def test_the_token_has_no_flag() -> None:
+    """A flag would show in the process list."""
+    with pytest.raises(UsageError):
+        parse(["sync", "a", "--access-token", "x"])
+
+
+def test_the_sandbox_is_mounted() -> None:
+    """Its flags are parsed by the same command line; a wrong one ends with 2."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "jobs", "sandbox", "--products", "x"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean_environment(),
+    )
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (2, 1)

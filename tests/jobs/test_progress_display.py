@@ -1,0 +1,137 @@
+"""What a person sees while a run works: on a terminal, without one, and with -q."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import engine
+from engine.core.traffic import Traffic
+from jobs.console import Console
+from jobs.progress_display import Lines, Pace, counters, duration
+
+from .rehearsal import clean_environment, rehearsing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0.0 s"), (1.26, "1.3 s"), (9.97, "10 s"), (59.6, "60 s"), (119, "119 s"), (125, "2 min"), (7300, "2 h 02 min"), (36000, "10 h 00 min")],
+)  # fmt: skip
+def test_spans_of_time_are_told_as_a_person_says_them(seconds: float, told: str) -> None:
+    """No decimals where they say nothing."""
+    assert duration(seconds) == told
+
+
+def test_the_counters_tell_all_that_is_known() -> None:
+    """Products, images, calls a second, the quota and its reset, failures, and the time left by the pace so far."""
+    clock = Clock()
+    progress = engine.Progress()
+    progress.traffic = lambda: Traffic(50, 0, 0, 4, 150, 70, 12.0, 5.0, None, 0.1)
+    progress.begin("applying", products=1000, images=4000)
+    pace = Pace(clock)
+    pace.see("applying", 0, 4000)
+    clock.now += 60
+    progress.products_done, progress.images_done, progress.failures = 25, 100, 3
+    pace.see("applying", 100, 4000)
+    assert counters(progress.snapshot(), pace) == [
+        "25 of 1,000 products",
+        "100 of 4,000 images",
+        "5.0 calls/s",
+        "quota 70 of 150 left, reset in 12 s",
+        "3 failed",
+        "about 39 min left",
+    ]
+
+
+def test_a_run_that_waits_says_for_what() -> None:
+    """Nothing moves, and the line says why."""
+    progress = engine.Progress()
+    progress.traffic = lambda: Traffic(50, 0, 0, 0, None, None, None, 0.0, "the store's quota; on in 8 s", None)
+    assert counters(progress.snapshot(), Pace(Clock())) == ["0.0 calls/s", "the store's quota; on in 8 s"]
+
+
+def test_without_a_terminal_a_line_comes_with_each_phase_and_now_and_then() -> None:
+    """A log stays readable: a line as a phase begins, and one every 20 seconds."""
+    clock, stream = Clock(), io.StringIO()
+    lines = Lines(Console(None, stream), every=20, clock=clock)
+    progress = engine.Progress()
+    lines.look(progress)
+    progress.begin("listing", products=10)
+    for _ in range(41):
+        lines.look(progress)
+        progress.products_done = min(10, progress.products_done + 1)
+        clock.now += 1
+    lines.say("a sentence\x1b[2J")
+    told = stream.getvalue().splitlines()
+    assert told[0] == "listing: 0 of 10 products"
+    assert len(told) == 4
+    assert told[-1] == r"a sentence\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "terminal",
+    [{"TERM": "xterm-256color", "COLUMNS": "100"}, {"TERM": "xterm", "COLUMNS": "18"}, {"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}],
+    ids=["wide", "narrow", "dumb", "no colour"],
+)  # fmt: skip
+def test_on_a_terminal_the_progress_is_shown_in_place(tmp_path: Path, terminal: dict[str, str]) -> None:
+    """Whatever the terminal is like: the phase is shown, the report stays clean, and nothing breaks."""
+    with rehearsing(tmp_path, latency=0.02) as store:
+        environment = {**clean_environment(), **store.environment, **terminal}
+        manifest = store.write(dict.fromkeys(range(1, 31), 2))
+        code, out, shown = _on_terminal(["sync", str(manifest), "--concurrency", "2"], environment)
+    assert code == 0
+    assert "sync: done" in out
+    assert "\x1b" not in out
+    assert "applying" in shown
+    assert "Traceback" not in shown
+    assert ("\x1b[" in shown) == (terminal["TERM"] != "dumb")
+    if "NO_COLOR" in terminal:
+        assert not re.search(r"\x1b\[[\d;]*3[0-7]m", shown)
+
+
+def test_quiet_shows_nothing_on_a_terminal_either(tmp_path: Path) -> None:
+    """-q is silent but for failures."""
+    with rehearsing(tmp_path) as store:
+        environment = {**clean_environment(), **store.environment, "TERM": "xterm"}
+        assert _on_terminal(["sync", str(store.write({1: 1})), "-q"], environment) == (0, "", "")
+
+
+def _on_terminal(argv: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
+    """Run with standard error on a pseudo terminal; exit code, standard output, what the terminal got."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "jobs", *argv]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError as error:
+            if error.errno != errno.EIO:  # Linux says so when the other side is closed
+                raise
+        finally:
+            os.close(ours)
+        assert process.stdout is not None
+        out = process.stdout.read().decode()
+        return process.wait(30), out, shown.decode()

@@ -1,0 +1,136 @@
+"""The README's commands run, its tables are the program's own, and its example migrates."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import engine
+from jobs.flags import COMMANDS, GROUPS
+
+from .rehearsal import clean_environment
+
+if TYPE_CHECKING:
+    from .rehearsal import Rehearsal
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+SET_UP, STEPS = blocks("sh")[:2], blocks("sh")[2:]
+
+
+def shell(store: Rehearsal, script: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of the README with `imageferry` on the path and the sandbox for the real store."""
+    bin_folder = store.folder / "bin"
+    bin_folder.mkdir(exist_ok=True)
+    command = bin_folder / "imageferry"
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m jobs "$@"\n')
+    command.chmod(0o755)
+    environment = {**clean_environment(), **store.environment, "PATH": f"{bin_folder}:{os.environ['PATH']}", **more}
+    return subprocess.run(
+        ["sh", "-e", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=store.folder,
+        timeout=60,
+    )
+
+
+def test_the_two_commands_set_up_all_that_they_need() -> None:
+    """An environment, this project, and the command; from a clean clone, in one line each."""
+    demo, tests = (block.strip() for block in SET_UP)
+    assert demo == "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/imageferry demo"
+    assert tests == "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/pytest"
+
+
+def test_the_steps_of_the_migration_run_in_their_order(store: Rehearsal) -> None:
+    """Every line as it stands; the store and the token's file are the only things put in its place."""
+    (store.folder / ".bigcommerce-token").write_text(store.sandbox.access_token)
+    variables = {"BIGCOMMERCE_ACCESS_TOKEN": "", "HOME": str(store.folder)}
+    assert len(STEPS) >= 6
+    script = "\n".join(STEPS).replace(
+        "BIGCOMMERCE_STORE_HASH=abc123", f"BIGCOMMERCE_STORE_HASH={store.sandbox.store_hash}"
+    )
+    ran = shell(store, script, **variables)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "verify: no difference" in ran.stdout
+    assert store.sandbox.shop.catalogue.total_images == 3
+
+
+def test_commands_in_running_text_are_commands() -> None:
+    """Each `imageferry …` between backticks is one that the parser takes."""
+    names = {command.name for command in COMMANDS} | {"COMMAND"}
+    inline = re.findall(r"`imageferry\s+([^`]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
+    assert inline
+    for words in inline:
+        assert words.split()[0] in names, words
+
+
+def test_the_nightly_lines_run_the_job(store: Rehearsal) -> None:
+    """The command of the cron line and that of the systemd unit are the same, and it is silent where all goes well."""
+    variable_lines = blocks("cron")[0].splitlines()
+    cron = variable_lines[-1].split(maxsplit=5)
+    assert len(cron[:5]) == 5
+    unit = dict(line.split("=", 1) for line in blocks("ini")[0].splitlines() if "=" in line)
+    assert unit["ExecStart"] == cron[5]
+    for line in variable_lines[:-1]:
+        assert f"Environment={line}" in blocks("ini")[0]
+    store.write({1: 2})
+    line = cron[5].replace("/opt/imageferry/bin/imageferry", "imageferry").replace("/srv/shop/", "")
+    ran = shell(store, line)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert store.sandbox.shop.catalogue.total_images == 2
+
+
+def test_the_script_migrates(store: Rehearsal) -> None:
+    """The Python example, as it stands, in a folder with a manifest."""
+    store.write({1: 2, 2: 1})
+    example = store.folder / "example.py"
+    example.write_text(blocks("python")[0])
+    environment = {**clean_environment(), **store.environment}
+    ran = subprocess.run(
+        [sys.executable, str(example)], capture_output=True, text=True, check=False, env=environment, cwd=store.folder
+    )
+    assert (ran.returncode, ran.stdout) == (0, "done: 3 created, 0 updated, 0 failed\n"), ran.stderr
+
+
+def test_the_table_of_settings_is_the_parsers() -> None:
+    """Every flag with its meaning and default, in words that the help has as well; none is missing, none is made up."""
+    rows = re.findall(r"^\| `(-[^`]+)` \| (.*?) \| (.*?) ?\|$", README, re.MULTILINE)
+    flags = {flag for command in COMMANDS for flag in command.own}
+    flags |= {flag for _, group in GROUPS.values() for flag in group}
+    expected = {(flag.shown, flag.text, flag.default) for flag in flags} | {("--version", "print the version", "")}
+    assert {tuple(cell.strip() for cell in row) for row in rows} == {tuple(c.strip() for c in row) for row in expected}
+
+
+def test_the_table_of_names_is_the_engines() -> None:
+    """What the README offers to scripts is what `import engine` offers."""
+    section = README.split("| Name | What it is |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", section)) == set(engine.__all__)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 6, 130])
+def test_each_exit_code_is_explained(code: int) -> None:
+    """With what to do about it."""
+    assert re.search(rf"^\| {code} \| [^|]+ \| [^|]+ \|$", README, re.MULTILINE)
+
+
+def test_variables_of_the_environment_are_those_that_are_read() -> None:
+    """The README names every variable, and only those."""
+    read = set(re.findall(r"BIGCOMMERCE_[A-Z_]*[A-Z]", (ROOT / "jobs" / "settings.py").read_text()))
+    assert set(re.findall(r"^\| `(BIGCOMMERCE_\w+)`", README, re.MULTILINE)) == read

@@ -1,0 +1,262 @@
+"""A disk in memory. What was written is with the kernel and survives the process; what was synced survives a power cut.
+
+A power cut keeps, of each file, what was synced and some of what was written after it, the last of that torn at any byte; of the
+folder's changes (names made, renamed, removed) those before the last sync and the first few after it. It implements the contract
+of `engine.disk.Disk`: a file's sync covers its name, `publish` renames and syncs the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from engine.disk import disk_error
+
+from .process import Crashed
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator
+
+    from .process import Process
+
+_SYNC = (0.0005, 0.03)
+
+
+class Inode:
+    """One file: what the kernel has, what a power cut leaves for sure, and what is between."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.durable = b""
+        self.pending: list[bytes | int] = []
+        self.settled = 0
+        self.modified = 0.0
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+        self.pending.append(bytes(data))
+
+    def cut_to(self, size: int) -> None:
+        del self.data[size:]
+        self.pending.append(size)
+
+    def settle(self, count: int) -> None:
+        """The first so many pending changes are on the platters."""
+        count = max(0, count)
+        self.settled += count
+        for change in self.pending[:count]:
+            self.durable = self.durable[:change] if isinstance(change, int) else self.durable + change
+        del self.pending[:count]
+
+    def lose_power(self, chance: random.Random) -> None:
+        kept, torn = chance.random(), chance.random()
+        count = int(kept * (len(self.pending) + 1))
+        following = self.pending[count] if count < len(self.pending) else b""
+        self.settle(count)
+        if isinstance(following, bytes):
+            self.durable += following[: int(torn * (len(following) + 1))]
+        self.pending.clear()
+        self.data = bytearray(self.durable)
+
+
+class Platters:
+    """What outlives every process: files and names. Names change in order, each change (name, inode or None)."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.names: dict[Path, Inode] = {}
+        self.durable_names: dict[Path, Inode] = {}
+        self.pending: list[dict[Path, Inode | None]] = []
+        self.locked: dict[Path, Process] = {}
+        self.removed: list[tuple[Path, bytes]] = []
+
+    def change(self, names: dict[Path, Inode | None]) -> None:
+        """One change of the folder, as the kernel sees it."""
+        _apply(self.names, names)
+        self.pending.append(names)
+
+    def sync_names(self, of: Inode | None = None) -> None:
+        """Make the folder's changes durable: all of them, or up to the one that gave this inode its name."""
+        count = len(self.pending)
+        if of is not None:
+            made = [n for n, names in enumerate(self.pending) if any(inode is of for inode in names.values())]
+            count = made[-1] + 1 if made else 0
+        for names in self.pending[:count]:
+            _apply(self.durable_names, names)
+        del self.pending[:count]
+
+    def lose_power(self) -> None:
+        """Everything that was not synced is at the mercy of chance."""
+        count = int(self.chance.random() * (len(self.pending) + 1))
+        for names in self.pending[:count]:
+            _apply(self.durable_names, names)
+        self.pending.clear()
+        self.names = dict(self.durable_names)
+        for path in sorted(self.names):
+            self.names[path].lose_power(self.chance)
+
+    def durable(self, path: Path) -> tuple[Inode | None, bytes]:
+        """What a power cut would leave of a file for sure."""
+        inode = self.names.get(path)
+        if inode is None or self.durable_names.get(path) is not inode:
+            return None, b""
+        return inode, inode.durable
+
+
+def _apply(names: dict[Path, Inode], change: dict[Path, Inode | None]) -> None:
+    for path, inode in change.items():
+        if inode is None:
+            names.pop(path, None)
+        else:
+            names[path] = inode
+
+
+class SimFile:
+    """An open file of one process."""
+
+    def __init__(self, disk: SimDisk, path: Path, inode: Inode) -> None:
+        self._disk = disk
+        self._path = path
+        self._inode = inode
+
+    def write(self, data: bytes) -> None:
+        disk = self._disk
+        part = data[: int(disk.platters.chance.random() * len(data))]
+        disk.act(self._path, "writing", lambda: self._inode.write(part))
+        self._inode.write(data)
+        self._inode.modified = disk.process.loop.wall()
+
+    async def sync(self) -> None:
+        disk = self._disk
+        disk.act(self._path, "syncing")
+        count = self._inode.settled + len(self._inode.pending)
+        await disk.spin()
+        self._inode.settle(count - self._inode.settled)
+        disk.platters.sync_names(self._inode)
+
+    def close(self) -> None:
+        self._disk.process.alive()
+
+
+class SimDisk:
+    """The disk as one process has it. `act` is called before each change: it counts, and may fail or end the process."""
+
+    def __init__(self, platters: Platters, process: Process) -> None:
+        self.platters = platters
+        self.process = process
+        self.acts = 0
+        self.crash_at: tuple[int, Callable[[], None]] | None = None
+        self.fail_at: tuple[int, int, int] | None = None
+
+    def act(self, path: Path, doing: str, half: Callable[[], None] | None = None) -> None:
+        """Take one step; `half` leaves it half done.
+
+        Raises Crashed where the process ends here, DiskError where the disk fails.
+        """
+        self.process.alive()
+        self.acts += 1
+        if self.crash_at is not None and self.acts == self.crash_at[0]:
+            if half is not None:
+                half()
+            self.crash_at[1]()
+            raise Crashed
+        if self.fail_at is not None and self.fail_at[0] <= self.acts < self.fail_at[0] + self.fail_at[1]:
+            number = self.fail_at[2]
+            if half is not None and number == errno.ENOSPC:
+                half()
+            raise disk_error(path, OSError(number, os.strerror(number)), doing)
+
+    async def spin(self) -> None:
+        """What a sync takes; like the real one it is not given up half-way by a cancellation."""
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(self.platters.chance.uniform(*_SYNC))
+        self.process.alive()
+
+    def append(self, path: Path) -> SimFile:
+        self.act(path, "opening")
+        return SimFile(self, path, self._made(path))
+
+    def create(self, path: Path) -> SimFile:
+        self.act(path, "opening")
+        inode = self._made(path)
+        if inode.data:
+            inode.cut_to(0)
+        return SimFile(self, path, inode)
+
+    def _made(self, path: Path) -> Inode:
+        inode = self.platters.names.get(path)
+        if inode is None:
+            inode = Inode()
+            inode.modified = self.process.loop.wall()
+            self.platters.change({path: inode})
+        return inode
+
+    async def publish(self, made: Path, path: Path) -> None:
+        self._rename(made, path)
+        self.act(path, "renaming")
+        await self.spin()
+        self.platters.sync_names()
+
+    def rename(self, path: Path, to: Path) -> None:
+        self._rename(path, to)
+
+    def _rename(self, path: Path, to: Path) -> None:
+        self.act(path, "renaming")
+        inode = self.platters.names.get(path)
+        if inode is None:
+            raise disk_error(path, FileNotFoundError(errno.ENOENT, "No such file or directory"), "renaming")
+        self.platters.change({path: None, to: inode})
+
+    def remove(self, path: Path) -> None:
+        self.act(path, "removing")
+        if path in self.platters.names:
+            self.platters.removed.append((path, bytes(self.platters.names[path].data)))
+            self.platters.change({path: None})
+
+    def truncate(self, path: Path, size: int) -> None:
+        self.act(path, "truncating")
+        inode = self.platters.names.get(path)
+        if inode is None:
+            raise disk_error(path, FileNotFoundError(errno.ENOENT, "No such file or directory"), "truncating")
+        if size != len(inode.data):
+            inode.cut_to(size)
+
+    def lines(self, path: Path, offset: int = 0) -> Iterator[bytes]:
+        self.act(path, "reading")
+        inode = self.platters.names.get(path)
+        if inode is None:
+            raise disk_error(path, FileNotFoundError(errno.ENOENT, "No such file or directory"), "reading")
+        yield from io.BytesIO(bytes(inode.data[offset:]))
+
+    def size(self, path: Path) -> int | None:
+        self.process.alive()
+        inode = self.platters.names.get(path)
+        return None if inode is None else len(inode.data)
+
+    def age(self, path: Path, now: float) -> float:
+        self.process.alive()
+        inode = self.platters.names.get(path)
+        if inode is None:
+            raise disk_error(path, FileNotFoundError(errno.ENOENT, "No such file or directory"), "looking")
+        return now - inode.modified
+
+    @contextlib.contextmanager
+    def lock(self, path: Path) -> Iterator[bool]:
+        self.process.alive()
+        holder = self.platters.locked.get(path)
+        if holder is not None and not holder.dead and holder is not self.process:
+            yield False
+            return
+        self.platters.locked[path] = self.process
+        try:
+            yield True
+        finally:
+            if not self.process.dead:
+                self.platters.locked.pop(path, None)

@@ -1,0 +1,147 @@
+"""Processes in one virtual loop: what they may be cut off from, and how they die. A crash is an abandoned loop, not a cancellation.
+
+Store, crowd and processes share one loop and so one clock. Which handles and tasks belong to a process is told by a context variable;
+once it is dead the loop runs none of them any more, and whatever its finalizers do meets seams that are dead, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from contextvars import Context, ContextVar, copy_context
+from typing import TYPE_CHECKING, Any
+
+from tests.virtual import VirtualLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+WALL = 1_700_000_000.0
+"""What the wall clock shows at the loop's zero, seconds since 1970."""
+_CLOSINGS = 12
+
+
+class Crashed(BaseException):  # noqa: N818  # nothing the program could handle
+    """The process is gone; raised by its seams so that not one more line of it matters."""
+
+
+PROCESS: ContextVar[Process | None] = ContextVar("PROCESS", default=None)
+
+
+class Process:
+    """One start of the program; `die` ends it at once, wherever it is."""
+
+    def __init__(self, loop: SimLoop, number: int) -> None:
+        self.loop = loop
+        self.number = number
+        self.dead = False
+        self.turns = 0
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.context: Context = copy_context()
+        self.context.run(PROCESS.set, self)
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.at_turn: dict[int, Callable[[], None]] = {}
+        self.died_at: float | None = None
+
+    def start(self, program: Coroutine[Any, Any, None]) -> None:
+        """Run the program as this process."""
+        task = self.loop.create_task(program, context=self.context)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        if not self.dead and not self.ended.done():
+            error = None if task.cancelled() else task.exception()
+            if error is None:
+                self.ended.set_result(None)
+            else:
+                self.ended.set_exception(error)
+
+    def alive(self) -> None:
+        """Raises Crashed where the process is dead: a seam's first line."""
+        if self.dead:
+            raise Crashed
+
+    def die(self) -> None:
+        """The process is gone; what it left in the loop is cleared away before the next turn."""
+        if not self.dead:
+            self.dead = True
+            self.died_at = self.loop.time()
+            self.loop.graves.append(self)
+
+
+class SimLoop(VirtualLoop):
+    """A virtual loop that knows whose handles it runs, and counts the turns of the process that lives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.living: Process | None = None
+        self.graves: list[Process] = []
+        self.set_exception_handler(lambda _loop, _context: None)
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return WALL + self.time()
+
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+        """As always, but for the dead."""
+        handle = super().call_soon(callback, *args, context=context)
+        if self.graves and _is_dead(handle):
+            handle.cancel()
+        return handle
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+        """As always, but for the dead."""
+        handle = super().call_at(when, callback, *args, context=context)
+        if self.graves and _is_dead(handle):
+            handle.cancel()
+        return handle
+
+    def create_task(self, coro: Any, **more: Any) -> asyncio.Task[Any]:
+        """As always; a process keeps a list of its tasks."""
+        task = super().create_task(coro, **more)
+        context = more.get("context")
+        owner = PROCESS.get() if context is None else context.get(PROCESS)
+        if owner is not None:
+            owner.tasks.append(task)
+        return task
+
+    def _run_once(self) -> None:
+        process = self.living
+        if process is not None:
+            if not process.dead:
+                process.turns += 1
+                act = process.at_turn.pop(process.turns, None)
+                if act is not None:
+                    act()
+            if process.dead:
+                self.living = None
+                self._bury(process)
+        super()._run_once()
+
+    def _bury(self, process: Process) -> None:
+        for handle in [*self._ready, *self._scheduled]:
+            if _is_dead(handle):
+                handle.cancel()
+        for task in process.tasks:
+            task._log_destroy_pending = False
+            if not task.done():
+                process.context.run(_close, task.get_coro())
+        process.tasks.clear()
+        if not process.ended.done():
+            process.ended.set_exception(Crashed())
+
+
+def _is_dead(handle: asyncio.Handle) -> bool:
+    owner = handle._context.get(PROCESS)
+    return owner is not None and owner.dead
+
+
+def _close(coro: Any) -> None:
+    """End a coroutine of the dead here and now, so that the collector finds nothing that could still speak."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # some never began
+        for _ in range(_CLOSINGS):
+            with contextlib.suppress(BaseException):
+                coro.close()
+                return
