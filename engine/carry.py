@@ -32,7 +32,7 @@ class Carry:
         self._aside: list[tuple[float, int, Errand]] = []
         self._out = 0
         self._dropped = False
-        self._changed = anyio.Event()
+        self._changed: anyio.Event | None = None
         stop.on_drain(self._wake)
         self.doubted: list[Errand] = []
         """Products of which a create was ever in doubt; those of an earlier process are put in by the ferry."""
@@ -83,13 +83,14 @@ class Carry:
         return errand
 
     async def _wait(self, seconds: float | None) -> None:
-        changed = self._changed
+        changed = self._changed = self._changed or anyio.Event()
         with anyio.move_on_after(seconds):
             await changed.wait()
 
     def _wake(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     def _done(self, errand: Errand) -> None:
         if errand.course.doubted:

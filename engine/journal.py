@@ -24,7 +24,7 @@ class Journal:
         self._file = file
         self._lines: list[bytes] = []
         self._intents = False
-        self._wake = anyio.Event()
+        self._wake: anyio.Event | None = None
         self._covered = anyio.Event()
         self._failed: DiskError | None = None
         self._closing = False
@@ -32,7 +32,8 @@ class Journal:
     def note(self, row: dict[str, Any]) -> None:
         """Append an outcome; it is with the kernel a moment later."""
         self._lines.append(seal(row))
-        self._wake.set()
+        if self._wake is not None:
+            self._wake.set()
 
     async def intend(self, row: dict[str, Any]) -> None:
         """Append an intent and wait until it would survive a power cut.
@@ -42,7 +43,8 @@ class Journal:
         self._lines.append(seal(row))
         self._intents = True
         covered = self._covered
-        self._wake.set()
+        if self._wake is not None:
+            self._wake.set()
         if self._failed is None:
             await covered.wait()
         if self._failed is not None:
@@ -54,9 +56,13 @@ class Journal:
         Raises DiskError once the disk fails; everybody who waits gets it too.
         """
         try:
-            while not (self._closing and not self._lines):
-                await self._wake.wait()
-                self._wake = anyio.Event()
+            while True:
+                if not self._lines and not self._closing:
+                    self._wake = anyio.Event()
+                    await self._wake.wait()
+                    self._wake = None
+                if not self._lines:
+                    return
                 await self._group()
         except DiskError:
             self._covered.set()
@@ -80,7 +86,8 @@ class Journal:
     def close(self) -> None:
         """Let `run` write what is left and end."""
         self._closing = True
-        self._wake.set()
+        if self._wake is not None:
+            self._wake.set()
 
     def flush(self) -> None:
         """Hand what is left to the kernel at once, as the last act before the process goes."""

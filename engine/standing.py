@@ -109,4 +109,6 @@ def _finished(header: dict[str, Any]) -> Standing:
     ):
         if name in told:
             setattr(report, name, told[name])
-    return Standing("interrupted" if header.get("state") == "interrupted" else "finished", header.get("command"), report)
+    return Standing(
+        "interrupted" if header.get("state") == "interrupted" else "finished", header.get("command"), report
+    )

@@ -9,7 +9,7 @@ import anyio
 from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError
 from .core.mend import ROUNDS, image_failure, is_as_planned, row_failure, stranger
-from .core.names import kind, loose, stem
+from .core.names import bears_name, kind
 from .core.plan import PAGE, SURE_PAGE
 from .sources import resolve
 from .tools import Tools, Watched
@@ -107,10 +107,10 @@ class Writes:
 
     def _compare(self, made: Present, image_file: str, fields: dict[str, Any]) -> None:
         """A store that answers with other fields or another name than sent has done something of its own: look."""
-        if loose(stem(made.image_file)) != loose(stem(image_file)):
+        if not bears_name(image_file, made.image_file):
             self._tools.seen.names_lost = True
-        if any(getattr(made, name) != value for name, value in fields.items() if name != "description"):
-            self.look = True
+        order, flag = fields.get("sort_order", made.sort_order), fields.get("is_thumbnail", made.is_thumbnail)
+        self.look = self.look or order != made.sort_order or flag != made.is_thumbnail
 
     async def update(self, update: Update) -> None:
         """PUT one image's fields."""

@@ -80,6 +80,8 @@ def diff(
     `bystanders` are images that are none of our business (somebody added them under way): never paired, written or
     deleted, but moved by the store's renumbering like any other. Without `by_name` the ledger alone tells identity.
     """
+    if not present and not bystanders and not reading.post:
+        return _all_new(product.images, reading)
     pairs = pair(product.images, present, memory, by_name=by_name)
     by_id = {image.image_id: image for image in present}
     outdated = [row for row in pairs if _is_outdated(product.images[row], memory)]
@@ -91,6 +93,16 @@ def diff(
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
         changes.look = changes.look or _promotes(product.images, pairs, by_id, changes)
     return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated)
+
+
+def _all_new(images: list[Wanted], reading: Reading) -> Difference:
+    """An empty gallery: every row is a create that carries what is asked; only equal sort orders may call for a look."""
+    creates = [Create(row, _create_fields(image, image.sort_order, None)) for row, image in enumerate(images)]
+    orders = [image.sort_order for image in images if image.sort_order is not None]
+    if orders != sorted(orders):
+        creates.sort(key=lambda create: (create.fields.get("sort_order", 0), create.row))
+    look = reading.post is None and len(set(orders)) < len(orders)
+    return Difference(Changes(creates, look=look), {}, {}, [])
 
 
 def pair(images: list[Wanted], present: list[Present], memory: Memory, *, by_name: bool = True) -> dict[int, int]:

@@ -15,8 +15,7 @@ a create that was given up and appeared all the same. A finished product keeps n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from .errors import CheckpointError
 from .report import MOST_FAILURES, Failure, Report
@@ -24,17 +23,17 @@ from .report import MOST_FAILURES, Failure, Report
 Event = dict[str, Any]
 
 
-class State(Enum):
-    """Where one change of one product stands."""
+class State:
+    """Where one change of one product stands. Plain strings: an Enum's hash costs a call an event."""
 
-    PLANNED = "planned"
-    SENT = "sent"
-    UNKNOWN = "unknown"
-    DONE = "done"
-    FAILED = "failed"
+    PLANNED: Final = "planned"
+    SENT: Final = "sent"
+    UNKNOWN: Final = "unknown"
+    DONE: Final = "done"
+    FAILED: Final = "failed"
 
 
-TRANSITIONS: dict[tuple[State, str], State] = {
+TRANSITIONS: dict[tuple[str, str], str] = {
     (State.PLANNED, "sent"): State.SENT,
     (State.PLANNED, "found"): State.DONE,
     (State.FAILED, "sent"): State.SENT,
@@ -57,7 +56,7 @@ TRANSITIONS: dict[tuple[State, str], State] = {
 class Change:
     """One change of a product: its state, how often it was looked for in vain, and what was sent (none for creates)."""
 
-    state: State = State.PLANNED
+    state: str = State.PLANNED
     absents: int = 0
     sent: Event | None = None
 
@@ -91,7 +90,7 @@ class Course:
         return [
             int(key[7:])
             for key, c in self.changes.items()
-            if key.startswith("create:") and c.absents and c.state is State.PLANNED
+            if key.startswith("create:") and c.absents and c.state == State.PLANNED
         ]
 
     def twins_possible(self) -> list[int]:
@@ -168,14 +167,12 @@ class Ledger:
             change = course.changes[key] = Change()
         following = TRANSITIONS.get((change.state, kind))
         if following is None:
-            raise CheckpointError(
-                f"{kind!r} can't follow {change.state.value!r} ({key} of product {event['product_id']})"
-            )
+            raise CheckpointError(f"{kind!r} can't follow {change.state!r} ({key} of product {event['product_id']})")
         change.state = following
         if kind == "sent":
             change.sent = None if key.startswith("create:") else event
             return
-        if following is State.DONE:
+        if following == State.DONE:
             self._done(course, key, event)
         elif key.startswith("create:") and kind in {"lost", "absent"}:
             course.doubted = True

@@ -55,3 +55,12 @@ def stem(image_file: str) -> str:
 def loose(name_stem: str) -> str:
     """A stem with runs of `_` folded: how many the store writes for one character outside ASCII is unknown."""
     return _RUN.sub("_", name_stem)
+
+
+def bears_name(source: str, stored: str) -> bool:
+    """Whether a stored name is what the store makes of a source's."""
+    name = source[source.rfind("/") + 1 :]
+    dot = name.rfind(".")
+    if dot > 0 and stored[6 : 6 + dot] == name[:dot] and stored[6 + dot : 8 + dot] == "__":
+        return True
+    return loose(stem(source)) == loose(stem(stored))

@@ -185,9 +185,9 @@ def batch_line(batch: Batch, known: int, lost: int) -> bytes:
     row = {
         "product_id": batch.product_id,
         "line": batch.product.line,
-        "wanted": [_bare(asdict(image)) for image in batch.product.images],
-        "present": [_bare(asdict(image)) for image in batch.present],
-        "create": [_bare({"row": c.row, "replaces": c.replaces, **c.fields}) for c in changes.creates],
+        "wanted": [_wanted_row(image) for image in batch.product.images],
+        "present": [_present_row(image) for image in batch.present],
+        "create": [_create_row(create) for create in changes.creates],
         "update": [{"image_id": u.image_id, **u.fields, "before": u.before} for u in changes.updates],
         "delete": changes.deletes,
         "look": changes.look,
@@ -281,8 +281,39 @@ def read_summary(row: dict[str, Any]) -> tuple[Summary, str]:
         raise CheckpointError(f"its last line is not a plan's summary ({error})") from None
 
 
-def _bare(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _wanted_row(image: Wanted) -> dict[str, Any]:
+    row: dict[str, Any] = {"image_file": image.image_file}
+    if image.description is not None:
+        row["description"] = image.description
+    if image.sort_order is not None:
+        row["sort_order"] = image.sort_order
+    if image.is_thumbnail is not None:
+        row["is_thumbnail"] = image.is_thumbnail
+    if image.version is not None:
+        row["version"] = image.version
+    row["line"] = image.line
+    return row
+
+
+def _present_row(image: Present) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "image_id": image.image_id,
+        "image_file": image.image_file,
+        "description": image.description,
+        "sort_order": image.sort_order,
+        "is_thumbnail": image.is_thumbnail,
+    }
+    if image.url is not None:
+        row["url"] = image.url
+    return row
+
+
+def _create_row(create: Create) -> dict[str, Any]:
+    row: dict[str, Any] = {"row": create.row}
+    if create.replaces is not None:
+        row["replaces"] = create.replaces
+    row.update(create.fields)
+    return row
 
 
 def _without_empty(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("raw", "shown"),
     [
-        ("Zürich – 漢字 🙂", "Zürich – 漢字 🙂"),
+        ("Zürich 漢字 🙂", "Zürich 漢字 🙂"),
         ("a\x1b[31mred\x07", r"a\x1b[31mred\x07"),
         ("two\nlines\r\t", r"two\nlines\r\t"),
         ("\u202eright to left", r"\u202eright to left"),

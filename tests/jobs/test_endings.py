@@ -172,7 +172,7 @@ def test_a_held_checkpoint_ends_with_4_and_names_the_holder(store: Rehearsal) ->
 
 def test_refused_credentials_end_with_5(store: Rehearsal) -> None:
     """401 ends the run at once, and no output holds a token."""
-    result = store.run("sync", store.write({1: 1}), "--json", BIGCOMMERCE_ACCESS_TOKEN="wr0ng-t0ken")  # noqa: S106
+    result = store.run("sync", store.write({1: 1}), "--json", BIGCOMMERCE_ACCESS_TOKEN="wr0ng-t0ken")
     assert (result.code, result.record["outcome"]) == (5, "unreachable")
     assert "wr0ng-t0ken" not in result.out + result.err
 

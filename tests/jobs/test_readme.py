@@ -119,9 +119,11 @@ def test_the_table_of_settings_is_the_parsers() -> None:
 
 
 def test_the_table_of_names_is_the_engines() -> None:
-    """What the README offers to scripts is what `import engine` offers."""
+    """What the README offers to scripts is what `import engine` offers; a verb only once there is a command for it."""
     section = README.split("| Name | What it is |")[1].split("\n\n")[0]
-    assert set(re.findall(r"`(\w+)`", section)) == set(engine.__all__)
+    commands = {command.name for command in COMMANDS}
+    offered = {name for name in engine.__all__ if name in commands or not name.islower()}
+    assert set(re.findall(r"`(\w+)`", section)) == offered
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 6, 130])

@@ -15,7 +15,7 @@ from jobs.settings import check_api_url, options_of, read
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOKEN = "s3cret-t0ken"  # noqa: S105
+TOKEN = "s3cret-t0ken"
 GOOD = {
     "BIGCOMMERCE_STORE_HASH": "abc123",
     "BIGCOMMERCE_ACCESS_TOKEN": TOKEN,
@@ -60,7 +60,7 @@ def test_what_is_missing_is_named(name: str, value: str | None) -> None:
 def test_a_token_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """As is the reason."""
     variables = {**GOOD, "BIGCOMMERCE_ACCESS_TOKEN": "", "BIGCOMMERCE_ACCESS_TOKEN_FILE": str(tmp_path / "no")}
-    with pytest.raises(SettingsError, match="BIGCOMMERCE_ACCESS_TOKEN_FILE.*No such file"):
+    with pytest.raises(SettingsError, match=r"BIGCOMMERCE_ACCESS_TOKEN_FILE.*No such file"):
         read(Namespace(), variables)
 
 
@@ -97,7 +97,7 @@ def test_an_unknown_host_is_refused_but_a_silent_name_server_is_not() -> None:
     def silent(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-    with pytest.raises(SettingsError, match="no host 'api.example.com'"):
+    with pytest.raises(SettingsError, match=r"no host 'api\.example\.com'"):
         check_api_url("https://api.example.com", resolve=unknown)
     check_api_url("https://api.example.com", resolve=silent)
 
