@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .checkpoint import Checkpoint
+from .core.errors import RefusedError
 from .core.report import MOST_FAILURES, Report
 from .lock import held
 
@@ -56,7 +57,7 @@ def open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
 async def count_before(job: Job, store: Store) -> None:
     """The first call: it also tells at once whether the credentials are good."""
     job.progress.begin("connecting")
-    job.report.images_before = await store.count()
+    job.report.images_before = await _count(store)
 
 
 def propose(job: Job, made: PlanFile, path: str, gate: Gate, refusal: str | None) -> Proposal:
@@ -78,7 +79,7 @@ async def carry_plan(job: Job, ferry: Ferry, made: PlanFile, store: Store, *, re
     finally:
         ferry.tell(job.report)
     if complete:
-        job.report.images_after = await store.count()
+        job.report.images_after = await _count(store)
     if job.stop.reason:
         job.report.notes.append(job.stop.reason)
     if job.stop.draining and not complete and not job.stop.reason:
@@ -87,3 +88,13 @@ async def carry_plan(job: Job, ferry: Ferry, made: PlanFile, store: Store, *, re
         job.report.outcome = "failed"
     if complete:
         await ferry.finish(job.report)
+
+
+async def _count(store: Store) -> int | None:
+    """The store's image count informs and doesn't judge: where the store won't tell it, the run goes on without."""
+    try:
+        return await store.count()
+    except RefusedError as error:
+        if 300 <= error.status < 400:
+            raise
+        return None

@@ -85,6 +85,7 @@ class _File:
 
     def __init__(self, path: Path, flags: int) -> None:
         self._path = path
+        self._named = path.exists()
         try:
             self._fd = os.open(path, flags, 0o600)
         except OSError as error:
@@ -101,6 +102,10 @@ class _File:
     async def sync(self) -> None:
         try:
             await anyio.to_thread.run_sync(os.fdatasync, self._fd)
+            if not self._named:
+                # A new file's name is in its folder, which POSIX syncs by itself only when asked to.
+                await anyio.to_thread.run_sync(_sync_folder, self._path.parent)
+                self._named = True
         except OSError as error:
             raise disk_error(self._path, error, "syncing") from None
 

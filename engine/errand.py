@@ -12,7 +12,7 @@ import anyio
 
 from .core.diff import Changes
 from .core.errors import LostError, MissingError, RefusedError
-from .core.mend import ROUNDS, image_failure, is_as_planned, known, product_failures, remaining, twin
+from .core.mend import ROUNDS, image_failure, is_as_planned, is_stale, known, product_failures, remaining, twin
 from .core.settle import resolve_writes, sight, twins
 from .tools import Drained, SetAside
 from .writes import Writes
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .core.plan import Batch
     from .tools import Tools
 
+FULL_PATIENCE = 8.0
+"""The longest pause, in seconds, between two looks at a listing that lags."""
 MOST_LOSSES = 8
 """A create that was looked for in vain and sent again so often is given up for this run."""
 
@@ -37,6 +39,7 @@ class Errand:
         self._fresh = batch.product_id not in tools.ledger.courses
         self.course: Course = tools.ledger.course(batch.product_id)
         self._writes = Writes(batch, tools)
+        self._patience = 0.5
 
     @property
     def lost_at(self) -> float:
@@ -95,6 +98,7 @@ class Errand:
         """List the product, settle what is in doubt, and see what is left."""
         self._fresh = False
         present = await self._tools.list(self.batch.product_id)
+        self._wait_if_stale(present)
         self._writes.watched.learn(present, self._tools.seen)
         for kind_of_event, key, gone in resolve_writes(self.course, present):
             self._writes.note(kind_of_event, key, **({} if gone is None else {"image_ids": gone}))
@@ -103,6 +107,17 @@ class Errand:
         left = self._left(present)
         left.look = bool(left)
         return left
+
+    def _wait_if_stale(self, present: list[Present]) -> None:
+        """A listing that lags behind what was confirmed is looked at again, until a settle after the last write.
+
+        Raises SetAside where it is too early to believe it.
+        """
+        writes = self._writes
+        now, until = anyio.current_time(), writes.wrote_at + self._tools.settle
+        if now < until and is_stale(self.course, present, writes.puts):
+            self._patience = min(2 * self._patience, FULL_PATIENCE)
+            raise SetAside(min(now + self._patience, until))
 
     def _left(self, present: list[Present]) -> Changes:
         tools = self._tools

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +152,7 @@ class Ferry:
             run = None
         else:
             run = {
-                "run": secrets.token_hex(8),
+                "run": f"{self._seams.chance.getrandbits(64):016x}",
                 "command": command,
                 "plan": plan.digest,
                 "started_at": self._seams.now(),
@@ -161,6 +160,7 @@ class Ferry:
         summary = plan.summary
         images = summary.creates + summary.updates + summary.deletes
         self._progress.begin("applying", products=summary.changed_products, images=images)
+        complete = False  # a cut ends the block below without a word
         async with self._backing_up() as backup, self._journalling(run) as journal:
             tools = self._tools(journal, mirror=plan.header.mirror, relist=relist, backup=backup)
             carry = Carry(tools, self._progress, self._stop)

@@ -38,7 +38,7 @@ __all__ = ["MOST_WORKERS", "Gate", "Limits", "Traffic"]
 
 T = TypeVar("T")
 
-# No more calls than this are ever in flight, unless `--concurrency` says so.
+# Bounds what is found by itself; `--concurrency` may go over it.
 MOST_WORKERS = MOST
 # A 5xx that is the store's last word on a call, no sign of trouble.
 LAST_WORDS = frozenset({501, 505, 507})
@@ -191,9 +191,9 @@ class Gate:
         self._flights.moved_at = anyio.current_time()
         while True:
             await anyio.sleep(SCAN)
-            stalled = self._flights.scan(anyio.current_time(), self._limits.timeout, self._limits.stall_after)
-            if stalled is not None:
-                self._say(stalled)
+            word = self._flights.scan(anyio.current_time(), self._limits.timeout, self._limits.stall_after)
+            if word is not None:
+                self._say(word)
             self._check_patience()
 
     @property
@@ -208,18 +208,17 @@ class Gate:
 
     def seconds_for(self, calls: int) -> float:
         """How long so many calls take at least: at the quota in force, else at what is in flight over its latency."""
-        rates = [self._quota.pace, self._limits.rate]
-        if self._quota.pace is None and self._flow.latency:
-            rates.append(self._flow.limit / self._flow.latency)
-        known = [rate for rate in rates if rate]
+        unled = self._flow.limit / self._flow.latency if self._quota.pace is None and self._flow.latency else None
+        known = [rate for rate in (self._quota.pace, unled, self._limits.rate) if rate]
         return calls / min(known) if known else 0.0
 
     def traffic(self) -> Traffic:
         """Tell what went through so far; cheap enough to be asked several times a second."""
         now = anyio.current_time()
         quota = self._quota
-        recent = [at for at in self._answers if at > now - LATELY]
-        span = max(SCAN, now - recent[0]) if len(recent) == REMEMBERED else LATELY
+        recent = sum(at > now - LATELY for at in self._answers)
+        shortest = 1.0 if recent < REMEMBERED else 0.001
+        span = min(LATELY, max(shortest, now - self._answers[0])) if recent else LATELY
         return Traffic(
             requests=self._requests,
             throttled=self._throttled,
@@ -228,7 +227,7 @@ class Gate:
             quota=quota.quota,
             left=quota.left,
             resets_in=quota.resets_in(now),
-            rate=len(recent) / span,
+            rate=recent / span,
             waiting_for=self._waiting_for(now),
             latency=self._flow.latency,
         )

@@ -35,7 +35,8 @@ class Writes:
         self.failures: list[Failure] = list(batch.failures)
         self.refused: set[int] = set()
         self.look = False
-        self.lost_at = anyio.current_time()
+        self.lost_at = self.wrote_at = anyio.current_time()
+        self.puts: dict[int, Update] = {}
         self.listing: list[Present] | None = None
         self.show(batch.present)
 
@@ -46,6 +47,8 @@ class Writes:
 
     def note(self, kind_of_event: str, key: str, **more: Any) -> None:
         """Write down what came of a change."""
+        if kind_of_event == "confirmed":
+            self.wrote_at = anyio.current_time()
         self._tools.note(events.outcome(kind_of_event, self.batch.product_id, key, **more))
 
     async def create(self, create: Create) -> bool:
@@ -127,6 +130,7 @@ class Writes:
                 self.failures.append(image_failure(self.batch, update.image_id, error.reason, error.status))
             return
         self.note(kind_of_outcome, key)
+        self.puts[update.image_id] = update
         if "sort_order" in update.fields:
             self.watched.puts.append((update.image_id, update.fields["sort_order"]))
         self._tools.progress.images_done += 1

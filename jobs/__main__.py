@@ -30,8 +30,7 @@ def _run(words: list[str], console: Console) -> int:
     except UsageError as error:
         return _unusable(words, str(error), console)
     except KeyboardInterrupt:
-        console.tell(["imageferry: interrupted"])
-        return _INTERRUPTED
+        return _interrupted(words, console)
     except Exception as error:  # noqa: BLE001  # the last resort: a fault of ours must not look like one of the world's
         return _bug(words, error, console)
 
@@ -51,17 +50,27 @@ def _dispatch(words: list[str], console: Console) -> int:
 
 def _start(arguments: Namespace, console: Console) -> int:
     """Each command's rooms are loaded here, when it is given, and not before."""
-    if arguments.command == "sandbox":
-        from .sandbox.cli import serve  # noqa: PLC0415  # see above
+    from .signals import as_interrupts  # noqa: PLC0415  # see above
 
-        return serve(arguments)
-    if arguments.command == "demo":
-        from .demo import demonstrate  # noqa: PLC0415  # see above
+    with as_interrupts():
+        if arguments.command == "sandbox":
+            from .sandbox.cli import serve  # noqa: PLC0415  # see above
 
-        return demonstrate(arguments, console)
-    from .runs import Run  # noqa: PLC0415  # see above
+            return serve(arguments)
+        if arguments.command == "demo":
+            from .demo import demonstrate  # noqa: PLC0415  # see above
 
-    return Run(arguments, console)()
+            return demonstrate(arguments, console)
+        from .runs import Run  # noqa: PLC0415  # see above
+
+        return Run(arguments, console)()
+
+
+def _interrupted(words: list[str], console: Console) -> int:
+    sentence = "interrupted outside of the run itself; nothing was in flight"
+    console.tell([f"imageferry: {sentence}"])
+    _record(words, "interrupted", sentence, console)
+    return _INTERRUPTED
 
 
 def _unusable(words: list[str], sentence: str, console: Console) -> int:

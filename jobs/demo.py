@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from .console import Console
 
-SETTLE = 2.0
+SETTLE = 1.2
+"""Seconds: longer than the late image takes to appear, and short, since people wait for a demo."""
 FAULTS = (
     (
         Fault("dropped_after", methods=("POST",), after=4, count=2),
@@ -42,7 +43,7 @@ FAULTS = (
 
 def demonstrate(arguments: Namespace, console: Console) -> int:
     """Run the demo; 0 where the store was as asked at the end."""
-    with signals.as_interrupts(), tempfile.TemporaryDirectory(prefix="imageferry-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="imageferry-demo-") as folder:
         return anyio.run(_demonstrate, arguments, console, Path(folder))
 
 

@@ -39,7 +39,7 @@ def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> st
         return f"{name}: a guard would refuse this plan: {proposal.refusal}"
     if not changes:
         return f"{name}: nothing is to do; the store is as the manifest says."
-    return f"{name}: {changes:,} changes in {summary.changed_products:,} of {summary.products:,} products; nothing was written to the store."
+    return f"{name}: {changes:,} change{'s' * (changes != 1)} in {summary.changed_products:,} of {summary.products:,} products; nothing was written to the store."
 
 
 def counts(proposal: engine.Proposal) -> list[str]:

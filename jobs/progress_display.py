@@ -6,6 +6,7 @@ Reads the engine's `Progress` and changes nothing; rich is loaded for a terminal
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -78,11 +79,13 @@ class Lines:
         self._phase = now.phase
         if begun or self._clock() >= self._next:
             self._next = self._clock() + self._every
-            self._console.tell([": ".join(filter(None, (now.phase, ", ".join(counters(now, self._pace)))))])
+            self._console.tell(
+                [": ".join(filter(None, (now.phase, ", ".join([*counters(now, self._pace), *calls(now.traffic)]))))]
+            )
 
 
 class Live:
-    """Two lines in place at the bottom of a terminal; sentences scroll by above them."""
+    """A few lines in place at the bottom of a terminal; sentences scroll by above them."""
 
     def __init__(self, console: Console) -> None:
         from rich.console import Console as Screen  # noqa: PLC0415  # 57 ms that only a terminal pays for
@@ -93,14 +96,20 @@ class Live:
 
     def say(self, sentence: str) -> None:
         """Write it above the display."""
-        self._screen.print(plain(sentence), markup=False, highlight=False, soft_wrap=True)
+        with suppress(OSError):
+            self._screen.print(plain(sentence), markup=False, highlight=False, soft_wrap=True)
 
     async def follow(self, progress: engine.Progress) -> None:
-        """Draw anew some times a second; the last picture is wiped, since the report follows."""
-        from rich.live import Live as Region  # noqa: PLC0415  # as above
-
+        """Draw anew some times a second; a terminal that goes away takes the display with it, not the run."""
         if self._screen.is_dumb_terminal:
             await Lines(self._console).follow(progress)
+        with suppress(OSError):
+            await self._draw(progress)
+
+    async def _draw(self, progress: engine.Progress) -> None:
+        """The last picture is wiped, since the report follows."""
+        from rich.live import Live as Region  # noqa: PLC0415  # as above
+
         with Region(console=self._screen, auto_refresh=False, transient=True, redirect_stdout=False) as region:
             while True:
                 region.update(self._drawn(progress), refresh=True)
@@ -108,16 +117,18 @@ class Live:
 
     def _drawn(self, progress: engine.Progress) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415  # as above
+        from rich.padding import Padding  # noqa: PLC0415  # as above
         from rich.progress_bar import ProgressBar  # noqa: PLC0415  # as above
         from rich.text import Text  # noqa: PLC0415  # as above
 
         now = progress.snapshot()
         done, total = _done(now)
         self._pace.see(now.phase, done, total)
+        texts = (", ".join(counters(now, self._pace)), ", ".join(calls(now.traffic)))
         head = Text(now.phase, style="bold", no_wrap=True, overflow="ellipsis")
-        rest = Text("  " + ", ".join(counters(now, self._pace)), no_wrap=True, overflow="ellipsis", style="default")
-        bar = ProgressBar(total=total, completed=done, width=min(40, self._screen.width), pulse=not total)
-        return Group(head, bar, rest) if total is not None else Group(head, rest)
+        rest = [Text(f"  {text}", no_wrap=True, overflow="ellipsis") for text in texts if text]
+        bar = Padding(ProgressBar(total=total, completed=done, width=min(48, self._screen.width - 4)), (0, 2))
+        return Group(head, *([bar] if total else []), *rest)
 
 
 class Pace:
@@ -145,12 +156,10 @@ class Pace:
 
 
 def counters(now: engine.progress.Snapshot, pace: Pace) -> list[str]:
-    """The counters that say something, in words."""
+    """How far the work is, in words: only what says something."""
     said = [_of(now.products_done, now.products, "products")] if now.products_done or now.products else []
     if now.images is not None:
         said.append(_of(now.images_done, now.images, "images"))
-    if now.traffic is not None:
-        said += _traffic(now.traffic)
     if now.failures:
         said.append(f"{now.failures:,} failed")
     left = pace.seconds_left()
@@ -159,7 +168,10 @@ def counters(now: engine.progress.Snapshot, pace: Pace) -> list[str]:
     return said
 
 
-def _traffic(traffic: engine.core.traffic.Traffic) -> list[str]:
+def calls(traffic: engine.core.traffic.Traffic | None) -> list[str]:
+    """How the calls go: their pace, the quota, and what is waited for."""
+    if traffic is None:
+        return []
     said = [f"{traffic.rate:.1f} calls/s"]
     if traffic.quota is not None and traffic.left is not None:
         reset = "" if traffic.resets_in is None else f", reset in {duration(max(0.0, traffic.resets_in))}"

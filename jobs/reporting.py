@@ -31,7 +31,7 @@ def _first_line(report: engine.Report) -> str:
         )
     if report.outcome == "interrupted":
         return f"{report.command}: interrupted after {duration(report.elapsed_s)}; it can be gone on with."
-    return f"{report.command}: over {took}, but {troubles(report)}."
+    return f"{report.command}: finished {took}, but {troubles(report)}."
 
 
 def troubles(report: engine.Report) -> str:

@@ -46,14 +46,9 @@ class Run:
         What the engine raises on purpose is told here; anything else goes up.
         """
         try:
-            with signals.as_interrupts():
-                return self._act()
+            return self._act()
         except errors.FerryError as error:
             return self._broken_off(error)
-        except KeyboardInterrupt:
-            self.console.tell([f"{self.command}: interrupted before anything was sent"])
-            self._print_record(records.of_report(self.command, "interrupted", None, checkpoint=self.checkpoint))
-            return endings.INTERRUPTED
 
     def _act(self) -> int:
         match self.command:

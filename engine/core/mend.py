@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .diff import Changes, Difference, Memory, diff
+from .diff import Changes, Difference, Memory, Update, diff
 from .report import Failure
 
 if TYPE_CHECKING:
@@ -55,6 +55,26 @@ def remaining(
     deletes = [image_id for image_id in changes.deletes if image_id in planned]
     found.changes = Changes(creates, changes.updates, deletes, changes.look)
     return found
+
+
+def is_stale(course: Course, present: list[Present], puts: dict[int, Update]) -> bool:
+    """Whether a listing contradicts what the store has confirmed: then it lags behind, and tells nothing yet.
+
+    It lacks an image that was made, shows one that was deleted, or has an image still as it was before its PUT
+    (`puts`: the last one of each image).
+    """
+    by_id = {image.image_id: image for image in present}
+    if any(image_id not in by_id and image_id not in course.deleted for image_id in course.made):
+        return True
+    if any(image_id in by_id for image_id in course.deleted):
+        return True
+    return any(_is_as_before(update, by_id.get(image_id)) for image_id, update in puts.items())
+
+
+def _is_as_before(update: Update, image: Present | None) -> bool:
+    if image is None or update.before == update.fields:
+        return False
+    return all(getattr(image, name) == value for name, value in update.before.items())
 
 
 def failure_row(batch: Batch, failure: Failure) -> int:

@@ -53,7 +53,7 @@ class Others:
         """Begin to look in the middle of a window in which others, or nobody knows who, took `taken` calls already."""
         self.latest = self._steady = self._base = max(0, taken)
         self._last = (self.latest, self.latest)
-        self._began = self._fast_at = self._seen_at = now
+        self._began = self._seen_at = now
         self._whole = False
 
     def turn(self, now: float) -> None:

@@ -225,8 +225,45 @@ def test_what_was_never_sent_is_given_back():
     quota = led()
     quota.take_back(quota.send(BEGIN + 1))
     assert quota.left == 149
-    quota.died(quota.send(BEGIN + 1))
+    old = quota.send(BEGIN + 1)
+    quota.died(old)
     assert quota.left == 148
+    quota.send(BEGIN + 30.5)
+    quota.take_back(old)
+    assert quota.left == 149
+
+
+def test_a_call_sent_before_its_time_is_counted_all_the_same():
+    """Who doesn't wait for `due` overdraws the window, and the books show it."""
+    quota = led(left=0)
+    quota.send(BEGIN + 1)
+    assert quota.left == 0
+    assert quota.due(BEGIN + 1) > BEGIN + 30
+
+
+def test_the_reason_of_a_wait_is_told():
+    """Spent, a share spent, others about: each is said as what it is."""
+    assert led(left=0).reason(BEGIN + 1).startswith("the store's quota (150 calls per 30 s)")
+    assert led(quota=10, left=9, share=0.05).reason(BEGIN + 1).startswith("our share")
+    busy = led()
+    for n in range(1, 20):
+        busy.answered(busy.send(BEGIN + n), BEGIN + n + 0.1, Reading(150, 149 - 5 * n, 30.0 - n, 30.0), good=True)
+    assert busy.reason(BEGIN + 20) == "other apps are using the store's quota"
+
+
+def test_where_others_want_it_all_one_call_looks():
+    """Beside an app that takes whatever there is, single calls go and look, each waited for, and none once all is gone."""
+    quota = led()
+    for n in range(1, 9):
+        quota.answered(quota.send(BEGIN + n), BEGIN + n + 0.1, Reading(150, 149 - 13 * n, 30.0 - n, 30.0), good=True)
+    now = BEGIN + 8.2
+    due = quota.due(now)
+    assert now < due < BEGIN + 9
+    look = quota.send(due)
+    assert quota.due(due) > due + 2.5
+    quota.died(look)
+    quota.answered(look, due + 0.1, Reading(150, 3, 21.0, 30.0), good=True)
+    assert quota.due(due + 0.1) > BEGIN + 30
 
 
 @given(

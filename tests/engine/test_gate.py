@@ -629,3 +629,43 @@ def test_delays_differ_by_chance_alone():
         play(wire, one())
         runs.append(wire.sent)
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("cut_first", [True, False], ids=["cut first", "cancelled first"])
+def test_a_cut_and_a_cancellation_of_one_moment(cut_first):
+    """The caller's own cancellation wins over a time-out of the same moment, and neither is left hanging about the task."""
+    wire = Script(1000.0)
+
+    async def scene(gate: Gate) -> Any:
+        scope = anyio.CancelScope()
+
+        async def both() -> None:
+            await anyio.sleep(5.0)
+            steps = [lambda: gate._flights.cut(anyio.current_time(), 0.0), scope.cancel]
+            for step in steps if cut_first else reversed(steps):
+                step()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(both)
+            with scope:
+                await gate.call(GET, lambda answer: answer)
+        task = asyncio.current_task()
+        await anyio.sleep(1.0)
+        return scope.cancelled_caught, task.cancelling(), gate.traffic().in_flight
+
+    assert play(wire, scene)[0] == (True, 0, 0)
+
+
+def test_the_rate_is_that_of_late():
+    """Ten calls a second for five seconds are told as such, and as nothing a minute later."""
+
+    async def scene(gate: Gate) -> Any:
+        for _ in range(50):
+            await gate.call(GET, lambda answer: answer)
+        lately = gate.traffic().rate
+        await anyio.sleep(60.0)
+        return lately, gate.traffic().rate
+
+    lately, after = play(Script(GOOD, delay=0.1), scene)[0]
+    assert 9.5 < lately < 10.5
+    assert after == 0.0

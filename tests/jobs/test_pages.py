@@ -24,7 +24,7 @@ def test_the_first_line_says_what_happened() -> None:
     assert first(created=1) == "sync: done in 2.0 s; the store is as asked."
     assert "nothing was to do" in first()
     assert first(outcome="failed", failed=2, unknown=1).startswith(
-        "sync: over in 2.0 s, but 2 images failed and of 1 image"
+        "sync: finished in 2.0 s, but 2 images failed and of 1 image"
     )
     assert "interrupted" in first(outcome="interrupted")
 

@@ -16,7 +16,7 @@ import pytest
 import engine
 from engine.core.traffic import Traffic
 from jobs.console import Console
-from jobs.progress_display import Lines, Pace, counters, duration
+from jobs.progress_display import Lines, Pace, calls, counters, duration
 
 from .rehearsal import clean_environment, rehearsing
 
@@ -54,21 +54,16 @@ def test_the_counters_tell_all_that_is_known() -> None:
     clock.now += 60
     progress.products_done, progress.images_done, progress.failures = 25, 100, 3
     pace.see("applying", 100, 4000)
-    assert counters(progress.snapshot(), pace) == [
-        "25 of 1,000 products",
-        "100 of 4,000 images",
-        "5.0 calls/s",
-        "quota 70 of 150 left, reset in 12 s",
-        "3 failed",
-        "about 39 min left",
-    ]
+    now = progress.snapshot()
+    assert counters(now, pace) == ["25 of 1,000 products", "100 of 4,000 images", "3 failed", "about 39 min left"]
+    assert calls(now.traffic) == ["5.0 calls/s", "quota 70 of 150 left, reset in 12 s"]
 
 
 def test_a_run_that_waits_says_for_what() -> None:
     """Nothing moves, and the line says why."""
-    progress = engine.Progress()
-    progress.traffic = lambda: Traffic(50, 0, 0, 0, None, None, None, 0.0, "the store's quota; on in 8 s", None)
-    assert counters(progress.snapshot(), Pace(Clock())) == ["0.0 calls/s", "the store's quota; on in 8 s"]
+    traffic = Traffic(50, 0, 0, 0, None, None, None, 0.0, "the store's quota; on in 8 s", None)
+    assert calls(traffic) == ["0.0 calls/s", "the store's quota; on in 8 s"]
+    assert calls(None) == []
 
 
 def test_without_a_terminal_a_line_comes_with_each_phase_and_now_and_then() -> None:
@@ -135,3 +130,19 @@ def _on_terminal(argv: list[str], environment: dict[str, str]) -> tuple[int, str
         assert process.stdout is not None
         out = process.stdout.read().decode()
         return process.wait(30), out, shown.decode()
+
+
+def test_a_terminal_that_goes_away_takes_the_display_with_it_and_not_the_run(tmp_path: Path) -> None:
+    """The window is closed under a run that ignores the hang-up: it goes on to its end."""
+    with rehearsing(tmp_path, latency=0.02) as store:
+        environment = {**clean_environment(), **store.environment, "TERM": "xterm"}
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "jobs", "sync", str(store.write(dict.fromkeys(range(1, 31), 2)))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+            os.close(theirs)
+            os.read(ours, 16)
+            os.close(ours)
+            assert process.stdout is not None
+            assert b"sync: done" in process.stdout.read()
+        assert process.returncode == 0
+        assert store.sandbox.shop.catalogue.total_images == 60

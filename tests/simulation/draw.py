@@ -247,6 +247,8 @@ def _fault(chance: Random, kind: str) -> Fault:
     if kind in {"hang", "slow", "bare_429"}:
         share = min(share, 0.1)
     methods: tuple[str, ...] = chance.choice([(), ("POST",), ("POST",), ("POST", "PUT", "DELETE"), ("PUT",), ("DELETE",)])
+    if kind in {"locked", "conflict"} and not methods:
+        methods = ("POST", "PUT", "DELETE")
     delay = {
         "late_commit": chance.uniform(0.2, LATEST_COMMIT),
         "slow": chance.choice([2.0, 30.0, 110.0]),

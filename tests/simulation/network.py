@@ -74,10 +74,10 @@ class SimWire:
         self._step()
         loop, line = self.process.loop, self.line
         sent = self._written_down(request)
+        line.watch(sent)
         if line.is_down(loop.time()):
             sent.told, sent.told_at = "unsent", loop.time()
             raise UnsentError("the network is down")
-        line.watch(sent)
         outcome = await self._carried(sent, self._call(request))
         self._step()
         sent.told_at = loop.time()

@@ -9,7 +9,6 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import orjson
 
@@ -56,6 +55,7 @@ class Start:
     error: BaseException | None = None
     proposal: Any = None
     goes_on: bool = False
+    power: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -74,7 +74,7 @@ class World:
     loop: SimLoop
     starts: list[Start] = field(default_factory=list)
     night_began: list[float] = field(default_factory=list)
-    journals: list[tuple[int, bytes]] = field(default_factory=list)
+    journals: list[tuple[str, bytes]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -128,7 +128,9 @@ class World:
                 self.conductor.script = Script()
             doom = night.dooms[attempt] if attempt < len(night.dooms) else Doom()
             start = await self._start(number, night, doom)
-            if start.ending not in {"Crashed", "interrupted", "DiskError", "UnreachableError"}:
+            if start.ending not in {"Crashed", "interrupted", "DiskError", "UnreachableError"} and not (
+                start.goes_on and not night.noisy
+            ):
                 break
             await asyncio.sleep(doom.pause)
         crowd.send_home()
@@ -153,6 +155,7 @@ class World:
             await process.ended
         except Crashed as crash:
             start.error = crash
+            start.power = doom.power
             if doom.power:
                 self.platters.lose_power()
         except BaseException as error:
@@ -229,7 +232,12 @@ class World:
 
     def _keep_journal(self, start: Start) -> None:
         inode = self.platters.names.get(self.journal)
-        self.journals.append((start.number, bytes(inode.data) if inode is not None else b""))
+        self.journals.append((f"after process {start.number}", bytes(inode.data) if inode is not None else b""))
+
+    def platters_removed(self) -> list[tuple[str, bytes]]:
+        """The journals of runs that were over."""
+        gone = [data for path, data in self.platters.removed if path == self.journal]
+        return [(f"{number} of those that were over", data) for number, data in enumerate(gone, 1)]
 
 
 def _countdown(count: int, act: Callable[[], None]) -> Callable[[], None]:
@@ -258,7 +266,5 @@ def simulate(seed: int, folder: Path) -> World:
     """Live through a seed's story and return all that happened."""
     with _loop() as loop:
         world = World(draw(seed), folder, loop)
-        ids = random.Random(f"run ids {seed}")
-        with patch("engine.ferry.secrets.token_hex", lambda n: f"{ids.getrandbits(8 * n):0{2 * n}x}"):
-            loop.run_until_complete(world.live())
+        loop.run_until_complete(world.live())
         return world

@@ -1,0 +1,195 @@
+"""What the laws ask of the witness: who made what, who could know what when, and what somebody else's hand explains."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from .history import Life, Sent, Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .draw import Night, Row
+    from .world import Start, World
+
+
+_UNSURE = 0.2
+"""An answer that came so short before the end, in seconds, may or may not have been written down."""
+
+
+class Evidence:
+    """One world, looked at from all sides."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.nights: list[Night] = world.scenario.nights
+        self.lives = world.shop.lives
+        self.lag = world.config.list_lag
+        self.settle: float = world.scenario.settings["settle"]
+        self.names_lost = world.config.names == "lost"
+
+    @cached_property
+    def writes(self) -> list[Sent]:
+        """Every write that the engine sent, in order."""
+        return [call for call in self.world.line.sent if call.writes]
+
+    def row(self, night: int, product: int) -> Row | None:
+        """What that night's manifest says of a product."""
+        return next((row for row in self.nights[night].rows if row["product_id"] == product), None)
+
+    def image_row(self, night: int, product: int, source: str) -> dict[str, Any]:
+        """The image of that source in that night's manifest."""
+        row = self.row(night, product)
+        return next((i for i in row["images"] if i["image_file"].endswith(source)), {}) if row else {}
+
+    def version(self, call: Sent) -> str | None:
+        """The version of the bytes that a create brought."""
+        return self.image_row(call.night, call.product, call.source).get("version")
+
+    def starts(self, night: int) -> list[Start]:
+        """The night's processes."""
+        return [start for start in self.world.starts if start.night == night]
+
+    def last_start(self, night: int) -> Start:
+        """The one that the night ended with."""
+        return self.starts(night)[-1]
+
+    def lost_at(self, call: Sent) -> float | None:
+        """When it was known that a call's answer was lost (after a crash: when the next process began); None where it wasn't."""
+        if call.told == "unsent" or (call.told == "answered" and call.usable and not self._died_on(call)):
+            return None
+        if call.told and not self._died_on(call):
+            return call.told_at
+        return next((start.began for start in self.world.starts if start.number > call.process), inf)
+
+    def _died_on(self, call: Sent) -> bool:
+        """Whether the process ended before it can have kept the answer for sure."""
+        start = self.world.starts[call.process - 1]
+        if start.report is not None:
+            return False
+        if not call.told or call.told_at > start.ended - _UNSURE:
+            return True
+        # What no later intent was synced with may be lost with the power, or with the disk.
+        kept = any(c.process == call.process and c.at > call.told_at for c in self.writes)
+        return (start.power or start.ending == "DiskError") and not kept
+
+    def could_know(self, earlier: Sent, later: Sent) -> bool:
+        """Whether whoever sent the later create had to know what came of the earlier one."""
+        if not earlier.images or earlier.committed_at is None:
+            return False
+        lost_at = self.lost_at(earlier)
+        if lost_at is None:
+            return True
+        if self.names_lost and (self.nights[earlier.night].deeds or not self._names_seen(earlier)):
+            return False
+        return earlier.committed_at + self.lag <= lost_at + self.settle
+
+    def _names_seen(self, call: Sent) -> bool:
+        """Whether a create had been confirmed before, so that the store was seen to lose names."""
+        return any(c.verb == "create" and c.number < call.number and self.lost_at(c) is None and c.images for c in self.writes)
+
+    def may_guess(self, night: int) -> bool:
+        """Whether a stranger's image may rightly be taken for a create's: the store loses names, and others were about."""
+        return self.names_lost and bool(self.nights[night].deeds)
+
+    def is_late(self, call: Sent) -> bool:
+        """Whether a write was carried out after its caller had been told something, or had gone."""
+        if call.committed_at is None:
+            return False
+        lost_at = self.lost_at(call)
+        return lost_at is not None and call.committed_at > (call.told_at if call.told else self.world.starts[call.process - 1].ended)
+
+    def late_writes(self, night: int) -> list[Sent]:
+        """The night's writes that landed after their answer."""
+        return [call for call in self.writes if call.night == night and self.is_late(call)]
+
+    def taken(self) -> Iterator[tuple[Life, Sent]]:
+        """Every image that the engine took away, and by which call."""
+        for life in self.lives.values():
+            if isinstance(life.taker, Sent):
+                yield life, life.taker
+
+    def is_ours(self, life: Life) -> bool:
+        """Whether the engine made it."""
+        return isinstance(life.maker, Sent)
+
+    def is_theirs(self, life: Life) -> bool:
+        """Whether somebody else made it, after the beginning."""
+        return not self.is_ours(life) and life.born > self.world.night_began[0]
+
+    def standing(self, product: int, label: str, at: float) -> list[Life]:
+        """The images of that label that stand at a moment."""
+        return [life for life in self.lives.values() if (life.product, life.label) == (product, label) and life.alive(at)]
+
+    def gallery(self, product: int, at: float) -> list[Shown]:
+        """The product as it stood at a moment."""
+        after: list[Shown] = []
+        for happening in self.world.shop.happenings:
+            if happening.product == product and happening.at <= at:
+                after = happening.after
+        return after
+
+    def touched_by_others(self, product: int, call: Sent) -> bool:
+        """Whether somebody else changed the product in that night before this call."""
+        began = self.world.night_began[call.night] - self.lag
+        return any(
+            h.product == product and not h.ours and began <= h.at <= call.at for h in self.world.shop.happenings
+        )
+
+    def taken_by_others(self, product: int, label: str, call: Sent) -> bool:
+        """Whether somebody else took an image of that label away in that night before this call."""
+        began = self.world.night_began[call.night] - self.lag
+        return any(
+            (life.product, life.label) == (product, label)
+            and life.died is not None
+            and began <= life.died <= call.at
+            and not isinstance(life.taker, Sent)
+            for life in self.lives.values()
+        )
+
+    def came_meanwhile(self, life: Life, call: Sent) -> bool:
+        """Whether an image was added after the night's plan was made, and in time to be seen before the delete."""
+        first = next((c.at for c in self.writes if c.night == call.night), inf)
+        looked = [c.at for c in self.world.line.sent if c.verb == "get" and c.product == life.product and c.at < call.at]
+        seen = call.verb != "empty" or life.born + self.lag < (looked[-1] if looked else 0.0)
+        return life.born > first and seen and not self.is_late(call)
+
+    def resent(self, life: Life) -> bool:
+        """Whether the engine sent a create of that name more than once: then the only newcomer counts as its twin."""
+        made = [c for c in self.writes if c.verb == "create" and c.product == life.product and c.source.endswith(life.label)]
+        return len(made) > 1
+
+    def is_own_twin(self, call: Sent) -> bool:
+        """Whether the image to be deleted was made by the engine in this very night, or counts as its twin."""
+        life = self.lives.get(call.image)
+        return life is not None and ((isinstance(life.maker, Sent) and life.maker.night == call.night) or self.resent(life))
+
+    def is_replaced(self, life: Life, night: int) -> bool:
+        """Whether another image of that label was made by the engine in that night."""
+        return any(
+            other.label == life.label and other.product == life.product and isinstance(other.maker, Sent) and other.maker.night == night
+            for other in self.lives.values()
+        )
+
+    def allowed_deletes(self, night: int) -> float:
+        """What --max-deletes comes to."""
+        said = self.world.scenario.settings["max_deletes"]
+        if not said.endswith("%"):
+            return float(said)
+        products = {row["product_id"] for row in self.nights[night].rows}
+        began = self.world.night_began[night]
+        existing = sum(len(self.gallery(product, began)) for product in products)
+        return inf if existing < 10 else int(existing * float(said[:-1]) / 100 + 1e-9)
+
+    def version_since(self, night: int, product: int, image: dict[str, Any]) -> float | None:
+        """Since when an image's bytes must be new: the end of the last run that finished knowing it under another version."""
+        for former in range(night - 1, -1, -1):
+            known = self.image_row(former, product, image["image_file"]).get("version")
+            last = self.last_start(former)
+            if "version" not in image or known is None or last.report is None:
+                return None
+            if last.ending == "done" and known != image["version"] and self.nights[former].deletes:
+                return last.ended
+        return None

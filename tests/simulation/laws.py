@@ -1,0 +1,169 @@
+"""The laws that every run must keep, judged by the shop's own memory and the calls on the line; blame falls on the engine's writes alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .evidence import Evidence
+from .history import Sent
+from .judge import differences, is_dead, label_of
+from .laws_counts import counts, endings, journals, quota
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .world import World
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A law that was broken: which, where (product 0: nowhere in particular), and how."""
+
+    law: str
+    product: int
+    label: str
+    text: str
+
+
+def breaches(world: World) -> list[Breach]:
+    """Everything that was wrong in a world, most telling first."""
+    case = Evidence(world)
+    laws = (endings, intents, doubles, deletes, order_of_work, guards, strangers, converged, truth, twins, counts, journals, quota)
+    found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
+    return list(dict.fromkeys(found))
+
+
+Found = tuple[int, str, str]
+
+
+def intents(case: Evidence) -> Iterator[Found]:
+    """No write goes out before its intent would survive a power cut."""
+    for complaint in case.world.complaints:
+        yield 0, "", complaint
+
+
+def doubles(case: Evidence) -> Iterator[Found]:
+    """No create is sent while its image stands that an earlier one made, unless that came later than `--settle`."""
+    sent = [call for call in case.writes if call.verb == "create"]
+    for n, later in enumerate(sent):
+        for earlier in sent[:n]:
+            same = (earlier.product, earlier.source) == (later.product, later.source)
+            if not same or case.version(earlier) != case.version(later) or not case.could_know(earlier, later):
+                continue
+            for image_id in earlier.images:
+                life = case.lives[image_id]
+                if life.alive(later.at) and life.label == label_of({"image_file": later.source}):
+                    yield later.product, life.label, f"call {later.number} makes {life.label} again: image {image_id} of call {earlier.number} stands since {life.born:.1f}"
+
+
+def deletes(case: Evidence) -> Iterator[Found]:
+    """What is deleted is surplus, or doubled; never the last one of an image that the manifest wants, nor what a person added meanwhile."""
+    for life, call in case.taken():
+        night = case.nights[call.night]
+        where = f"image {life.image_id} ({life.label}) by call {call.number}"
+        if not night.deletes:
+            yield life.product, life.label, f"a migrate deleted {where}"
+            continue
+        row = case.row(call.night, life.product)
+        wanted = {label_of(image) for image in row["images"]} if row else set()
+        others = [shown for shown in call.gallery if shown.label == life.label and shown.image_id != life.image_id]
+        if life.label in wanted and not others and not case.taken_by_others(life.product, life.label, call):
+            yield life.product, life.label, f"the only {life.label} was deleted: {where}"
+        if case.is_theirs(life) and case.came_meanwhile(life, call) and not case.resent(life):
+            yield life.product, life.label, f"somebody had added it while the run was under way: {where}"
+
+
+def order_of_work(case: Evidence) -> Iterator[Found]:
+    """No delete is sent before the product's creates and updates have succeeded."""
+    for call in case.writes:
+        if call.verb not in {"delete", "empty"} or case.is_own_twin(call):
+            continue
+        row = case.row(call.night, call.product)
+        for image in row["images"] if row else []:
+            name = label_of(image)
+            there = [shown for shown in call.gallery if shown.label == name]
+            if not there and not case.taken_by_others(call.product, name, call) and not case.may_guess(call.night):
+                yield call.product, name, f"call {call.number} ({call.method} {call.path}) goes before {name} is there"
+            elif there and not case.touched_by_others(call.product, call):
+                if "description" in image and all(shown.description != image["description"] for shown in there):
+                    yield call.product, name, f"call {call.number} ({call.method} {call.path}) goes before {name} has its description"
+
+
+def guards(case: Evidence) -> Iterator[Found]:
+    """No more images are deleted than --max-deletes allows; a refused run writes nothing."""
+    for number, night in enumerate(case.nights):
+        last = case.last_start(number)
+        if last.ending == "UnsafePlanError" and (wrote := [c for c in case.writes if c.process == last.number]):
+            yield 0, "", f"process {last.number} was refused and wrote all the same (call {wrote[0].number})"
+        if night.deeds:
+            continue
+        gone = [life for life, call in case.taken() if call.night == number and not case.is_replaced(life, number)]
+        allowed = case.allowed_deletes(number)
+        if len(gone) > allowed:
+            yield gone[0].product, gone[0].label, f"{len(gone)} images were deleted in night {number}, {allowed} were allowed"
+
+
+def strangers(case: Evidence) -> Iterator[Found]:
+    """Products that the manifest doesn't name are never written to."""
+    for call in case.writes:
+        if case.row(call.night, call.product) is None:
+            yield call.product, "", f"call {call.number} writes to product {call.product}, which the manifest doesn't name"
+
+
+def converged(case: Evidence) -> Iterator[Found]:
+    """After the last, quiet night each product is as asked."""
+    last = len(case.nights) - 1
+    if case.last_start(last).ending == "UnsafePlanError":
+        return
+    yield from _differences(case, last, case.world.loop.time())
+
+
+def truth(case: Evidence) -> Iterator[Found]:
+    """Where nobody interfered, a run's word at its end is true: what it doesn't report as failed is as asked."""
+    for number, night in enumerate(case.nights):
+        start = case.last_start(number)
+        if start.report is None or night.deeds or case.late_writes(number) or start.report.unknown:
+            continue
+        failed = {(f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures}
+        products = {product for product, _ in failed}
+        for product, label, text in _differences(case, number, start.ended):
+            if product not in products:
+                yield product, label, f"night {number} ended {start.ending!r} without naming it: {text}"
+
+
+def _differences(case: Evidence, number: int, at: float) -> Iterator[Found]:
+    night = case.nights[number]
+    for row in night.rows:
+        product = row["product_id"]
+        for label, text in differences(row, case.gallery(product, at), mirror=night.deletes):
+            yield product, label, f"{text} after night {number}"
+        yield from _versions(case, number, at, row)
+
+
+def _versions(case: Evidence, number: int, at: float, row: dict[str, object]) -> Iterator[Found]:
+    """A new version means new bytes, by those who may delete."""
+    product = int(str(row["product_id"]))
+    if not case.nights[number].deletes or number == 0 or any(is_dead(image) for image in row["images"]):  # type: ignore[attr-defined]
+        return
+    for image in row["images"]:  # type: ignore[attr-defined]
+        since = case.version_since(number, product, image)
+        stale = [life for life in case.standing(product, label_of(image), at) if since is not None and life.born < since]
+        if stale:
+            yield product, label_of(image), f"{label_of(image)} (image {stale[0].image_id}) still has the bytes of an older version"
+
+
+def twins(case: Evidence) -> Iterator[Found]:
+    """A second image of one create that came late is removed or reported, by this run or the next."""
+    named = {f.image_id for start in case.world.starts if start.report for f in start.report.failures}
+    for row in case.nights[-1].rows:
+        for image in row["images"]:
+            if any(is_dead(other) for other in row["images"]):
+                continue
+            standing = case.standing(row["product_id"], label_of(image), case.world.loop.time())
+            copies = [life for life in standing if isinstance(life.maker, Sent) and case.version(life.maker) == image.get("version")]
+            if len(copies) > 1 and not named & {life.image_id for life in copies}:
+                ids = ", ".join(str(life.image_id) for life in copies)
+                yield row["product_id"], label_of(image), f"twins stand unreported: images {ids}"
+
+

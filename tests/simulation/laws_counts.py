@@ -1,0 +1,151 @@
+"""The laws of figures and papers: how a run ends, what its summary says, its journal, its quota."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from engine.core.errors import CheckpointError
+from engine.core.ledger import Ledger
+from engine.core.record import is_whole
+
+from .history import Sent
+from .judge import is_dead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .evidence import Evidence
+    from .world import Start
+
+START_UP = 3
+"""429s that a gate may draw before it knows the quota (performance.md section 5)."""
+
+Found = tuple[int, str, str]
+
+
+def endings(case: Evidence) -> Iterator[Found]:
+    """Every process ends in a way that something explains, every night in a result, and a quiet night at once and well."""
+    for start in case.world.starts:
+        night = case.nights[start.night]
+        doomed = {"Crashed", "interrupted", "DiskError"} if night.dooms else set()
+        allowed = {"done", "failed", "UnsafePlanError"} | doomed | ({"UnreachableError"} if night.noisy else set())
+        if start.ending not in allowed:
+            yield 0, "", f"process {start.number} (night {start.night}) ended with {start.ending}: {start.error}"
+    for number, night in enumerate(case.nights):
+        last = case.last_start(number)
+        if last.ending not in {"done", "failed", "UnsafePlanError"}:
+            yield 0, "", f"night {number} never came to its end: {last.ending}"
+        if not night.noisy and last.ending == "failed":
+            yield from _unexplained(case, number, last)
+
+
+def _unexplained(case: Evidence, number: int, start: Start) -> Iterator[Found]:
+    """In a quiet night only dead sources fail, and with migrate what would need a delete."""
+    report = start.report
+    assert report is not None
+    for failure in report.failures:
+        product, source = failure.product_id or 0, failure.image_file or ""
+        image = case.image_row(number, product, source) if source else {}
+        if image and is_dead(image) and failure.status == 400:
+            continue
+        if not case.nights[number].deletes and ("version" in image or "second image" in failure.reason):
+            continue
+        yield product, source.rpartition("/")[2], f"failed in a quiet night: {failure.reason} (status {failure.status})"
+    if not report.failures:
+        yield 0, "", f"night {number} 'failed' and names no failure (unknown {report.unknown})"
+
+
+def counts(case: Evidence) -> Iterator[Found]:
+    """The summary's created, updated, deleted and adopted are what the shop saw of the run; twins on both sides or on neither."""
+    for number, night in enumerate(case.nights):
+        last, run = case.last_start(number), _run_of(case, number)
+        if last.report is None or run is None or night.deeds:
+            continue
+        report, members = last.report, {start.number for start in run}
+        made = [life for life in case.lives.values() if isinstance(life.maker, Sent) and life.maker.process in members and life.born <= last.ended]
+        late = [life for life in made if isinstance(life.maker, Sent) and case.is_late(life.maker)]
+        gone = [life for life, call in case.taken() if call.process in members and life.died is not None and life.died <= last.ended]
+        updated = _updated(case, members, {life.image_id for life in made}, last.ended)
+        sources = {(life.product, life.label) for life in made}
+        twins_gone = [life for life in gone if life in made]
+        pairs = {(len(sources) + len(twins_gone), len(gone)), (len(sources), len(gone) - len(twins_gone))}
+        said = (report.created, report.deleted)
+        if said not in pairs and not late:
+            yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {sorted(pairs)}"
+        if late and report.created - report.deleted not in range(len(sources) - len(gone) - len(late), len(made) - len(gone) + 1):
+            yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {len(made)} made ({len(late)} late), {len(gone)} gone"
+        if report.updated != updated and not case.late_writes(number):
+            yield 0, "", f"night {number}: the summary says {report.updated} updated, the shop saw {updated}"
+        yield from _adopted(case, number, members, report.adopted)
+
+
+def _adopted(case: Evidence, number: int, members: set[int], adopted: int) -> Iterator[Found]:
+    lost = {
+        (call.product, call.source)
+        for call in case.writes
+        if call.process in members and call.verb == "create" and call.images and case.lost_at(call) is not None
+    }
+    sure = {
+        (call.product, call.source)
+        for call in case.writes
+        if call.process in members and call.verb == "create" and call.images and case.lost_at(call) is not None and not case.is_late(call)
+    }
+    resent = {key for key in lost if sum((c.product, c.source) == key and c.process in members for c in case.writes) > 1}
+    kept = {key for key in sure if key not in resent}
+    if not len(kept) - _ambiguous(case, members) <= adopted <= len(lost):
+        yield 0, "", f"night {number}: the summary says {adopted} adopted, the shop saw {len(kept)} to {len(lost)} answers of creates lost"
+
+
+def _ambiguous(case: Evidence, members: set[int]) -> int:
+    """Creates whose answer came right before the process ended: kept or not, nobody can say."""
+    return sum(call.verb == "create" and call.process in members and call.told == "answered" and call.usable and case.lost_at(call) is not None for call in case.writes)
+
+
+def _updated(case: Evidence, members: set[int], made: set[int], until: float) -> int:
+    ids = {
+        image_id
+        for call in case.writes
+        if call.process in members and call.verb == "update" and (call.committed_at or until + 1) <= until
+        for image_id in call.images
+    }
+    return len(ids - made)
+
+
+def _run_of(case: Evidence, night: int) -> list[Start] | None:
+    """The processes of the night's last run, from its first start; None where it goes on with an earlier night's."""
+    run: list[Start] = []
+    for start in reversed(case.starts(night)):
+        run.insert(0, start)
+        if not start.goes_on:
+            return run
+    return None
+
+
+def journals(case: Evidence) -> Iterator[Found]:
+    """A journal replayed from any prefix gives a legal state; what is not whole stands at its end alone."""
+    for name, data in [*case.world.journals, *case.world.platters_removed()]:
+        ledger = Ledger()
+        lines = data.splitlines(keepends=True)
+        for number, line in enumerate(lines, 1):
+            if not is_whole(line):
+                if number < len(lines):
+                    yield 0, "", f"journal {name}: line {number} of {len(lines)} is not whole"
+                break
+            try:
+                if number > 1:
+                    ledger.apply(orjson.loads(line))
+            except CheckpointError as error:
+                yield 0, "", f"journal {name}, line {number}: {error}"
+                break
+
+
+def quota(case: Evidence) -> Iterator[Found]:
+    """Our own calls never overdraw the quota by more than what each process may draw before it knows it."""
+    config = case.world.config
+    if config.quota is None or config.other_rate or any(night.quotas for night in case.nights):
+        return
+    refused = case.world.conductor.meter.usage.refused
+    if refused > START_UP * len(case.world.starts):
+        yield 0, "", f"{refused} calls were refused by the quota over {len(case.world.starts)} processes"
