@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .crew import Crew
 from .errand import Errand
 from .tools import Drained, SetAside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .core.plan import Batch
     from .progress import Progress, Stop
@@ -37,29 +38,30 @@ class Carry:
         self.doubted: list[Errand] = []
         """Products of which a create was ever in doubt; those of an earlier process are put in by the ferry."""
 
-    async def run(self, batches: Iterator[Batch], workers: int) -> bool:
+    async def run(self, batches: Iterator[Batch], workers: Callable[[], int]) -> bool:
         """Carry every batch to its end, True, or as far as it goes until the run is asked to stop, False."""
         self._batches: Iterator[Batch] | None = batches
-        async with anyio.create_task_group() as tasks:
-            for _ in range(workers):
-                tasks.start_soon(self._work)
+        await Crew(workers, self._step).run()
         if self._batches is None and not self._aside and not self._dropped:
             return await self._last_look(workers)
         return False
 
-    async def _work(self) -> None:
-        while (errand := await self._next()) is not None:
-            try:
-                await errand.run()
-            except SetAside as aside:
-                heapq.heappush(self._aside, (aside.due, errand.batch.product_id, errand))
-            except Drained:
-                self._dropped = True
-            else:
-                self._done(errand)
-            finally:
-                self._out -= 1
-                self._wake()
+    async def _step(self) -> bool:
+        errand = await self._next()
+        if errand is None:
+            return False
+        try:
+            await errand.run()
+        except SetAside as aside:
+            heapq.heappush(self._aside, (aside.due, errand.batch.product_id, errand))
+        except Drained:
+            self._dropped = True
+        else:
+            self._done(errand)
+        finally:
+            self._out -= 1
+            self._wake()
+        return True
 
     async def _next(self) -> Errand | None:
         """The next product: one that is due to be looked at again, else the plan's next; None when all is done."""
@@ -98,7 +100,7 @@ class Carry:
         self._progress.products_done += 1
         self._progress.failures = len(self._tools.ledger.failures)
 
-    async def _last_look(self, workers: int) -> bool:
+    async def _last_look(self, workers: Callable[[], int]) -> bool:
         """Every product that ever was in doubt is listed once more, at least one settle after the last loss."""
         if not self.doubted or self._tools.settle_only:
             return True
@@ -112,16 +114,17 @@ class Carry:
         looks = iter(self.doubted)
         looked: list[Errand] = []
 
-        async def look() -> None:
-            for errand in looks:
-                try:
-                    await errand.last_look()
-                except Drained:
-                    return
-                looked.append(errand)
-                self._progress.products_done += 1
+        async def look() -> bool:
+            errand = next(looks, None)
+            if errand is None:
+                return False
+            try:
+                await errand.last_look()
+            except Drained:
+                return False
+            looked.append(errand)
+            self._progress.products_done += 1
+            return True
 
-        async with anyio.create_task_group() as tasks:
-            for _ in range(min(workers, len(self.doubted))):
-                tasks.start_soon(look)
+        await Crew(workers, look).run()
         return len(looked) == len(self.doubted)

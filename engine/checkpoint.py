@@ -255,6 +255,19 @@ class Checkpoint:
                     return plan, told
         return None
 
+    def reopen(self, digest: str) -> bool:
+        """The plan of that digest was carried out by the last run: take its journal up again, for what failed then."""
+        plan, journal = self.paths.history
+        if self.unfinished is not None or (self.header or {}).get("plan") != digest or self._disk.size(journal) is None:
+            return False
+        told = self._replay(journal, Ledger())
+        if told is None or told.header.get("plan") != digest:
+            return False
+        self._disk.rename(journal, self.paths.journal)
+        self._disk.rename(plan, self.paths.plan)
+        self.unfinished = told
+        return True
+
     def forget_history(self) -> None:
         """The last run was taken back whole: there is nothing left to undo."""
         for path in self.paths.history:

@@ -100,6 +100,7 @@ async def apply(
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
         async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
             ferry = _ferry(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
+            checkpoint.reopen(plan.digest)
             former = ferry.resumes("apply", None, plan.digest)
             await count_before(job, store)
             if former is None:
@@ -290,7 +291,7 @@ async def _survey(
     try:
         with anyio.CancelScope() as scope:
             job.stop.on_cut(scope.cancel)
-            await survey.run(joined(products, checkpoint.memories(learned)), gate.workers)
+            await survey.run(joined(products, checkpoint.memories(learned)), lambda: gate.workers)
     except BaseException:
         writer.close()
         raise

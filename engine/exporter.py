@@ -11,13 +11,14 @@ import orjson
 
 from .core.errors import LostError, MissingError, RefusedError
 from .core.report import Failure, Report
+from .crew import Crew
 from .options import Options, Seams
 from .progress import Progress, Stop
 from .store import Store, connected
 from .telling import Interrupted, Job, telling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from .core.model import Present
     from .gate import Gate
@@ -84,29 +85,28 @@ class _Exporting:
         self._given = self._written = self._too_long = 0
         self._ready: dict[int, bytes] = {}
         self._moved = anyio.Event()
+        self._products = store.product_ids()
+        self._turn = anyio.Lock()
 
     async def run(self, gate: Gate) -> None:
-        products = self._store.product_ids()
-        turn = anyio.Lock()
-        async with anyio.create_task_group() as tasks:
-            for _ in range(gate.workers):
-                tasks.start_soon(self._work, products, turn)
+        """Export every product, as many at once as the gate allows."""
+        await Crew(lambda: gate.workers, self._step).run()
         if self._job.stop.draining:
             raise Interrupted
 
-    async def _work(self, products: AsyncIterator[int], turn: anyio.Lock) -> None:
-        while not self._job.stop.draining:
-            while self._given - self._written > _AHEAD:
-                await self._moved.wait()
-            async with turn:
-                product_id = await anext(products, None)
-                number = self._given
-                self._given += product_id is not None
-            if product_id is None:
-                return
-            self._ready[number] = await self._line(product_id)
-            self._write_ready()
-            self._job.progress.products_done += 1
+    async def _step(self) -> bool:
+        while self._given - self._written > _AHEAD:
+            await self._moved.wait()
+        async with self._turn:
+            product_id = None if self._job.stop.draining else await anext(self._products, None)
+            number = self._given
+            self._given += product_id is not None
+        if product_id is None:
+            return False
+        self._ready[number] = await self._line(product_id)
+        self._write_ready()
+        self._job.progress.products_done += 1
+        return True
 
     async def _line(self, product_id: int) -> bytes:
         report = self._job.report

@@ -110,7 +110,7 @@ class Ferry:
             tools = self._tools(journal, mirror=False, relist=False)
             tools.settle_only = True
             batches = (batch for batch in self._plan.batches() if batch.product_id in doubtful)
-            await Carry(tools, self._progress, self._stop).run(batches, self._gate.workers)
+            await Carry(tools, self._progress, self._stop).run(batches, lambda: self._gate.workers)
         if self._stop.draining:
             raise Interrupted
         former = self.checkpoint.header or {}
@@ -164,7 +164,7 @@ class Ferry:
         async with self._backing_up() as backup, self._journalling(run) as journal:
             tools = self._tools(journal, mirror=plan.header.mirror, relist=relist, backup=backup)
             carry = Carry(tools, self._progress, self._stop)
-            complete = await carry.run(self._open_batches(plan, carry, tools), self._gate.workers)
+            complete = await carry.run(self._open_batches(plan, carry, tools), lambda: self._gate.workers)
         return complete and not self._ledger.unknown()
 
     def _open_batches(self, plan: PlanFile, carry: Carry, tools: Tools) -> Iterator[Batch]:
@@ -248,7 +248,9 @@ class Ferry:
         run = {key: value for key, value in run.items() if key not in {"imageferry", "format", "store"}}
         if self._plan is not None:
             journal = self.checkpoint.paths.journal
-            learned = lessons(self._seams.disk, journal, self._plan, self._ledger)
+            # An older plan's listing teaches nothing that a run finished since has not learned better.
+            newer = (self.checkpoint.header or {}).get("finished_at", 0) <= self._plan.header.made_at
+            learned = lessons(self._seams.disk, journal, self._plan, self._ledger, listing=newer)
             totals = self._ledger.totals
             run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
             await self.checkpoint.compact(run, self._seen, learned)

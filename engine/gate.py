@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import anyio
 from aiolimiter import AsyncLimiter
 
-from .bench import Bench
+from .backoff import Bench
 from .core.errors import LostError, StoreError, UnreachableError, UnsentError
 from .core.exchange import Replay
 from .core.flow import MOST, Flow

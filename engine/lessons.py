@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 _FINISHED = b'{"event":"finished"'
 
 
-def lessons(disk: Disk, journal: Path, plan: PlanFile, ledger: Ledger) -> Iterator[tuple[int, Memory]]:
-    """The listing's pairs, then the finished products', then those of products under way; of several the last holds."""
-    for row, _ in plan.rows():
+def lessons(
+    disk: Disk, journal: Path, plan: PlanFile, ledger: Ledger, *, listing: bool = True
+) -> Iterator[tuple[int, Memory]]:
+    """The listing's pairs, then the finished products', then those of products under way; of several the last holds.
+
+    Without `listing` the plan's own pairs are left out.
+    """
+    for row, _ in plan.rows() if listing else ():
         if "images" in row:
             yield row["product_id"], row["images"]
     for line in disk.lines(journal):

@@ -17,6 +17,7 @@ from .core.guards import WRONG_STORE_AT, judge_store
 from .core.mend import product_failures, row_failure
 from .core.model import WantedProduct
 from .core.plan import Batch, batch_line, batch_of, unchanged_line
+from .crew import Crew
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -63,37 +64,37 @@ class Survey:
         self._reading = reading
         self._progress = progress
         self._stop = stop
+        self._source: Iterator[tuple[WantedProduct, Memory]] = iter(())
         self._given = 0
         self._written = 0
         self._ready: dict[int, Line] = {}
         self._waiting: anyio.Event | None = None
 
-    async def run(self, source: Iterator[tuple[WantedProduct, Memory]], workers: int) -> None:
+    async def run(self, source: Iterator[tuple[WantedProduct, Memory]], workers: Callable[[], int]) -> None:
         """List and diff until the source ends or the run is asked to stop.
 
         Raises UnsafePlanError as soon as the store looks like the wrong one, and StoreError where the run can't go on.
         """
+        self._source = source
         try:
-            async with anyio.create_task_group() as tasks:
-                for _ in range(workers):
-                    tasks.start_soon(self._work, source)
+            await Crew(workers, self._step).run()
         finally:
             self._writer.flush()
 
-    async def _work(self, source: Iterator[tuple[WantedProduct, Memory]]) -> None:
-        while not self._stop.draining:
-            while self._given - self._written > _WINDOW:
-                self._waiting = self._waiting or anyio.Event()
-                await self._waiting.wait()
-            following = next(source, None)
-            if following is None:
-                return
-            number = self._given
-            self._given += 1
-            self._ready[number] = await self._compare(*following)
-            if number == self._written:
-                self._write_ready()
-            self._progress.products_done += 1
+    async def _step(self) -> bool:
+        while self._given - self._written > _WINDOW:
+            self._waiting = self._waiting or anyio.Event()
+            await self._waiting.wait()
+        following = None if self._stop.draining else next(self._source, None)
+        if following is None:
+            return False
+        number = self._given
+        self._given += 1
+        self._ready[number] = await self._compare(*following)
+        if number == self._written:
+            self._write_ready()
+        self._progress.products_done += 1
+        return True
 
     async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
         try:

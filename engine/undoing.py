@@ -11,14 +11,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-
 from .backup import read_index
 from .carrying import carry_plan, count_before, open_checkpoint, propose
 from .core.errors import CheckpointError, RefusedError, UnsafePlanError
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
 from .core.undo import Kept, TakenBack, take_back
+from .crew import Crew
 from .ferry import Ferry
 from .options import Options, Seams
 from .planfile import PlanFile, PlanWriter
@@ -122,16 +121,15 @@ async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     job.progress.begin("listing", products=len(told.ledger.courses))
     lines: dict[int, tuple[Batch, TakenBack]] = {}
 
-    async def look() -> None:
-        for batch in batches:
-            if job.stop.draining:
-                return
-            lines[batch.product_id] = batch, await _take_back(store, batch, told, backup, restored, header)
-            job.progress.products_done += 1
+    async def look() -> bool:
+        batch = None if job.stop.draining else next(batches, None)
+        if batch is None:
+            return False
+        lines[batch.product_id] = batch, await _take_back(store, batch, told, backup, restored, header)
+        job.progress.products_done += 1
+        return True
 
-    async with anyio.create_task_group() as tasks:
-        for _ in range(min(gate.workers, 16)):
-            tasks.start_soon(look)
+    await Crew(lambda: gate.workers, look).run()
     if job.stop.draining:
         writer.close()
         raise Interrupted

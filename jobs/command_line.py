@@ -6,13 +6,14 @@ Nothing heavy may be imported here: `--help` and `--version` are held to a few t
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
 from .flags import COMMANDS, GROUPS, Command, Flag
 
+TYPE_CHECKING = False  # as in __main__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import NoReturn
 
 ABOUT = """\
 Carries product images in bulk into a BigCommerce store, by a manifest that says which product shall have which images.

@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
 
+TYPE_CHECKING = False  # as in __main__
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TextIO
 
 _FULL = 6
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,8 +89,13 @@ class Run:
         self._tell(report, reporting.of_run(report, verbose=self.verbose))
         return self._ended(report)
 
-    def _verify(self) -> int:
+    def _looking(self) -> settings.Settings:
+        """Settings of a command that only looks: an unfinished run's checkpoint stays where it is, --fresh or not."""
         made = self._settings()
+        return replace(made, options=replace(made.options, fresh=False))
+
+    def _verify(self) -> int:
+        made = self._looking()
         delete = not self.arguments.no_delete
         report = self._watched(
             partial(engine.verify, made.access, self.arguments.argument, made.options, delete=delete)
@@ -98,7 +104,7 @@ class Run:
         return self._ended(report)
 
     def _plan(self, *, delete: bool) -> int:
-        made = self._settings()
+        made = self._looking()
         output = getattr(self.arguments, "output", None)
         act = partial(engine.plan, made.access, self.arguments.argument, made.options, delete=delete)
         proposal = self._watched(partial(act, output=None if output is None else Path(output).absolute()))

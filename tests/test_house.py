@@ -14,17 +14,18 @@ ROOMS = sorted([*ROOT.glob("engine/**/*.py"), *ROOT.glob("jobs/**/*.py")])
 LONGEST_ROOM = 400
 LONGEST_FUNCTION = 40
 HOMES = {
-    "aiohttp": ("engine/wire.py", "jobs/sandbox/", "jobs/demo", "jobs/bench/"),
+    "aiohttp": ("engine/wire.py", "engine/fetch.py", "jobs/sandbox/", "jobs/demo", "jobs/bench/"),
     "aiolimiter": ("engine/gate.py",),
     "filelock": ("engine/disk.py",),
     "rich": ("jobs/",),
     "PIL": ("engine/sources.py", "jobs/"),
 }
 RANK = {
-    "core": 0,
-    "disk": 1, "wire": 1, "flights": 1, "turnstile": 1, "spill": 1, "sources": 1, "progress": 2, "gate": 2, "journal": 2,
-    "intake_lines": 2, "intake": 3, "planfile": 2, "options": 3, "lock": 4, "store": 4, "lessons": 4, "failed": 4,
-    "checkpoint": 5, "errand": 6, "telling": 6, "survey": 6, "carry": 7, "ferry": 8, "exporter": 8, "standing": 8, "commands": 9,
+    "core": 0, "spill": 1, "progress": 1, "crew": 1, "disk": 1, "wire": 1, "fetch": 1, "flights": 1, "turnstile": 1,
+    "sources": 1, "intake_lines": 2, "backoff": 2, "journal": 2, "planfile": 2, "backup": 2, "gate": 3, "intake": 3,
+    "options": 3, "lessons": 3, "failed": 3, "lock": 4, "store": 4, "telling": 4, "checkpoint": 4, "tools": 5, "writes": 6,
+    "errand": 7, "survey": 7, "carry": 8, "ferry": 9, "exporter": 9, "standing": 9, "carrying": 10, "commands": 11,
+    "undoing": 11,
 }  # fmt: skip
 
 
@@ -105,7 +106,9 @@ def test_rooms_and_functions_stay_small_enough_to_be_read_at_a_glance(path: Path
 
 def test_core_can_be_imported_where_no_network_library_is_installed() -> None:
     """Blocked: aiohttp, anyio, aiolimiter."""
-    modules = [place(path)[:-3].replace("/", ".") for path in ROOT.glob("engine/core/**/*.py") if path.stem != "__init__"]
+    modules = [
+        place(path)[:-3].replace("/", ".") for path in ROOT.glob("engine/core/**/*.py") if path.stem != "__init__"
+    ]
     blocked = "import sys; sys.modules.update(dict.fromkeys(['aiohttp', 'anyio', 'aiolimiter', 'rich', 'PIL']));"
     code = blocked + "".join(f"import {module};" for module in modules)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
@@ -123,6 +126,8 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 def test_the_top_level_holds_what_the_user_fixed_and_nothing_else() -> None:
     """Six names, and dot files."""
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+        "\n"
+    )
     names = {line.split("/")[0] for line in tracked if line and not line.startswith(".")}
     assert names <= {"pyproject.toml", "README.md", "engine", "jobs", "tests", "benchmarks"}

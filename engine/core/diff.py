@@ -74,20 +74,23 @@ def diff(
     reading: Reading,
     bystanders: Sequence[Present] = (),
     by_name: bool = True,
+    skip: frozenset[int] = frozenset(),
 ) -> Difference:
     """What must change in this product so that it is as wanted; `mirror` (sync) also removes and replaces.
 
     `bystanders` are images that are none of our business (somebody added them under way): never paired, written or
     deleted, but moved by the store's renumbering like any other. Without `by_name` the ledger alone tells identity.
+    The rows in `skip` are not made, and nothing is arranged as if they were.
     """
-    if not present and not bystanders and not reading.post:
+    if not present and not bystanders and not reading.post and not skip:
         return _all_new(product.images, reading)
     pairs = pair(product.images, present, memory, by_name=by_name)
     by_id = {image.image_id: image for image in present}
     outdated = [row for row in pairs if _is_outdated(product.images[row], memory)]
     replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
     orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
-    changes = _changes(product.images, pairs, replaced, by_id, orders, reading)
+    rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
+    changes = _changes(product.images, rows, pairs, replaced, by_id, orders, reading)
     if mirror:
         kept = set(pairs.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
@@ -164,31 +167,33 @@ def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory) -> Mem
 
 def _changes(
     images: list[Wanted],
+    rows: list[int],
     pairs: dict[int, int],
     replaced: dict[int, int],
     by_id: dict[int, Present],
     orders: dict[int, int],
     reading: Reading,
 ) -> Changes:
-    arrangement = _arrangement(images, pairs, orders, reading)
+    arrangement = _arrangement(images, rows, pairs, orders, reading)
     changes = Changes()
-    for row, image in enumerate(images):
+    for row in rows:
         if row not in pairs:
+            image = images[row]
             old = by_id[replaced[row]] if row in replaced else None
             fields = _create_fields(image, arrangement.creates.get(row), old)
             changes.creates.append(Create(row, fields, replaced.get(row)))
     changes.creates.sort(key=lambda create: (create.fields.get("sort_order", 0), create.row))
-    changes.updates = _updates(images, pairs, by_id, arrangement)
+    changes.updates = _updates(images, rows, pairs, by_id, arrangement)
     moved = any("sort_order" in u.fields or "is_thumbnail" in u.fields for u in changes.updates)
     standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
     changes.look = moved or _may_shift(changes, standing, reading)
     return changes
 
 
-def _arrangement(images: list[Wanted], pairs: dict[int, int], orders: dict[int, int], reading: Reading) -> Arrangement:
-    places = [
-        Place(image.sort_order, pairs.get(row), row) for row, image in enumerate(images) if image.sort_order is not None
-    ]
+def _arrangement(
+    images: list[Wanted], rows: list[int], pairs: dict[int, int], orders: dict[int, int], reading: Reading
+) -> Arrangement:
+    places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
     if not places:
         return Arrangement()
     return Arrangement() if is_met(places, orders) else arrange(places, orders, reading)
@@ -211,10 +216,14 @@ def _create_fields(image: Wanted, sort_order: int | None, old: Present | None) -
 
 
 def _updates(
-    images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present], arrangement: Arrangement
+    images: list[Wanted],
+    rows: list[int],
+    pairs: dict[int, int],
+    by_id: dict[int, Present],
+    arrangement: Arrangement,
 ) -> list[Update]:
     writes: dict[int, dict[str, Any]] = {image_id: {"sort_order": value} for image_id, value in arrangement.puts}
-    takes_over = any(image.is_thumbnail and not _has_thumbnail(row, pairs, by_id) for row, image in enumerate(images))
+    takes_over = any(images[row].is_thumbnail and not _has_thumbnail(row, pairs, by_id) for row in rows)
     for row, image_id in pairs.items():
         image, present = images[row], by_id[image_id]
         fields: dict[str, Any] = {}

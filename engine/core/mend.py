@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .diff import Changes, Difference, Memory, Update, diff
+from .diff import Difference, Memory, Update, diff
 from .report import Failure
 
 if TYPE_CHECKING:
@@ -47,13 +47,11 @@ def remaining(
         reading=reading,
         bystanders=strangers,
         by_name=batch.by_name,
+        skip=frozenset(refused | {failure_row(batch, failure) for failure in batch.failures}),
     )
     changes = found.changes
     planned = set(batch.changes.deletes)
-    skipped = refused | {failure_row(batch, failure) for failure in batch.failures}
-    creates = [create for create in changes.creates if create.row not in skipped]
-    deletes = [image_id for image_id in changes.deletes if image_id in planned]
-    found.changes = Changes(creates, changes.updates, deletes, changes.look)
+    changes.deletes = [image_id for image_id in changes.deletes if image_id in planned]
     return found
 
 

@@ -57,13 +57,10 @@ def take_back(
 
     `restored` is what an earlier undo brought back: file of the backup -> its new image.
     """
-    taken = TakenBack(Batch(WantedProduct(done.product_id, [], done.product.line), present, done.changes, {}))
+    taken = TakenBack(done)
     now = {image.image_id: image for image in present}
     removable = _removable(done, course, now, taken)
-    order_as_left = _order_as_left(done, course, now)
-    restore_order = _order_written(done, course) and order_as_left
-    if _order_written(done, course) and not order_as_left:
-        taken.left_alone.append(image_failure(done, None, "its order: " + CHANGED))
+    restore_order = _restores_order(done, course, now, taken)
     thumbnail = _thumbnail(done, course, now, taken)
     memory: Memory = {}
     rows: list[Wanted] = []
@@ -71,8 +68,7 @@ def take_back(
         wanted = _former(done, course, image, now, kept, taken)
         if wanted is None:
             continue
-        again = restored.get(wanted.image_file, (0, None))[0]
-        there = image.image_id if image.image_id in now else again
+        there = image.image_id if image.image_id in now else restored.get(wanted.image_file, (0, None))[0]
         if there in now:
             memory[wanted.image_file] = (there, None)
         if restore_order or there not in now:
@@ -80,8 +76,9 @@ def take_back(
         if thumbnail is not None:
             wanted.is_thumbnail = image.image_id == thumbnail
         rows.append(wanted)
-    ours = [now[image_id] for image_id in memory_ids(memory) | removable]
-    others = [image for image in present if image.image_id not in memory_ids(memory) | removable]
+    kept_ids = memory_ids(memory) | removable
+    ours = [image for image in present if image.image_id in kept_ids]
+    others = [image for image in present if image.image_id not in kept_ids]
     product = WantedProduct(done.product_id, rows, done.product.line)
     found = diff(product, ours, memory, mirror=True, reading=reading, bystanders=others, by_name=False)
     taken.batch = Batch(product, present, found.changes, memory, by_name=False)
@@ -142,6 +139,16 @@ def _order_written(done: Batch, course: Course) -> bool:
     """Whether the run may have moved anything: by a PUT, or by a create on a store that renumbers then."""
     moved = any("sort_order" in fields for fields in course.written.values())
     return moved or (bool(course.made) and any(image.sort_order is not None for image in done.product.images))
+
+
+def _restores_order(done: Batch, course: Course, now: dict[int, Present], taken: TakenBack) -> bool:
+    """Whether the former order is to be put back: the run wrote it, and nobody has written it since."""
+    if not _order_written(done, course):
+        return False
+    if _order_as_left(done, course, now):
+        return True
+    taken.left_alone.append(image_failure(done, None, "its order: " + CHANGED))
+    return False
 
 
 def _order_as_left(done: Batch, course: Course, now: dict[int, Present]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from jobs.flags import COMMANDS, GROUPS
 
 from .rehearsal import clean_environment
 
+ROOT = Path(__file__).parents[2]
 HEAVY = {
     "aiohttp",
     "anyio",
@@ -41,6 +43,12 @@ def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == "0\n"
     assert ran.stdout
+
+
+def test_the_version_does_without_argparse() -> None:
+    """What a script asks at every start costs next to nothing."""
+    code = "import sys\nfrom jobs.__main__ import main\nmain(['--version'])\nassert not {'argparse', 'typing'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -204,6 +204,8 @@ def test_one_signal_drains_and_the_same_command_resumes(tmp_path: Path, number: 
         record = json.loads(out.splitlines()[-1])
         assert (process.returncode, record["outcome"]) == (130, "interrupted"), err
         assert 0 < record["created"] < 120
+        for looking in (["plan", manifest], ["sync", manifest, "-n"], ["verify", manifest]):
+            assert store.run(*looking, "--fresh").code in {0, 1}
         assert store.run("status", f"{manifest}.checkpoint.json", "--json").record["state"] == "interrupted"
         resumed = store.run("sync", manifest, "--json")
         assert (resumed.code, resumed.record["created"]) == (0, 120), resumed.err

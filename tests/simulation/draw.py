@@ -224,7 +224,7 @@ def _noisy(chance: Random, mode: Mode, rows: list[Row], products: list[int], con
         night.dooms = [_doom(chance) for _ in range(chance.choice([1, 1, 2, 3, 5]))]
     if chance.random() < 0.3:
         labels = {row["product_id"]: [i["image_file"].rpartition("/")[2] for i in row["images"]] for row in rows}
-        night.deeds = [_deed(chance, products, labels) for _ in range(chance.choice([1, 1, 2, 4]))]
+        night.deeds = [_deed(chance, products, labels, config.names) for _ in range(chance.choice([1, 1, 2, 4]))]
     if chance.random() < 0.1:
         begin = chance.uniform(0.0, 40.0)
         night.down = [(begin, begin + chance.choice([2.0, 20.0, 100.0]))]
@@ -275,9 +275,11 @@ def _doom(chance: Random) -> Doom:
     return doom
 
 
-def _deed(chance: Random, products: list[int], labels: dict[int, list[str]]) -> Deed:
+def _deed(chance: Random, products: list[int], labels: dict[int, list[str]], names: str) -> Deed:
     product = chance.choice(products)
     kind = chance.choice(["add", "add", "delete", "reorder", "thumbnail", "retitle"])
+    if names == "lost" and kind == "add":
+        kind = "retitle"  # there an added image may rightly be taken for a lost create's
     label = f"theirs-{chance.randrange(100)}.jpg"
     if labels.get(product) and chance.random() < 0.2:
         label = chance.choice(labels[product])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .world import Start, World
 
 
+_UPDATE = re.compile(rb'"sent".*"update:([0-9]+)"')
 _UNSURE = 0.2
 """An answer that came so short before the end, in seconds, may or may not have been written down."""
 
@@ -71,15 +73,16 @@ class Evidence:
             return False
         if not call.told or call.told_at > start.ended - _UNSURE:
             return True
-        # What no later intent was synced with may be lost with the power, or with the disk.
-        kept = any(c.process == call.process and c.at > call.told_at for c in self.writes)
-        return (start.power or start.ending == "DiskError") and not kept
+        # What no later intent was synced with is lost with the power, or with the disk.
+        return start.power or start.ending == "DiskError"
 
     def could_know(self, earlier: Sent, later: Sent) -> bool:
         """Whether whoever sent the later create had to know what came of the earlier one."""
         if not earlier.images or earlier.committed_at is None:
             return False
         lost_at = self.lost_at(earlier)
+        if earlier.process == later.process and earlier.told:
+            lost_at = None if earlier.usable else earlier.told_at
         if lost_at is None:
             return True
         if self.names_lost and (self.nights[earlier.night].deeds or not self._names_seen(earlier)):
@@ -93,6 +96,17 @@ class Evidence:
     def may_guess(self, night: int) -> bool:
         """Whether a stranger's image may rightly be taken for a create's: the store loses names, and others were about."""
         return self.names_lost and bool(self.nights[night].deeds)
+
+    @cached_property
+    def intended(self) -> set[int]:
+        """Every image whose update was ever meant, by any journal."""
+        meant = set()
+        for _, data in [*self.world.journals, *self.world.platters_removed()]:
+            for line in data.splitlines():
+                found = _UPDATE.search(line)
+                if found is not None:
+                    meant.add(int(found[1]))
+        return meant
 
     def is_late(self, call: Sent) -> bool:
         """Whether a write was carried out after its caller had been told something, or had gone."""

@@ -61,13 +61,13 @@ def counts(case: Evidence) -> Iterator[Found]:
     """The summary's created, updated, deleted and adopted are what the shop saw of the run; twins on both sides or on neither."""
     for number, night in enumerate(case.nights):
         last, run = case.last_start(number), _run_of(case, number)
-        if last.report is None or run is None or night.deeds:
+        if last.report is None or run is None or night.deeds or last.report.unknown:
             continue
         report, members = last.report, {start.number for start in run}
         made = [life for life in case.lives.values() if isinstance(life.maker, Sent) and life.maker.process in members and life.born <= last.ended]
         late = [life for life in made if isinstance(life.maker, Sent) and case.is_late(life.maker)]
         gone = [life for life, call in case.taken() if call.process in members and life.died is not None and life.died <= last.ended]
-        updated = _updated(case, members, {life.image_id for life in made}, last.ended)
+        least, most = _updated(case, members, {life.image_id for life in made}, last.ended)
         sources = {(life.product, life.label) for life in made}
         twins_gone = [life for life in gone if life in made]
         pairs = {(len(sources) + len(twins_gone), len(gone)), (len(sources), len(gone) - len(twins_gone))}
@@ -76,8 +76,8 @@ def counts(case: Evidence) -> Iterator[Found]:
             yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {sorted(pairs)}"
         if late and report.created - report.deleted not in range(len(sources) - len(gone) - len(late), len(made) - len(gone) + 1):
             yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {len(made)} made ({len(late)} late), {len(gone)} gone"
-        if report.updated != updated and not case.late_writes(number):
-            yield 0, "", f"night {number}: the summary says {report.updated} updated, the shop saw {updated}"
+        if not least <= report.updated <= most and not case.late_writes(number):
+            yield 0, "", f"night {number}: the summary says {report.updated} updated, the shop saw {least} to {most}"
         yield from _adopted(case, number, members, report.adopted)
 
 
@@ -103,18 +103,30 @@ def _ambiguous(case: Evidence, members: set[int]) -> int:
     return sum(call.verb == "create" and call.process in members and call.told == "answered" and call.usable and case.lost_at(call) is not None for call in case.writes)
 
 
-def _updated(case: Evidence, members: set[int], made: set[int], until: float) -> int:
+def _updated(case: Evidence, members: set[int], made: set[int], until: float) -> tuple[int, int]:
+    """Images that were written to; a lost write whose image looks right, thanks to a sibling's move, may count as well."""
+    doubtful = {
+        call.image
+        for call in case.writes
+        if call.process in members and call.verb == "update" and not (call.told == "answered" and call.usable)
+    }
+    doubtful |= case.intended - {call.image for call in case.writes if call.verb == "update"}
     ids = {
         image_id
         for call in case.writes
         if call.process in members and call.verb == "update" and (call.committed_at or until + 1) <= until
         for image_id in call.images
     }
-    return len(ids - made)
+    return len(ids - made), len((ids | doubtful) - made)
 
 
 def _run_of(case: Evidence, night: int) -> list[Start] | None:
-    """The processes of the night's last run, from its first start; None where it goes on with an earlier night's."""
+    """The processes of the night's last run, from its first start; None where it goes on with an earlier night's.
+
+    A plan is carried out once: given again, `apply` tells what the run came to.
+    """
+    if case.nights[night].mode.startswith("apply"):
+        return None if case.starts(night)[0].goes_on else case.starts(night)
     run: list[Start] = []
     for start in reversed(case.starts(night)):
         run.insert(0, start)
