@@ -12,15 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .carrying import Proposal
-    from .commands import apply, migrate, plan, sync, verify
+    from .commands import apply, migrate, sync
     from .core.errors import FerryError, ManifestError, UnsafePlanError
     from .core.guards import MaxDeletes
     from .core.report import Failure, Report
     from .exporter import export
     from .options import Access, Options
     from .progress import Progress, Stop
+    from .proposals import plan, review, verify
     from .standing import status
+    from .steps import Proposal
     from .undoing import undo
 
 _HOMES = {
@@ -31,18 +32,19 @@ _HOMES = {
     "MaxDeletes": "core.guards",
     "Options": "options",
     "Progress": "progress",
-    "Proposal": "carrying",
+    "Proposal": "steps",
     "Report": "core.report",
     "Stop": "progress",
     "UnsafePlanError": "core.errors",
     "apply": "commands",
     "export": "exporter",
     "migrate": "commands",
-    "plan": "commands",
+    "plan": "proposals",
+    "review": "proposals",
     "status": "standing",
     "sync": "commands",
     "undo": "undoing",
-    "verify": "commands",
+    "verify": "proposals",
 }
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "export",
     "migrate",
     "plan",
+    "review",
     "status",
     "sync",
     "undo",

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class Carry:
     """Workers over a plan's batches, and the products that were set aside."""
 
-    def __init__(self, tools: Tools, progress: Progress, stop: Stop) -> None:
+    def __init__(self, tools: Tools, progress: Progress, stop: Stop, remaining: Callable[[int | None], None]) -> None:
+        """`remaining` is told how many calls are left: where they all fit the quota they need not be spread."""
+        self._remaining = remaining
         self._tools = tools
         self._progress = progress
         self._stop = stop
@@ -99,6 +101,7 @@ class Carry:
             self.doubted.append(errand)
         self._progress.products_done += 1
         self._progress.failures = len(self._tools.ledger.failures)
+        self._remaining(self._progress.calls_left())
 
     async def _last_look(self, workers: Callable[[], int]) -> bool:
         """Every product that ever was in doubt is listed once more, at least one settle after the last loss."""

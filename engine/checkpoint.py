@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .core.diff import Memory
+    from .core.settle import Resent
     from .disk import Disk
     from .tools import Seen
 
@@ -169,6 +170,15 @@ class Checkpoint:
     def names_lost(self) -> bool:
         """Whether the store was seen to lose file names."""
         return bool((self.header or {}).get("names_lost"))
+
+    def resent(self) -> dict[int, Resent]:
+        """The products in which the former run sent a create again after a look in vain, with what was there in the end."""
+        return {int(product_id): resent for product_id, resent in (self.header or {}).get("resent", {}).items()}
+
+    def trusted_from(self, settle: float) -> float:
+        """When (wall clock) a listing is sure to show what the former run wrote: a settle after it was over."""
+        header = self.header or {}
+        return float(header.get("finished_at", 0.0)) + settle if header.get("changed") else 0.0
 
     def journal_header(self, run: dict[str, Any]) -> bytes:
         """The first line of a journal."""

@@ -182,15 +182,25 @@ class Errand:
             self._finish()
             return
         strangers = sight(self.batch, self.course, present, names_lost=False).strangers
+        names_lost = self._tools.seen.names_lost
         left = len(self._writes.failures)
-        for row, alike in twins(self.batch, self.course, strangers).items():
-            if self._tools.mirror and len(alike) == 1:
+        for row, alike in twins(self.batch, self.course, strangers, names_lost=names_lost).items():
+            if self._tools.mirror and len(alike) == 1 and not names_lost:
                 await self._writes.delete(alike[0].image_id, alike[0])
             else:
                 self._writes.failures += [twin(self.batch, row, image) for image in alike]
         if len(self._writes.failures) > left:
             self._finish()
-        self._tools.note({"event": "settled", "product_id": self.batch.product_id})
+        self._settled(present)
+
+    def _settled(self, present: list[Present]) -> None:
+        """The last look is over; what may still come after it is for the next run to notice."""
+        event: events.Event = {"event": "settled", "product_id": self.batch.product_id}
+        rows = self.course.twins_possible()
+        if rows:
+            ids = [image.image_id for image in present]
+            event["resent"] = {self.batch.product.images[row].image_file: ids for row in rows}
+        self._tools.note(event)
 
     def _finish(self) -> None:
         memory = known(self.batch, self.course)

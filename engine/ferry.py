@@ -110,7 +110,9 @@ class Ferry:
             tools = self._tools(journal, mirror=False, relist=False)
             tools.settle_only = True
             batches = (batch for batch in self._plan.batches() if batch.product_id in doubtful)
-            await Carry(tools, self._progress, self._stop).run(batches, lambda: self._gate.workers)
+            await Carry(tools, self._progress, self._stop, self._gate.remaining).run(
+                batches, lambda: self._gate.workers
+            )
         if self._stop.draining:
             raise Interrupted
         former = self.checkpoint.header or {}
@@ -160,10 +162,11 @@ class Ferry:
         summary = plan.summary
         images = summary.creates + summary.updates + summary.deletes
         self._progress.begin("applying", products=summary.changed_products, images=images)
+        self._progress.expect(summary.calls(relist=relist), lambda: self._gate.requests)
         complete = False  # a cut ends the block below without a word
         async with self._backing_up() as backup, self._journalling(run) as journal:
             tools = self._tools(journal, mirror=plan.header.mirror, relist=relist, backup=backup)
-            carry = Carry(tools, self._progress, self._stop)
+            carry = Carry(tools, self._progress, self._stop, self._gate.remaining)
             complete = await carry.run(self._open_batches(plan, carry, tools), lambda: self._gate.workers)
         return complete and not self._ledger.unknown()
 
@@ -253,6 +256,8 @@ class Ferry:
             learned = lessons(self._seams.disk, journal, self._plan, self._ledger, listing=newer)
             totals = self._ledger.totals
             run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
+            if self._ledger.resent:
+                run["resent"] = {str(product_id): resent for product_id, resent in self._ledger.resent.items()}
             await self.checkpoint.compact(run, self._seen, learned)
         self.checkpoint.unfinished = None
         self.checkpoint.load()

@@ -201,6 +201,11 @@ class Gate:
         """How many workers are worth having now: twice what may be in flight, MOST_WORKERS at most, `--concurrency` if given."""
         return self._limits.concurrency or min(MOST_WORKERS, SPARE * self._flow.limit)
 
+    @property
+    def requests(self) -> int:
+        """Calls sent so far, tries included."""
+        return self._requests
+
     def remaining(self, calls: int | None) -> None:
         """Tell how many calls are left to the run, if that is known: where they all fit the room, they needn't be spread."""
         self._quota.remaining = calls

@@ -166,3 +166,9 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return row if isinstance(row, dict) else None
+
+
+def same_file_error(path: Path, error: CheckpointError) -> CheckpointError:
+    """A fault of a file's content, with the file's name before it."""
+    text = str(error)
+    return error if text.startswith(str(path)) else CheckpointError(f"{path}: {text}")

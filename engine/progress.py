@@ -39,13 +39,22 @@ class Progress:
         self.images_done = 0
         self.images: int | None = None
         self.failures = 0
-        self.calls_left: int | None = None
+        self._calls_until = 0
+        self._sent: Callable[[], int] | None = None
         self.traffic: Callable[[], Traffic] | None = None
 
     def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
         """A new phase begins, with its own counts."""
         self.phase, self.products, self.images = phase, products, images
         self.products_done = self.images_done = 0
+
+    def expect(self, calls: int, sent: Callable[[], int]) -> None:
+        """So many calls are ahead; `sent` tells how many have gone through the gate in all."""
+        self._calls_until, self._sent = sent() + calls, sent
+
+    def calls_left(self) -> int | None:
+        """Calls that are still ahead, as far as the plan knew; None where no plan is under way."""
+        return None if self._sent is None else max(0, self._calls_until - self._sent())
 
     def snapshot(self) -> Snapshot:
         """Where the run stands now."""
@@ -56,7 +65,7 @@ class Progress:
             self.images_done,
             self.images,
             self.failures,
-            self.calls_left,
+            self.calls_left(),
             None if self.traffic is None else self.traffic(),
         )
 

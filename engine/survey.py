@@ -6,17 +6,19 @@ window puts their lines in order again. So nothing here grows with the number of
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 
-from .core.diff import VERSION_NEEDS_SYNC, Changes, Memory, diff
+from .core.diff import VERSION_NEEDS_SYNC, Changes, Difference, Memory, diff
 from .core.errors import MissingError, RefusedError
 from .core.glance import glance
 from .core.guards import WRONG_STORE_AT, judge_store
-from .core.mend import product_failures, row_failure
+from .core.mend import product_failures, row_failure, twin
 from .core.model import WantedProduct
 from .core.plan import Batch, batch_line, batch_of, unchanged_line
+from .core.settle import Resent, late_twins
 from .crew import Crew
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from .core.model import Present
     from .core.order import Reading
+    from .core.report import Failure
     from .planfile import PlanWriter
     from .progress import Progress, Stop
 
@@ -45,6 +48,15 @@ def joined(
         yield product, memory if at == product.product_id else {}
 
 
+@dataclass(slots=True)
+class Former:
+    """What the former run left to be minded: creates it sent again, whether names get lost, how long listings may lag (s)."""
+
+    resent: dict[int, Resent] = field(default_factory=dict)
+    names_lost: bool = False
+    lag: float = 0.0
+
+
 class Survey:
     """One survey: `run` lists and diffs every product that comes, and writes the plan's lines."""
 
@@ -55,9 +67,12 @@ class Survey:
         *,
         mirror: bool,
         reading: Reading,
+        former: Former,
         progress: Progress,
         stop: Stop,
     ) -> None:
+        self._former = former
+        self._trusted_at = anyio.current_time() + former.lag
         self._listing = listing
         self._writer = writer
         self._mirror = mirror
@@ -99,23 +114,38 @@ class Survey:
     async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
         try:
             present = await self._listing(product.product_id)
+            lost = _lost(present, memory)
+            if lost and (early := self._trusted_at - anyio.current_time()) > 0:
+                # The former run has just ended, and the listing lacks what it made: it may lag behind.
+                await anyio.sleep(early)
+                present = await self._listing(product.product_id)
+                lost = _lost(present, memory)
         except RefusedError as error:
             return _failed(product, memory, error)
-        learned = glance(product.images, present, memory)
+        resent = self._former.resent.get(product.product_id)
+        learned = glance(product.images, present, memory) if resent is None else None
         if learned is not None:
             return None, product, len(present), len(memory), 0, None if learned is memory else learned
         found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
-        lost = 0
-        if memory:
-            ids = {image.image_id for image in present}
-            lost = sum(image_id not in ids for image_id, _ in memory.values())
-        if not found.changes and not found.outdated:
+        failures = self._told_anyway(product, present, found, resent)
+        if not found.changes and not failures:
             learned = found.memory if found.memory != memory else None
             return None, product, len(present), len(memory), lost, learned
+        return batch_of(product, present, found, failures), product, len(present), len(memory), lost, None
+
+    def _told_anyway(
+        self, product: WantedProduct, present: list[Present], found: Difference, resent: Resent | None
+    ) -> list[Failure]:
+        """What migrate can't do, for it never deletes: replace an image, remove a twin that came late."""
+        if self._mirror:
+            return []
         batch = batch_of(product, present, found, [])
-        if not self._mirror:
-            batch.failures = [row_failure(batch, row, VERSION_NEEDS_SYNC) for row in found.outdated]
-        return batch, product, len(present), len(memory), lost, None
+        failures = [row_failure(batch, row, VERSION_NEEDS_SYNC) for row in found.outdated]
+        if resent:
+            paired = set(found.pairs.values())
+            late = late_twins(product, present, paired, resent, names_lost=self._former.names_lost)
+            failures += [twin(batch, row, image) for row, alike in late.items() for image in alike]
+        return failures
 
     def _write_ready(self) -> None:
         while (line := self._ready.pop(self._written, None)) is not None:
@@ -139,6 +169,14 @@ class Survey:
         self._writer.add(batch_line(batch, known, lost))
         if summary.products == WRONG_STORE_AT:
             judge_store(summary.products, summary.missing)
+
+
+def _lost(present: list[Present], memory: Memory) -> int:
+    """How many of the remembered images a listing does not show."""
+    if not memory:
+        return 0
+    ids = {image.image_id for image in present}
+    return sum(image_id not in ids for image_id, _ in memory.values())
 
 
 def _failed(product: WantedProduct, memory: Memory, error: RefusedError) -> Line:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .backup import read_index
-from .carrying import carry_plan, count_before, open_checkpoint, propose
 from .core.errors import CheckpointError, RefusedError, UnsafePlanError
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
@@ -21,7 +20,7 @@ from .crew import Crew
 from .ferry import Ferry
 from .options import Options, Seams
 from .planfile import PlanFile, PlanWriter
-from .progress import Progress, Stop
+from .steps import carry_plan, count_before, new_job, open_checkpoint, propose
 from .store import Store, connected
 from .telling import Interrupted, Job, telling
 from .tools import Seen
@@ -29,12 +28,13 @@ from .tools import Seen
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from .carrying import Proposal
     from .checkpoint import Checkpoint, Unfinished
     from .core.diff import Memory
     from .core.report import Report
     from .gate import Gate
     from .options import Access
+    from .progress import Progress, Stop
+    from .steps import Proposal
 
     Approve = Callable[[Proposal], Awaitable[bool]]
 
@@ -55,31 +55,32 @@ async def undo(
 
     Raises FerryError; UnsafePlanError where the plan was not approved, and then nothing was written.
     """
-    job = Job("undo", access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
+    job = new_job("undo", access, options, progress, stop, seams)
     path = Path(checkpoint).absolute()
     own = path.with_name(path.name + ".undo.json")
     job.report.checkpoint = str(own)
     with ExitStack() as opened:
-        done = open_checkpoint(job, opened, path)
-        kept = open_checkpoint(job, opened, own)
-        folder = job.options.backup or path.parent
+        done, kept = open_checkpoint(job, opened, path), open_checkpoint(job, opened, own)
         if (done.header or {}).get("state") == "undone" and done.history() is None:
             job.report.notes.append("the run was taken back already; there is nothing left to undo")
             return job.report
         async with telling(job), connected(job.access, job.options, job.seams, job.progress) as (store, gate):
-            ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder)
-            made = ferry.resumes("undo", None, None)
-            await count_before(job, store)
-            if made is None:
-                made = await _plan(job, done, kept, store, gate, folder)
-                if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
-                    raise UnsafePlanError(
-                        "the undo was not approved; nothing was written. Give --yes to approve it without being asked"
-                    )
-            await carry_plan(job, ferry, made, store, relist=False)
-            if job.report.outcome in {"done", "failed"} and not job.stop.draining:
-                await _unlearn(job, done)
+            await _undo(job, done, kept, store, gate, approve)
     return job.report
+
+
+async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, approve: Approve) -> None:
+    folder = job.options.backup or done.paths.checkpoint.parent
+    ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder)
+    made = ferry.resumes("undo", None, None)
+    await count_before(job, store)
+    if made is None:
+        made = await _plan(job, done, kept, store, gate, folder)
+        if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
+            raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
+    await carry_plan(job, ferry, made, store, relist=False)
+    if job.report.outcome in {"done", "failed"} and not job.stop.draining:
+        await _unlearn(job, done)
 
 
 def _without_backup(options: Options) -> Options:

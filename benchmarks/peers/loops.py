@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from itertools import chain
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -88,15 +88,13 @@ async def _spread(calls: Iterator[Awaitable[None]], task: Task, tally: Tally) ->
     """Workers bound the concurrency: nothing waits for a semaphore or in the connector."""
 
     async def worker() -> None:
-        for call in calls:
-            await call
-            if tally.late(task.limit):
-                return
+        with suppress(TimeoutError):
+            for call in calls:
+                await call
+                if tally.late(task.limit):
+                    return
 
-    first = next(calls, None)
-    if first is not None:
-        calls = chain([first], calls)
-        await asyncio.gather(*(worker() for _ in range(task.concurrency)))
+    await asyncio.gather(*(worker() for _ in range(task.concurrency)))
 
 
 def _images(task: Task, product_id: int) -> str:

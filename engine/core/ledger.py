@@ -124,6 +124,7 @@ class Ledger:
         self.totals = Totals()
         self.failures: dict[int, list[Failure]] = {}
         self.stopped: str | None = None
+        self.resent: dict[int, dict[str, list[int]]] = {}
 
     def course(self, product_id: int) -> Course:
         """The course of a product, begun where there is none."""
@@ -149,6 +150,8 @@ class Ledger:
                 self._finish(event)
             elif kind == "settled":
                 self.doubted.discard(event["product_id"])
+                if "resent" in event:
+                    self.resent[event["product_id"]] = event["resent"]
                 self._forget(event["product_id"])
             elif kind == "started":
                 self.stopped = None

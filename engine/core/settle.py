@@ -14,8 +14,11 @@ from .names import loose, stem
 
 if TYPE_CHECKING:
     from .ledger import Course
-    from .model import Present, Wanted
+    from .model import Present, Wanted, WantedProduct
     from .plan import Batch
+
+Resent = dict[str, list[int]]
+"""Of one product, the sources whose create was sent again after a look in vain -> the image ids at the last look."""
 
 
 @dataclass(slots=True)
@@ -48,15 +51,38 @@ def sight(batch: Batch, course: Course, present: list[Present], *, names_lost: b
     return sighting
 
 
-def twins(batch: Batch, course: Course, strangers: list[Present]) -> dict[int, list[Present]]:
-    """Newcomers that bear the name of a create which was sent again after a look in vain; row -> those newcomers."""
+def twins(batch: Batch, course: Course, strangers: list[Present], *, names_lost: bool) -> dict[int, list[Present]]:
+    """Newcomers that bear the name of a create which was sent again after a look in vain; row -> those newcomers.
+
+    On a store that loses names any of them may be one.
+    """
     suspects: dict[int, list[Present]] = {}
     for row in course.twins_possible():
-        name = stem(batch.product.images[row].image_file)
-        alike = [image for image in strangers if stem(image.image_file) == name]
+        alike = _alike(batch.product.images[row].image_file, strangers, names_lost=names_lost)
         if alike:
             suspects[row] = alike
     return suspects
+
+
+def late_twins(
+    product: WantedProduct, present: list[Present], paired: set[int], resent: Resent, *, names_lost: bool
+) -> dict[int, list[Present]]:
+    """Twins that came only after the former run's last look: row -> images that were not there then and have no row."""
+    late: dict[int, list[Present]] = {}
+    for row, image in enumerate(product.images):
+        known = resent.get(image.image_file)
+        if known is None:
+            continue
+        strangers = [each for each in present if each.image_id not in paired and each.image_id not in known]
+        alike = _alike(image.image_file, strangers, names_lost=names_lost)
+        if alike:
+            late[row] = alike
+    return late
+
+
+def _alike(source: str, strangers: list[Present], *, names_lost: bool) -> list[Present]:
+    name = stem(source)
+    return [image for image in strangers if names_lost or stem(image.image_file) == name]
 
 
 def resolve_writes(course: Course, present: list[Present]) -> list[tuple[str, str, list[int] | None]]:

@@ -1,16 +1,158 @@
-"""Engines that are known to be bad, made by swapping the smallest piece: the net must catch each of them."""
+"""Engines that are known to be bad, each made by swapping one small piece of the shipped one: the net must catch them all."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import math
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+
+from engine.carry import Carry
+from engine.core import mend, order
+from engine.core.dialect import v2
+from engine.core.errors import LostError
+from engine.core.order import Reading, Renumbering
+from engine.core.quota import Quota
+from engine.errand import Errand
+from engine.store import Store
+from engine.tools import Tools, Watched
+
+from .network import SimWire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {}
+    from engine.core.diff import Changes, Difference
+    from engine.core.exchange import Answer, Request
+
+
+def creates_resent_blindly() -> AbstractContextManager[object]:
+    """A create whose answer was lost is sent again like any other call."""
+
+    async def create(self: Store, product_id: int, image_file: str, fields: dict[str, Any], picture: Any) -> Any:
+        return await self._gate.call(v2.create_image(product_id, image_file, fields, picture), v2.read_created)
+
+    return patch.object(Store, "create", create)
+
+
+def no_second_look() -> AbstractContextManager[object]:
+    """What isn't there at the first look is taken never to come: no settling before sending again."""
+    return patch.object(Errand, "lost_at", property(lambda _self: -math.inf))
+
+
+def intent_not_journalled() -> AbstractContextManager[object]:
+    """The call goes out without waiting for its intent to be on the disk."""
+
+    async def intend(self: Tools, event: dict[str, Any]) -> None:
+        self.ledger.apply(event)
+        self.journal.note(event)
+
+    return patch.object(Tools, "intend", intend)
+
+
+def deletes_first() -> AbstractContextManager[object]:
+    """Room is made before the new images come."""
+    perform = Errand._perform
+
+    async def hasty(self: Errand, changes: Changes) -> bool:
+        for image_id in changes.deletes:
+            await self._writes.delete(image_id)
+        changes.deletes = []
+        return await perform(self, changes)
+
+    return patch.object(Errand, "_perform", hasty)
+
+
+@contextmanager
+def ledger_trusted() -> Iterator[None]:
+    """What the ledger remembers is taken to be there, whatever the listing says."""
+
+    def trusting(diff: Callable[..., Difference]) -> Callable[..., Difference]:
+        def remembered(product: Any, present: Any, memory: Any, **more: Any) -> Difference:
+            found = diff(product, present, memory, **more)
+            creates = found.changes.creates
+            known = [c for c in creates if c.replaces is None and product.images[c.row].image_file in memory]
+            found.changes.creates = [create for create in creates if create not in known]
+            return found
+
+        return remembered
+
+    with patch("engine.survey.diff", trusting(mend.diff)), patch.object(mend, "diff", trusting(mend.diff)):
+        yield
+
+
+def http_library_resends() -> AbstractContextManager[object]:
+    """Updates and deletes whose connection breaks are sent once more below the engine, which never hears of it."""
+    call = SimWire.__call__
+
+    async def stubborn(self: SimWire, request: Request) -> Answer:
+        try:
+            return await call(self, request)
+        except LostError:
+            if request.method == "POST":
+                raise
+            return await call(self, request)
+
+    return patch.object(SimWire, "__call__", stubborn)
+
+
+@contextmanager
+def renumbering_ignored() -> Iterator[None]:
+    """Every image is taken to move alone: no reckoning with siblings, and no look afterwards."""
+
+    def alone(diff: Callable[..., Difference]) -> Callable[..., Difference]:
+        def unmoved(*args: Any, **more: Any) -> Difference:
+            found = diff(*args, **{**more, "reading": Reading(Renumbering.NONE, post=False)})
+            found.changes.look = False
+            return found
+
+        return unmoved
+
+    def put(orders: dict[int, int], image_id: int, value: int, _reading: Renumbering) -> None:
+        orders[image_id] = value
+
+    with ExitStack() as swapped:
+        swapped.enter_context(patch.object(order, "put", put))
+        swapped.enter_context(patch.object(Watched, "learn", lambda *_: None))
+        swapped.enter_context(patch("engine.survey.diff", alone(mend.diff)))
+        swapped.enter_context(patch.object(mend, "diff", alone(mend.diff)))
+        yield
+
+
+def late_answers_believed() -> AbstractContextManager[object]:
+    """An answer of the former window, come late, is taken for the newest word on the quota."""
+    learn = Quota._learn
+
+    def believing(self: Quota, ticket: Any, now: float, reading: Any, *, asked: bool) -> None:
+        learn(self, ticket, now, reading, asked=asked or ticket.number < self._first)
+
+    return patch.object(Quota, "_learn", believing)
+
+
+def no_last_look() -> AbstractContextManager[object]:
+    """At the end nobody looks whether a twin has come."""
+
+    async def never(_self: Carry, *_: Any) -> bool:
+        return True
+
+    return patch.object(Carry, "_last_look", never)
+
+
+ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
+    swap.__name__: swap
+    for swap in (
+        creates_resent_blindly,
+        no_second_look,
+        intent_not_journalled,
+        deletes_first,
+        ledger_trusted,
+        http_library_resends,
+        renumbering_ignored,
+        late_answers_believed,
+        no_last_look,
+    )
+}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .evidence import Evidence
 from .history import Sent
 from .judge import differences, is_dead, label_of
-from .laws_counts import counts, endings, journals, quota
+from .laws_counts import counts, endings, journals, quota, requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Breach:
 def breaches(world: World) -> list[Breach]:
     """Everything that was wrong in a world, most telling first."""
     case = Evidence(world)
-    laws = (endings, intents, doubles, deletes, order_of_work, guards, strangers, converged, truth, twins, counts, journals, quota)
+    laws = (endings, intents, doubles, deletes, order_of_work, guards, strangers, converged, truth, twins, counts, journals, quota, requests)
     found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
     return list(dict.fromkeys(found))
 

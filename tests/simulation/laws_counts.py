@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import orjson
@@ -154,10 +155,19 @@ def journals(case: Evidence) -> Iterator[Found]:
 
 
 def quota(case: Evidence) -> Iterator[Found]:
-    """Our own calls never overdraw the quota by more than what each process may draw before it knows it."""
+    """Our own calls never overdraw the quota by more than what a process may before it knows it."""
     config = case.world.config
     if config.quota is None or config.other_rate or any(night.quotas for night in case.nights):
         return
-    refused = case.world.conductor.meter.usage.refused
-    if refused > START_UP * len(case.world.starts):
-        yield 0, "", f"{refused} calls were refused by the quota over {len(case.world.starts)} processes"
+    refused = Counter(e.app for e in case.world.conductor.log.entries() if e.status == 429 and e.fault is None)
+    for process, count in refused.items():
+        if count > START_UP:
+            yield 0, "", f"the quota refused {count} calls of {process}"
+
+
+def requests(case: Evidence) -> Iterator[Found]:
+    """The summary's requests are all that went over the line; nothing is sent behind the engine's back."""
+    sent = Counter(call.process for call in case.world.line.sent)
+    for start in case.world.starts:
+        if start.report is not None and start.requests != sent[start.number]:
+            yield 0, "", f"process {start.number} says {start.requests} requests, {sent[start.number]} went over the line"

@@ -59,6 +59,12 @@ class Start:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def requests(self) -> int:
+        """What the process says that it sent, for its plan, where it made one, and for its run."""
+        planned = self.proposal.report if self.proposal is not None else None
+        return sum(report.requests for report in (planned, self.report if self.report is not planned else None) if report)
+
+    @property
     def ending(self) -> str:
         if self.report is not None:
             return self.report.outcome

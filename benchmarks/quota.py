@@ -1,0 +1,77 @@
+"""Under the quota: how much of it each peer uses, what 429s it draws, and what it costs another app. Hardly any processor is needed,
+so the peers of one latency run at the same time, a store each.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from jobs.bench.stage import stage
+
+from .spread import folded
+from .work import QUOTA_PEERS, US, installed, perform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .sizes import Sizes
+
+ALONE = "alone"
+STEADY = "beside a steady app"
+BURSTS = "beside bursts"
+HALF = "half of the quota granted"
+_OTHERS_SHARE = 0.2
+_BURST, _BURST_EVERY = 0.4, 2  # of a window's quota, in one go, each second window: 180 calls a minute where 450 per 30 s are allowed
+_TOGETHER = 8
+
+
+def run(sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """All peers at all latencies, alone and beside a steady app; imageferry also beside bursts, and with half of the quota granted."""
+    taken: dict[tuple[str, str, float], list[dict[str, Any]]] = {}
+    cases = _cases(sizes)
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        for number in range(rounds):
+            say(f"quota: round {number + 1} of {rounds}, {len(cases)} runs, {_TOGETHER} at a time")
+            order = cases[number % len(cases) :] + cases[: number % len(cases)]
+            for case, figures in zip(order, pool.map(lambda case: _one(*case, sizes), order), strict=True):
+                taken.setdefault(case, []).append(figures)
+    told: dict[str, Any] = {}
+    for (mix, peer, latency), entries in sorted(taken.items()):
+        told.setdefault(mix, {}).setdefault(str(latency), {})[peer] = folded(entries) | _in_all(entries)
+    return told
+
+
+def _cases(sizes: Sizes) -> list[tuple[str, str, float]]:
+    """The slow ones first, so that they don't run on alone at the end."""
+    cases = [
+        (mix, peer, latency)
+        for latency in sorted(sizes.latencies, reverse=True)
+        for mix in (ALONE, STEADY)
+        for peer in reversed(installed(QUOTA_PEERS))
+    ]
+    middle = sorted(sizes.latencies)[len(sizes.latencies) // 2]
+    return [*cases, (BURSTS, US, middle), (HALF, US, middle)]
+
+
+def _one(mix: str, peer: str, latency: float, sizes: Sizes) -> dict[str, Any]:
+    rate = sizes.quota / sizes.window
+    flags = ["--products", str(sizes.quota_products), "--latency", str(latency)]
+    if mix == STEADY:
+        flags += ["--other-rate", str(_OTHERS_SHARE * rate)]
+    if mix == BURSTS:
+        flags += ["--other-burst", str(round(_BURST * sizes.quota)), "--other-every", str(_BURST_EVERY * sizes.window)]
+    options = {"quota_share": 0.5} if mix == HALF else {}
+    with stage(*flags, window=sizes.window, quota=sizes.quota) as store:
+        return perform(
+            store, peer, products=sizes.quota_products, images=sizes.quota_images, latency=latency, limit=sizes.limit, options=options
+        )
+
+
+def _in_all(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is counted over all rounds, since single ones say little: 429s in 10,000 calls, the other app's rejected share."""
+    calls, others = sum(each["calls"] for each in entries), sum(each["other_calls"] for each in entries)
+    return {
+        "throttled_in_10000": 1e4 * sum(each["throttled"] for each in entries) / calls,
+        "other_rejected": sum(each["other_refused"] for each in entries) / others if others else None,
+    }

@@ -1,0 +1,145 @@
+"""The verbs that look and write nothing to the store: plan, review, verify."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .core.plan import Summary
+from .core.report import MOST_FAILURES
+from .core.verify import differences
+from .options import checkpoint_path
+from .steps import (
+    Proposal,
+    count_before,
+    header_for,
+    new_ferry,
+    new_job,
+    open_checkpoint,
+    propose,
+    read_manifest,
+    read_plan,
+    survey_into,
+)
+from .store import connected
+from .telling import telling
+
+if TYPE_CHECKING:
+    from .core.report import Report
+    from .options import Access, Options, Seams
+    from .planfile import PlanFile
+    from .progress import Progress, Stop
+
+
+async def plan(
+    access: Access,
+    manifest: str | Path,
+    options: Options | None = None,
+    *,
+    delete: bool = True,
+    output: Path | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    seams: Seams | None = None,
+) -> Proposal:
+    """List, diff, and say what sync (or, without `delete`, migrate) would change and cost; writes the plan file.
+
+    Raises FerryError; a guard's objection is told in `refusal`, since the plan is made all the same.
+    """
+    job = new_job("plan", access, options, progress, stop, seams)
+    checkpoint_file = checkpoint_path(manifest, job.options)
+    job.report.checkpoint = str(checkpoint_file)
+    path = output or default_plan_path(manifest, checkpoint_file)
+    proposal: Proposal | None = None
+    with ExitStack() as opened:
+        checkpoint = open_checkpoint(job, opened, checkpoint_file)
+        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
+        async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
+            header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
+            await count_before(job, store)
+            made = await survey_into(job, wanted, checkpoint, store, gate, path, header, resume=False)
+            objection = new_ferry(job, checkpoint, store, gate, path).objection(made)
+            proposal = propose(job, made, str(path), gate, objection)
+    return proposal or _nothing(job.report)
+
+
+def _nothing(report: Report) -> Proposal:
+    """What is proposed where the run was interrupted before there was a plan."""
+    return Proposal(report, Summary(), 0, 0.0, None, None, "", None)
+
+
+async def review(
+    access: Access,
+    plan_file: str | Path,
+    options: Options | None = None,
+    *,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    seams: Seams | None = None,
+) -> Proposal:
+    """What `apply` would do with a plan file, judged by the guards and priced at the quota in force; writes nothing.
+
+    Raises FerryError; a guard's objection is told in `refusal`.
+    """
+    job = new_job("apply", access, options, progress, stop, seams)
+    made = read_plan(access, plan_file, job.seams)
+    checkpoint_file = job.options.checkpoint or Path(made.header.checkpoint)
+    job.report.checkpoint = str(checkpoint_file)
+    proposal: Proposal | None = None
+    with ExitStack() as opened:
+        checkpoint = open_checkpoint(job, opened, checkpoint_file)
+        async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
+            await count_before(job, store)
+            objection = new_ferry(job, checkpoint, store, gate, Path(made.header.files)).objection(made)
+            proposal = propose(job, made, str(Path(plan_file).absolute()), gate, objection)
+    return proposal or _nothing(job.report)
+
+
+async def verify(
+    access: Access,
+    manifest: str | Path,
+    options: Options | None = None,
+    *,
+    delete: bool = True,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    seams: Seams | None = None,
+) -> Report:
+    """List and compare only; every difference is a failure of the report, surplus images too unless not `delete`.
+
+    Raises FerryError.
+    """
+    job = new_job("verify", access, options, progress, stop, seams)
+    checkpoint_file = checkpoint_path(manifest, job.options)
+    job.report.checkpoint = str(checkpoint_file)
+    with ExitStack() as opened:
+        checkpoint = open_checkpoint(job, opened, checkpoint_file)
+        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
+        path = checkpoint.paths.beside(".verify")
+        opened.callback(job.seams.disk.remove, path)
+        async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
+            header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
+            await count_before(job, store)
+            made = await survey_into(job, wanted, checkpoint, store, gate, path, header, resume=False)
+            _judge_differences(job.report, made)
+    return job.report
+
+
+def default_plan_path(manifest: str | Path, checkpoint: Path) -> Path:
+    """Where `plan` writes without -o: the manifest's path with `.plan` added."""
+    if str(manifest) == "-":
+        return checkpoint.with_name(checkpoint.name + ".proposed")
+    path = Path(manifest).absolute()
+    return path.with_name(path.name + ".plan")
+
+
+def _judge_differences(report: Report, made: PlanFile) -> None:
+    made.summary.tell(report)
+    for batch in made.batches():
+        found = differences(batch)
+        report.failed += len({(f.image_file, f.image_id) for f in found})
+        if len(report.failures) < MOST_FAILURES:
+            report.failures += found
+    del report.failures[MOST_FAILURES:]
+    report.outcome = "failed" if report.failed else "done"

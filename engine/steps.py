@@ -1,0 +1,240 @@
+"""The steps that the verbs share: open the checkpoint, read the manifest, count, survey, propose a plan, carry it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .checkpoint import Checkpoint
+from .core.errors import CheckpointError, RefusedError
+from .core.plan import Header, Summary
+from .core.report import MOST_FAILURES, Report
+from .ferry import Ferry
+from .intake import Manifest, Selection, check
+from .lessons import lessons
+from .lock import held
+from .options import Options, Seams
+from .planfile import PlanFile, PlanWriter, same_file_error
+from .progress import Progress, Stop
+from .survey import Former, Survey, joined
+from .telling import Interrupted, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import ExitStack
+
+    from .core.diff import Memory
+    from .gate import Gate
+    from .options import Access
+    from .store import Store
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A plan that waits for a person: what it would change, what it costs, where it lies, and why a guard objects."""
+
+    report: Report
+    summary: Summary
+    calls: int
+    seconds: float
+    quota: int | None
+    plan: str | None
+    digest: str
+    refusal: str | None
+
+
+def open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
+    """Lock and load a checkpoint; what a crash left to be tidied is tidied.
+
+    Raises DiskError, LockedError, CheckpointError.
+    """
+    opened.enter_context(held(job.seams, path, job.command))
+    checkpoint = Checkpoint(job.seams.disk, path, job.access.store)
+    checkpoint.load()
+    if checkpoint.stale:
+        checkpoint.retire(changed=bool((checkpoint.header or {}).get("changed")))
+    if job.options.backup is not None:
+        job.seams.disk.make_folder(job.options.backup.absolute())
+    if job.options.fresh:
+        for aside in checkpoint.set_aside(int(job.seams.now())):
+            job.progress.say(f"set aside as {aside}")
+    return checkpoint
+
+
+async def count_before(job: Job, store: Store) -> None:
+    """The first call: it also tells at once whether the credentials are good."""
+    job.progress.begin("connecting")
+    job.report.images_before = await _count(store)
+
+
+def propose(job: Job, made: PlanFile, path: str, gate: Gate, refusal: str | None) -> Proposal:
+    """A plan as a person is to read it, with what it costs at the quota in force."""
+    summary, report = made.summary, job.report
+    summary.tell(report)
+    report.failed = summary.failed
+    report.failures.clear()
+    for batch in made.batches():
+        if len(report.failures) < MOST_FAILURES:
+            report.failures += batch.failures + batch.left_alone
+    calls = summary.calls(relist=made.header.mode != "undo")
+    return Proposal(report, summary, calls, gate.seconds_for(calls), gate.traffic().quota, path, made.digest, refusal)
+
+
+async def carry_plan(job: Job, ferry: Ferry, made: PlanFile, store: Store, *, relist: bool) -> None:
+    """Carry a plan to its end or as far as it goes, and tell it in the report."""
+    try:
+        complete = await ferry.carry(job.command, made, relist=relist)
+    finally:
+        ferry.tell(job.report)
+    if complete:
+        job.report.images_after = await _count(store)
+    if job.stop.reason:
+        job.report.notes.append(job.stop.reason)
+    if job.stop.draining and not complete and not job.stop.reason:
+        job.report.outcome = "interrupted"
+    elif job.report.failed or job.report.unknown or not complete:
+        job.report.outcome = "failed"
+    if complete:
+        await ferry.finish(job.report)
+
+
+async def _count(store: Store) -> int | None:
+    """The store's image count informs and doesn't judge: where the store won't tell it, the run goes on without."""
+    try:
+        return await store.count()
+    except RefusedError as error:
+        if 300 <= error.status < 400:
+            raise
+        return None
+
+
+def new_job(
+    command: str,
+    access: Access,
+    options: Options | None,
+    progress: Progress | None,
+    stop: Stop | None,
+    seams: Seams | None,
+) -> Job:
+    """A job with defaults for what was not given."""
+    return Job(command, access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
+
+
+def read_manifest(job: Job, manifest: str | Path, checkpoint: Path) -> Manifest:
+    """Check the manifest whole; temporary files lie beside the checkpoint.
+
+    Raises ManifestError with every fault, DiskError.
+    """
+    job.progress.begin("checking the manifest")
+    selection = Selection(job.options.only, job.options.limit)
+    return check(manifest, files=job.options.files, selection=selection, spool=checkpoint)
+
+
+def files_folder(job: Job, manifest: str | Path) -> Path:
+    """Where local pictures lie: --files, else the manifest's own folder, with `-` the working folder."""
+    if job.options.files is not None:
+        return job.options.files.absolute()
+    return Path.cwd() if str(manifest) == "-" else Path(manifest).absolute().parent
+
+
+def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint) -> Header:
+    """What the plan that is about to be made is for."""
+    only = "" if job.options.only is None else "only " + ",".join(map(str, sorted(job.options.only)))
+    limit = "" if job.options.limit is None else f"limit {job.options.limit}"
+    return Header(
+        mode=mode,
+        store=job.access.store,
+        manifest=wanted.path,
+        digest=wanted.digest,
+        files=str(files_folder(job, wanted.path)),
+        checkpoint=str(checkpoint.paths.checkpoint),
+        selection=" ".join(part for part in (only, limit) if part),
+        made_at=job.seams.now(),
+        reading=checkpoint.reading(),
+    )
+
+
+def new_ferry(job: Job, checkpoint: Checkpoint, store: Store, gate: Gate, files: Path) -> Ferry:
+    """A ferry with all that this job was given."""
+    return Ferry(checkpoint, store, gate, job.options, job.seams, job.progress, job.stop, files)
+
+
+async def survey_into(
+    job: Job,
+    wanted: Manifest,
+    checkpoint: Checkpoint,
+    store: Store,
+    gate: Gate,
+    path: Path,
+    header: Header,
+    *,
+    resume: bool,
+) -> PlanFile:
+    """List and diff into a plan file; with `resume` an interrupted listing is gone on with.
+
+    Raises Interrupted, UnsafePlanError (the wrong store), StoreError, DiskError.
+    """
+    writer = PlanWriter(job.seams.disk, path, header, resume_at=job.seams.now() if resume else None)
+    job.progress.begin("listing", products=wanted.products)
+    job.progress.products_done = writer.summary.products
+    products = (product for product in wanted.read() if product.product_id > writer.last)
+    source = joined(products, _memories(job, checkpoint))
+    try:
+        with anyio.CancelScope() as scope:
+            job.stop.on_cut(scope.cancel)
+            await _surveyor(job, checkpoint, store, writer, header).run(source, lambda: gate.workers)
+    except BaseException:
+        writer.close()
+        raise
+    if job.stop.draining:
+        writer.close()
+        raise Interrupted
+    await writer.finish()
+    return PlanFile(job.seams.disk, path)
+
+
+def _surveyor(job: Job, checkpoint: Checkpoint, store: Store, writer: PlanWriter, header: Header) -> Survey:
+    return Survey(
+        store.images if job.options.backup is None else store.images_with_urls,
+        writer,
+        mirror=header.mirror,
+        reading=header.reading,
+        former=_former(job, checkpoint),
+        progress=job.progress,
+        stop=job.stop,
+    )
+
+
+def _memories(job: Job, checkpoint: Checkpoint) -> Iterator[tuple[int, Memory]]:
+    """What is remembered, what an unfinished run has learned included."""
+    unfinished = checkpoint.unfinished
+    if unfinished is None:
+        return checkpoint.memories()
+    former = PlanFile(job.seams.disk, checkpoint.paths.plan)
+    return checkpoint.memories(lessons(job.seams.disk, checkpoint.paths.journal, former, unfinished.ledger))
+
+
+def _former(job: Job, checkpoint: Checkpoint) -> Former:
+    settle = job.options.settle
+    lag = min(max(checkpoint.trusted_from(settle) - job.seams.now(), 0.0), settle)
+    return Former(checkpoint.resent(), checkpoint.names_lost(), lag)
+
+
+def read_plan(access: Access, plan_file: str | Path, seams: Seams) -> PlanFile:
+    """A whole plan for this store.
+
+    Raises CheckpointError where there is none, or it is damaged, or for another store.
+    """
+    path = Path(plan_file).absolute()
+    if seams.disk.size(path) is None:
+        raise CheckpointError(f"{path}: there is no such plan; `imageferry plan MANIFEST` makes one")
+    try:
+        made = PlanFile(seams.disk, path)
+    except CheckpointError as error:
+        raise same_file_error(path, error) from None
+    if made.header.store != access.store:
+        raise CheckpointError(f"{path}: the plan is for the store {made.header.store}, this run is for {access.store}")
+    return made
