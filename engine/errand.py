@@ -104,8 +104,22 @@ class Errand:
             self._writes.note(kind_of_event, key, **({} if gone is None else {"image_ids": gone}))
         self._settle(present)
         self._writes.show(present)
-        left = self._left(present)
+        left = self._without_refused(self._left(present))
         left.look = bool(left)
+        return left
+
+    def _without_refused(self, left: Changes) -> Changes:
+        """What the store refused to update and still is not as asked has failed; it is not sent again in this run."""
+        writes = self._writes
+        for update in left.updates:
+            error = writes.refused_puts.get(update.image_id)
+            if error is not None:
+                writes.barred.add(update.image_id)
+                writes.failures.append(image_failure(self.batch, update.image_id, error.reason, error.status))
+        writes.refused_puts.clear()
+        left.updates = [update for update in left.updates if update.image_id not in writes.barred]
+        if writes.failures:
+            left.deletes = []
         return left
 
     def _wait_if_stale(self, present: list[Present]) -> None:
@@ -157,7 +171,7 @@ class Errand:
                 return True
         for update in changes.updates:
             await self._writes.update(update)
-        if self._writes.failures or self._writes.refused:
+        if self._writes.failures or self._writes.refused or self._writes.refused_puts:
             return False
         if self.batch.empties and changes.deletes:
             await self._writes.empty()

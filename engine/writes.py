@@ -37,6 +37,8 @@ class Writes:
         self.look = False
         self.lost_at = self.wrote_at = anyio.current_time()
         self.puts: dict[int, Update] = {}
+        self.refused_puts: dict[int, RefusedError] = {}
+        self.barred: set[int] = set()
         self.listing: list[Present] | None = None
         self.show(batch.present)
 
@@ -124,10 +126,10 @@ class Writes:
             kind_of_outcome = await self._put(update)
         except RefusedError as error:
             self.note("refused", key, status=error.status, reason=error.reason)
-            if isinstance(error, MissingError):
-                self.look = True
-            else:
-                self.failures.append(image_failure(self.batch, update.image_id, error.reason, error.status))
+            # It may have happened before it was refused, so a look decides; a refusal that stands is a failure then.
+            self.look = True
+            if not isinstance(error, MissingError):
+                self.refused_puts[update.image_id] = error
             return
         self.note(kind_of_outcome, key)
         self.puts[update.image_id] = update
@@ -161,12 +163,24 @@ class Writes:
         except MissingError:
             self.note("confirmed", key, gone=True)
         except RefusedError as error:
-            self.note("refused", key, status=error.status, reason=error.reason)
-            self.failures.append(image_failure(self.batch, image_id, error.reason, error.status))
-            return
+            if not await self._is_gone(image_id):
+                self.note("refused", key, status=error.status, reason=error.reason)
+                self.failures.append(image_failure(self.batch, image_id, error.reason, error.status))
+                return
+            self.note("confirmed", key, gone=True)
         else:
             self.note("confirmed", key)
         self._tools.progress.images_done += 1
+
+    async def _is_gone(self, image_id: int) -> bool:
+        """Whether a delete that was refused in the end had happened before: an earlier answer may have been lost."""
+        try:
+            await self._tools.store.image(self.batch.product_id, image_id)
+        except MissingError:
+            return True
+        except (RefusedError, LostError):
+            return False
+        return False
 
     async def empty(self) -> None:
         """The delete-many call, only right after a listing that equals the plan's."""
@@ -189,14 +203,14 @@ class Writes:
             told = "found"
             left = await self._tools.list(product_id)
         except RefusedError as error:
-            self.note("refused", "empty", status=error.status, reason=error.reason)
-            self.failures.append(image_failure(self.batch, None, error.reason, error.status))
-            return
+            # Part of it may have happened before the refusal: a failure must be true.
+            left = await self._tools.list(product_id)
+            self.failures += [image_failure(self.batch, i.image_id, error.reason, error.status) for i in left]
         still = {image.image_id for image in left}
         gone = [image_id for image_id in ids if image_id not in still]
         self.note(told if gone else "absent", "empty", image_ids=gone)
         self._tools.progress.images_done += len(gone)
-        if still:
+        if still and not self.failures:
             await self._empty_one_by_one(left)
 
     async def _keep(self, images: list[Present]) -> bool:

@@ -39,7 +39,7 @@ def sight(batch: Batch, course: Course, present: list[Present], *, names_lost: b
     given_up = course.given_up()
     for row in outstanding + given_up:
         image = _best(batch.product.images[row], newcomers)
-        if image is None and names_lost and len(outstanding) == 1 and len(newcomers) == 1:
+        if image is None and names_lost and _only_explanation(course, row, outstanding, newcomers):
             image = newcomers[0]
         if image is None:
             if row not in given_up:

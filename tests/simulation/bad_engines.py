@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from engine.core.diff import Changes, Difference
     from engine.core.exchange import Answer, Request
+    from engine.core.quota import Ticket
+    from engine.core.quota_headers import Reading as Headers
 
 
 def creates_resent_blindly() -> AbstractContextManager[object]:
@@ -121,11 +123,15 @@ def renumbering_ignored() -> Iterator[None]:
 
 
 def late_answers_believed() -> AbstractContextManager[object]:
-    """An answer of the former window, come late, is taken for the newest word on the quota."""
+    """An answer of the former window, come late, is taken for the newest word: its reset is over, so a new window must have begun."""
     learn = Quota._learn
 
-    def believing(self: Quota, ticket: Any, now: float, reading: Any, *, asked: bool) -> None:
-        learn(self, ticket, now, reading, asked=asked or ticket.number < self._first)
+    def believing(self: Quota, ticket: Ticket, now: float, reading: Headers, *, asked: bool) -> None:
+        if ticket.number >= self._first or asked:
+            learn(self, ticket, now, reading, asked=asked)
+            return
+        self._adopt(ticket, now, reading, ticket.sent + reading.reset)
+        self._first = self._last + 1
 
     return patch.object(Quota, "_learn", believing)
 
