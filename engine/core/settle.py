@@ -51,6 +51,12 @@ def sight(batch: Batch, course: Course, present: list[Present], *, names_lost: b
     return sighting
 
 
+def _only_explanation(course: Course, row: int, outstanding: list[int], newcomers: list[Present]) -> bool:
+    """Whether the one newcomer can be nothing but this create: none other is outstanding or was ever sent twice."""
+    others = (set(outstanding) | set(course.twins_possible())) - {row}
+    return len(newcomers) == 1 and not others
+
+
 def twins(batch: Batch, course: Course, strangers: list[Present], *, names_lost: bool) -> dict[int, list[Present]]:
     """Newcomers that bear the name of a create which was sent again after a look in vain; row -> those newcomers.
 
