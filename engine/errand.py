@@ -40,6 +40,7 @@ class Errand:
         self.course: Course = tools.ledger.course(batch.product_id)
         self._writes = Writes(batch, tools)
         self._patience = 0.5
+        self._was_stale = False
 
     @property
     def lost_at(self) -> float:
@@ -97,9 +98,10 @@ class Errand:
     async def _look_again(self) -> Changes:
         """List the product, settle what is in doubt, and see what is left."""
         self._fresh = False
+        self._wait_for_lag()
         present = await self._tools.list(self.batch.product_id)
         self._wait_if_stale(present)
-        self._writes.watched.learn(present, self._tools.seen)
+        self._tools.see(reading=self._writes.watched.learn(present, self._tools.seen.reading))
         for kind_of_event, key, gone in resolve_writes(self.course, present):
             self._writes.note(kind_of_event, key, **({} if gone is None else {"image_ids": gone}))
         self._settle(present)
@@ -127,11 +129,24 @@ class Errand:
 
         Raises SetAside where it is too early to believe it.
         """
-        writes = self._writes
+        writes, seen = self._writes, self._tools.seen
         now, until = anyio.current_time(), writes.wrote_at + self._tools.settle
-        if now < until and is_stale(self.course, present, writes.puts):
+        if now < until and is_stale(self.course, present, writes.written):
             self._patience = min(2 * self._patience, FULL_PATIENCE)
+            self._was_stale = True
             raise SetAside(min(now + self._patience, until))
+        if self._was_stale:
+            seen.lag = min(max(seen.lag, now - writes.wrote_at), self._tools.settle)
+            self._was_stale = False
+
+    def _wait_for_lag(self) -> None:
+        """On a store whose listings were seen to lag, no look comes earlier after a write than they lagged then.
+
+        Raises SetAside.
+        """
+        ready = self._writes.wrote_at + self._tools.seen.lag
+        if self._writes.written and anyio.current_time() < ready:
+            raise SetAside(ready)
 
     def _left(self, present: list[Present]) -> Changes:
         tools = self._tools

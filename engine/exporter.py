@@ -153,8 +153,9 @@ class _Exporting:
         moved.set()
 
     def compare(self) -> None:
-        """Say which rendition was named, and whether the store's own count agrees."""
-        report, say = self._job.report, report_note(self._job)
+        """Note which rendition was named, and whether the store's own count agrees."""
+        report = self._job.report
+        say = report.notes.append
         if self._job.options.storefront_url is None:
             say(
                 "the addresses are of the largest rendition (at most 1280 x 1280); give --storefront-url for the originals"
@@ -168,13 +169,3 @@ class _Exporting:
         if self._too_long:
             say(f"{self._too_long} addresses are over {LONGEST_URL} characters: a store takes none of that length")
         report.outcome = "failed" if report.failed else "done"
-
-
-def report_note(job: Job) -> Callable[[str], None]:
-    """Keep a sentence in the report and say it at once."""
-
-    def note(text: str) -> None:
-        job.report.notes.append(text)
-        job.progress.say(text)
-
-    return note

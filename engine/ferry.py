@@ -16,10 +16,11 @@ from .carry import Carry
 from .core.errors import CheckpointError, UnsafePlanError
 from .core.guards import Former, judge
 from .core.ledger import Ledger
+from .core.order import Reading, Renumbering
 from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
-from .lessons import lessons
+from .lessons import lessons, resent_by
 from .planfile import PlanFile
 from .telling import Interrupted
 from .tools import Seen, Tools
@@ -102,6 +103,7 @@ class Ferry:
         if unfinished is None:
             return
         self._plan, self._ledger = self.plan_of(unfinished), unfinished.ledger
+        self._remember_seen()
         self._progress.say(
             "an unfinished run with another manifest or mode was found: what is in doubt is settled first"
         )
@@ -115,10 +117,17 @@ class Ferry:
             )
         if self._stop.draining:
             raise Interrupted
+        self._ledger.resent.update(resent_by(self._plan, self._ledger))
         former = self.checkpoint.header or {}
         kept: dict[str, Any] = {key: former[key] for key in ("wanted", "report") if key in former}
         await self._compact({**unfinished.header, **kept, "state": "interrupted"})
         self._plan, self._ledger = None, Ledger()
+
+    def _remember_seen(self) -> None:
+        """What an earlier process of this run saw the store do holds for this one."""
+        told = self._ledger.seen
+        if told is not None:
+            self._seen = Seen(Reading(Renumbering(told["put"]), told["post"]), told["names_lost"])
 
     def judge(self, plan: PlanFile) -> None:
         """The guards, before the first write.
@@ -149,6 +158,7 @@ class Ferry:
         self._plan = plan
         if unfinished is not None:
             self._ledger = unfinished.ledger
+            self._remember_seen()
             for product_id in self._ledger.failures:
                 self._ledger.reopen(product_id)
             run = None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .core.diff import Memory
     from .core.ledger import Ledger
+    from .core.settle import Resent
     from .disk import Disk
     from .planfile import PlanFile
 
@@ -39,3 +40,17 @@ def lessons(
         for batch in plan.batches():
             if batch.product_id in under_way:
                 yield batch.product_id, known(batch, ledger.courses[batch.product_id])
+
+
+def resent_by(plan: PlanFile, ledger: Ledger) -> dict[int, Resent]:
+    """The creates that an unfinished run sent again after a look in vain, with the images that it knew of then."""
+    if not any(course.twins_possible() for course in ledger.courses.values()):
+        return {}
+    resent: dict[int, Resent] = {}
+    for batch in plan.batches():
+        course = ledger.courses.get(batch.product_id)
+        rows = course.twins_possible() if course is not None else []
+        if course is not None and rows:
+            ids = [image.image_id for image in batch.present] + list(course.made)
+            resent[batch.product_id] = {batch.product.images[row].image_file: ids for row in rows}
+    return resent

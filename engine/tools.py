@@ -35,10 +35,14 @@ class SetAside(Exception):  # noqa: N818  # not an error: others go on meanwhile
 
 @dataclass(slots=True)
 class Seen:
-    """What the store was seen to do: how it renumbers, whether it loses names. Kept in the checkpoint."""
+    """What the store was seen to do: how it renumbers, whether it loses names, how many seconds its listings lag.
+
+    All but the last are kept in the checkpoint.
+    """
 
     reading: Reading
     names_lost: bool = False
+    lag: float = 0.0
 
 
 @dataclass(slots=True)
@@ -73,6 +77,16 @@ class Tools:
         self.ledger.apply(event)
         self.journal.note(event)
 
+    def see(self, *, names_lost: bool | None = None, reading: Reading | None = None) -> None:
+        """Believe what the store was seen to do from now on, and after a restart of this run as well."""
+        seen = self.seen
+        was = (seen.names_lost, seen.reading)
+        seen.names_lost = seen.names_lost if names_lost is None else names_lost
+        seen.reading = reading or seen.reading
+        if was != (seen.names_lost, seen.reading):
+            put, post = seen.reading.put.value, seen.reading.post
+            self.note({"event": "seen", "names_lost": seen.names_lost, "put": put, "post": post})
+
     async def intend(self, event: events.Event) -> None:
         """An intent: on disk before the call goes.
 
@@ -98,15 +112,15 @@ class Watched:
         self.blurred = self.blurred or "sort_order" not in fields
         self.creates.append((image_id, fields.get("sort_order", 0)))
 
-    def learn(self, present: list[Present], seen: Seen) -> None:
-        """Believe what the store was seen to do; creates and PUTs in one round would blur each other."""
+    def learn(self, present: list[Present], reading: Reading) -> Reading:
+        """The reading that explains what the store was seen to do; creates and PUTs in one round would blur each other."""
         after = {image.image_id: image.sort_order for image in present}
         if self.blurred:
-            return
-        if self.puts and (not self.creates or seen.reading.post is False):
-            before = self.orders | dict(self.creates)
-            put = observe(before, self.puts, after)
-            seen.reading = replace(seen.reading, put=put or seen.reading.put)
-        elif self.creates and not self.puts:
+            return reading
+        if self.puts and (not self.creates or reading.post is False):
+            put = observe(self.orders | dict(self.creates), self.puts, after)
+            return replace(reading, put=put or reading.put)
+        if self.creates and not self.puts:
             post = observe_post(self.orders, self.creates, after)
-            seen.reading = replace(seen.reading, post=seen.reading.post if post is None else post)
+            return replace(reading, post=reading.post if post is None else post)
+        return reading

@@ -76,8 +76,8 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     await count_before(job, store)
     if made is None:
         made = await _plan(job, done, kept, store, gate, folder)
-        if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
-            raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
+    if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
+        raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
     await carry_plan(job, ferry, made, store, relist=False)
     if job.report.outcome in {"done", "failed"} and not job.stop.draining:
         await _unlearn(job, done)
@@ -144,9 +144,7 @@ def _write(job: Job, writer: PlanWriter, taken: TakenBack) -> None:
     taken.batch.left_alone = taken.left_alone
     writer.summary.add(taken.batch)
     writer.add(batch_line(taken.batch, 0, 0))
-    for loss in taken.losses:
-        job.report.notes.append(loss)
-        job.progress.say(loss)
+    job.report.notes += taken.losses
 
 
 async def _take_back(

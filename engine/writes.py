@@ -8,7 +8,7 @@ import anyio
 
 from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError
-from .core.mend import ROUNDS, image_failure, is_as_planned, row_failure, stranger
+from .core.mend import ROUNDS, Written, image_failure, is_as_planned, row_failure, stranger
 from .core.names import bears_name, kind
 from .core.plan import PAGE, SURE_PAGE
 from .sources import resolve
@@ -36,7 +36,7 @@ class Writes:
         self.refused: set[int] = set()
         self.look = False
         self.lost_at = self.wrote_at = anyio.current_time()
-        self.puts: dict[int, Update] = {}
+        self.written: list[Written] = []
         self.refused_puts: dict[int, RefusedError] = {}
         self.barred: set[int] = set()
         self.listing: list[Present] | None = None
@@ -45,6 +45,7 @@ class Writes:
     def show(self, present: list[Present]) -> None:
         """Take note of how the gallery stands before the next round of writes."""
         self.watched = Watched(present)
+        self.written = []
         self.shown = {image.image_id: image for image in present}
 
     def note(self, kind_of_event: str, key: str, **more: Any) -> None:
@@ -77,6 +78,7 @@ class Writes:
         self._tools.refusals.clear()
         self.note("confirmed", key, image_id=made.image_id)
         self.watched.created(made.image_id, create.fields)
+        self._confirm(made, create.fields)
         self._compare(made, image.image_file, create.fields)
         self._tools.progress.images_done += 1
         return True
@@ -110,10 +112,14 @@ class Writes:
                 "Once the cause is gone, the same command goes on from here."
             )
 
+    def _confirm(self, image: Present, fields: dict[str, Any]) -> None:
+        """Take note of what the store says it has written; a listing that shows otherwise lags behind."""
+        self.written.append(Written(image.image_id, **{name: getattr(image, name) for name in fields}))
+
     def _compare(self, made: Present, image_file: str, fields: dict[str, Any]) -> None:
         """A store that answers with other fields or another name than sent has done something of its own: look."""
         if not bears_name(image_file, made.image_file):
-            self._tools.seen.names_lost = True
+            self._tools.see(names_lost=True)
         order, flag = fields.get("sort_order", made.sort_order), fields.get("is_thumbnail", made.is_thumbnail)
         self.look = self.look or order != made.sort_order or flag != made.is_thumbnail
 
@@ -132,7 +138,6 @@ class Writes:
                 self.refused_puts[update.image_id] = error
             return
         self.note(kind_of_outcome, key)
-        self.puts[update.image_id] = update
         if "sort_order" in update.fields:
             self.watched.puts.append((update.image_id, update.fields["sort_order"]))
         self._tools.progress.images_done += 1
@@ -141,13 +146,14 @@ class Writes:
         """PUT; where the answer is lost and siblings may have moved, the image is looked at before it is sent again."""
         for _ in range(ROUNDS):
             try:
-                await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
+                image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
             except LostError:
                 self.look = True
                 image = await self._tools.store.image(self.batch.product_id, update.image_id)
                 if all(getattr(image, name) == value for name, value in update.fields.items()):
                     return "found"
             else:
+                self._confirm(image, update.fields)
                 return "confirmed"
         raise RefusedError(f"its update was lost {ROUNDS} times in a row")
 

@@ -62,6 +62,10 @@ def _start(arguments: Namespace, console: Console) -> int:
             from .sandbox.cli import serve  # noqa: PLC0415  # see above
 
             return serve(arguments)
+        if arguments.command == "bench":
+            from .bench.cli import run  # noqa: PLC0415  # see above
+
+            return run(arguments)
         if arguments.command == "demo":
             from .demo import demonstrate  # noqa: PLC0415  # see above
 

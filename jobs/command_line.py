@@ -6,6 +6,7 @@ Nothing heavy may be imported here: `--help` and `--version` are held to a few t
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 
 from . import __version__
 from .flags import COMMANDS, GROUPS, Command, Flag
@@ -13,6 +14,7 @@ from .flags import COMMANDS, GROUPS, Command, Flag
 TYPE_CHECKING = False  # as in __main__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from types import ModuleType
     from typing import NoReturn
 
 ABOUT = """\
@@ -35,6 +37,10 @@ holds the checkpoint, 5 store out of reach or credentials refused, 6 disk failed
 """
 
 
+ROOMS_OF_THEIR_OWN = {"sandbox": ".sandbox.cli", "bench": ".bench.cli"}
+"""Commands whose flags are no table's: loaded only when given, since other commands' help does without them."""
+
+
 class UsageError(Exception):
     """The command line makes no sense; the text is one sentence for a person."""
 
@@ -46,7 +52,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser; the sandbox's many flags are only made where they are asked for."""
+    """The parser; the many flags of sandbox and bench are only made where they are asked for."""
     parser = _Parser(
         prog="imageferry",
         description=ABOUT,
@@ -58,13 +64,16 @@ def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="imageferry")
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.summary, allow_abbrev=False)
-        if command.name != "sandbox":
+        if command.name not in ROOMS_OF_THEIR_OWN:
             _fill(sub, command)
-        elif argv[:1] == ["sandbox"]:
-            from .sandbox.cli import add_arguments  # noqa: PLC0415  # it loads asyncio, which other commands' help does without
-
-            add_arguments(sub)
+        elif argv[:1] == [command.name]:
+            room_of(command.name).add_arguments(sub)
     return parser
+
+
+def room_of(command: str) -> ModuleType:
+    """The module of a command that declares its own flags: `add_arguments(parser)` and what runs it."""
+    return import_module(ROOMS_OF_THEIR_OWN[command], __package__)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -59,6 +59,25 @@ class Console:
         """Write lines to standard error; each is made plain."""
         self._err = self._write(self._err, lines)
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sits there: a question is seen on standard error, and standard input is typed."""
+        try:
+            return self.is_live and sys.stdin is not None and sys.stdin.isatty()
+        except ValueError:
+            return False
+
+    async def ask(self, question: str) -> bool:
+        """Put a question to the terminal; only `y` or `yes` is yes. May be cancelled while it waits."""
+        import anyio  # noqa: PLC0415  # only an undo asks, and help must not pay for it
+
+        if self._err is None:
+            return False
+        self._err.write(plain(question))
+        self._err.flush()
+        await anyio.wait_readable(sys.stdin)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def bytes_out(self, data: bytes) -> None:
         """Write bytes to standard output as they are: an exported manifest.
 

@@ -55,6 +55,12 @@ class Command:
         self.own = own
 
 
+STOREFRONT = Flag(
+    "--storefront-url",
+    "URL",
+    "where the store serves its original pictures; without it the largest rendition is taken",
+)
+
 GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "store": (
         "which store (the token comes from BIGCOMMERCE_ACCESS_TOKEN or BIGCOMMERCE_ACCESS_TOKEN_FILE only)",
@@ -112,16 +118,14 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         "local pictures",
         (Flag("--files", "FOLDER", "where the manifest's local pictures lie", "the manifest's folder"),),
     ),
-    "storefront": (
-        "addresses",
+    "backup": (
+        "pictures kept before they go",
         (
-            Flag(
-                "--storefront-url",
-                "URL",
-                "where the store serves its original pictures; without it the largest rendition is named",
-            ),
+            Flag("--backup", "FOLDER", "keep the picture and the fields of all that is deleted or replaced, for undo"),
+            STOREFRONT,
         ),
     ),
+    "storefront": ("addresses", (STOREFRONT,)),
     "output": (
         "output",
         (
@@ -139,9 +143,11 @@ NO_DELETE = Flag("--no-delete", None, "leave surplus images alone, as migrate do
 DRY_RUN = Flag("--dry-run/-n", None, "show the plan, its cost and what a guard would say; write nothing to the store")
 OUTPUT_PLAN = Flag("--output/-o", "PLAN", "the plan file", "MANIFEST.plan")
 OUTPUT_MANIFEST = Flag("--output/-o", "MANIFEST", "the manifest to write", "standard output")
+YES = Flag("--yes", None, "approve the plan unasked, as where there is no terminal to ask on")
+KEPT = Flag("--backup", "FOLDER", "where the run kept its pictures; without it deleted images can't come back")
 KEEP = Flag("--keep", None, "leave the store running at the end, to be looked at in a browser, until Ctrl-C")
 
-_RUN = "store memory selection pace guards pictures output"
+_RUN = "store memory selection pace guards pictures backup output"
 
 COMMANDS = (
     Command(
@@ -162,7 +168,7 @@ COMMANDS = (
         "Carries out a plan that `plan` wrote. Each product is listed again right before its first write; one that somebody\n"
         "else has changed since is left alone and reported. Giving the same command again resumes.",
         "imageferry plan products.jsonl -o products.plan\n  imageferry apply products.plan",
-        groups="store memory pace guards pictures output",
+        groups="store memory pace guards pictures backup output",
         own=(DRY_RUN,),
     ),
     Command(
@@ -207,6 +213,19 @@ COMMANDS = (
         own=(OUTPUT_MANIFEST,),
     ),
     Command(
+        "undo",
+        "CHECKPOINT",
+        "take back what the run of a checkpoint did",
+        "Makes a plan that takes the last run of this checkpoint back: images that it made are deleted, fields that it wrote\n"
+        "get their former values, images that it deleted are uploaded again from --backup, with new ids. Shows the plan and\n"
+        "its price, says what can't come back exactly, and asks; without a terminal nothing is written unless --yes is given\n"
+        "(exit code 3). What somebody has changed since is left alone and named. Giving the same command again resumes.",
+        "imageferry undo products.jsonl.checkpoint.json --backup kept --dry-run\n"
+        "  imageferry undo products.jsonl.checkpoint.json --backup kept",
+        groups="store pace output",
+        own=(KEPT, YES, DRY_RUN),
+    ),
+    Command(
         "status",
         "CHECKPOINT",
         "what a run has done, is doing, has left",
@@ -218,6 +237,13 @@ COMMANDS = (
         "sandbox",
         None,
         "a local BigCommerce-compatible store to rehearse against",
+        "",
+        "",
+    ),
+    Command(
+        "bench",
+        None,
+        "what this machine, the quota and the store allow, measured",
         "",
         "",
     ),

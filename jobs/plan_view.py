@@ -27,8 +27,9 @@ def of_proposal(proposal: engine.Proposal, *, command: str, dry_run: bool, verbo
     lines = [_first_line(proposal, command, dry_run=dry_run), "", *counts(proposal), "", *costs(proposal)]
     lines += _products(Path(proposal.plan), verbose=verbose)
     lines += of_failures(proposal.report, verbose=verbose)
+    lines += losses(proposal, verbose=verbose) if command == "undo" else []
     lines += ["", f"plan    {proposal.plan}", f"digest  {proposal.digest}"]
-    return lines + _next(proposal, dry_run=dry_run)
+    return lines + ([] if command == "undo" else _next(proposal, dry_run=dry_run))
 
 
 def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> str:
@@ -37,9 +38,27 @@ def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> st
     name = f"{command} --dry-run" if dry_run else command
     if proposal.refusal is not None:
         return f"{name}: a guard would refuse this plan: {proposal.refusal}"
+    if command == "undo":
+        return _first_line_of_undo(name, changes, summary.changed_products)
     if not changes:
         return f"{name}: nothing is to do; the store is as the manifest says."
     return f"{name}: {changes:,} change{'s' * (changes != 1)} in {summary.changed_products:,} of {summary.products:,} products; nothing was written to the store."
+
+
+def _first_line_of_undo(name: str, changes: int, products: int) -> str:
+    if not changes:
+        return f"{name}: nothing is left that could be taken back."
+    return f"{name}: {changes:,} change{'s' * (changes != 1)} take the run back, in {products:,} products; nothing is written yet."
+
+
+def losses(proposal: engine.Proposal, *, verbose: bool) -> list[str]:
+    """What an undo can't bring back as it was, before anybody says yes."""
+    notes = proposal.report.notes
+    if not notes:
+        return []
+    shown = notes if verbose else notes[:SHOWN]
+    lines = ["", "what can't come back exactly:", *(f"  {note}" for note in shown)]
+    return lines + ([f"  and {len(notes) - len(shown):,} more (-v shows all)"] if len(notes) > len(shown) else [])
 
 
 def counts(proposal: engine.Proposal) -> list[str]:

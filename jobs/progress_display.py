@@ -39,10 +39,14 @@ class Display(Protocol):
 
 
 class Silent:
-    """-q: nothing while it goes well."""
+    """-q: no counters; a sentence is only said where something is the matter, and that is shown all the same."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def say(self, sentence: str) -> None:
-        """Drop it; what went wrong is in the report."""
+        """Write it."""
+        self._console.tell([sentence])
 
     async def follow(self, progress: engine.Progress) -> None:
         """Show nothing."""

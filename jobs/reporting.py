@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core import errors
+
 from .progress_display import duration
 
 if TYPE_CHECKING:
@@ -11,6 +13,13 @@ if TYPE_CHECKING:
 
     import engine
 
+_NEXT = (
+    (
+        errors.ForbiddenError,
+        "check the token (BIGCOMMERCE_ACCESS_TOKEN), its scope (Products: modify) and --store-hash, then give the same command again.",
+    ),
+    (errors.UnreachableError, "give the same command again once the store answers; it goes on where it stopped."),
+)
 SHOWN = 20
 """How many failures are shown; -v shows all that the report names."""
 
@@ -26,9 +35,8 @@ def _first_line(report: engine.Report) -> str:
     took = f"in {duration(report.elapsed_s)}"
     if report.outcome == "done":
         moved = report.created + report.updated + report.deleted
-        return f"{report.command}: done {took}; " + (
-            "the store is as asked." if moved else "nothing was to do, the store is as asked."
-        )
+        asked = "the run is taken back" if report.command == "undo" else "the store is as asked"
+        return f"{report.command}: done {took}; {'' if moved else 'nothing was to do, '}{asked}."
     if report.outcome == "interrupted":
         return f"{report.command}: interrupted after {duration(report.elapsed_s)}; it can be gone on with."
     return f"{report.command}: finished {took}, but {troubles(report)}."
@@ -40,6 +48,23 @@ def troubles(report: engine.Report) -> str:
     if report.unknown:
         parts.append(f"of {_images(report.unknown)} it isn't known whether they were made")
     return " and ".join(parts) or "it did not come to its end"
+
+
+def of_error(command: str, error: engine.FerryError) -> str:
+    """The first line about a run that something outside of it ended."""
+    if isinstance(error, errors.ForbiddenError):
+        return f"{command}: the store refuses the credentials ({error.status or 401}): {error}"
+    if isinstance(error, errors.UnreachableError):
+        return f"{command}: the store is out of reach: {error}"
+    return f"{command}: {error}"
+
+
+def next_after(error: engine.FerryError) -> list[str]:
+    """What to do after that; empty where the error itself says it."""
+    for kind, said in _NEXT:
+        if isinstance(error, kind):
+            return ["", f"Next: {said}"]
+    return []
 
 
 def _images(count: int) -> str:

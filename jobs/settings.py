@@ -223,5 +223,6 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "give_up_after": _positive,
     "stall_after": _positive,
     "files": _folder,
+    "backup": _file,
     "storefront_url": _address,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .names import loose, stem
-from .order import Arrangement, Place, Reading, arrange, has_ties, is_met
+from .order import Arrangement, Place, Reading, arrange, is_met
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,7 +94,7 @@ def diff(
     if mirror:
         kept = set(pairs.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
-        changes.look = changes.look or _promotes(product.images, pairs, by_id, changes)
+        changes.look = changes.look or _promotes(product.images, by_id, changes)
     return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated)
 
 
@@ -103,7 +103,7 @@ def _all_new(images: list[Wanted], reading: Reading) -> Difference:
     creates = [Create(row, _create_fields(image, image.sort_order, None)) for row, image in enumerate(images)]
     orders = [image.sort_order for image in images if image.sort_order is not None]
     if orders != sorted(orders):
-        creates.sort(key=lambda create: (create.fields.get("sort_order", 0), create.row))
+        creates.sort(key=lambda create: _creation_rank(create, images))
     look = reading.post is None and len(set(orders)) < len(orders)
     return Difference(Changes(creates, look=look), {}, {}, [])
 
@@ -182,12 +182,17 @@ def _changes(
             old = by_id[replaced[row]] if row in replaced else None
             fields = _create_fields(image, arrangement.creates.get(row), old)
             changes.creates.append(Create(row, fields, replaced.get(row)))
-    changes.creates.sort(key=lambda create: (create.fields.get("sort_order", 0), create.row))
+    changes.creates.sort(key=lambda create: _creation_rank(create, images))
     changes.updates = _updates(images, rows, pairs, by_id, arrangement)
     moved = any("sort_order" in u.fields or "is_thumbnail" in u.fields for u in changes.updates)
     standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
     changes.look = moved or _may_shift(changes, standing, reading)
     return changes
+
+
+def _creation_rank(create: Create, images: list[Wanted]) -> tuple[int, int, int]:
+    """Ascending by what is sent; of equals the one asked for first is made first, since ids then tell their order."""
+    return (create.fields.get("sort_order", 0), images[create.row].sort_order or 0, create.row)
 
 
 def _arrangement(
@@ -274,16 +279,10 @@ def _may_shift(changes: Changes, standing: list[int], reading: Reading) -> bool:
     return bool(orders) and (collide or (bool(standing) and orders[0] <= max(standing)))
 
 
-def _promotes(images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present], changes: Changes) -> bool:
+def _promotes(images: list[Wanted], by_id: dict[int, Present], changes: Changes) -> bool:
     """Whether the thumbnail goes without a successor: which image the store then promotes is unknown (1.6)."""
     if not any(by_id[image_id].is_thumbnail for image_id in changes.deletes):
         return False
     if any(image.is_thumbnail for image in images):
         return False
-    return any(images[row].is_thumbnail is False for row in pairs)
-
-
-def ties(product: WantedProduct) -> bool:
-    """Whether two of the product's images ask for one sort order."""
-    rows = enumerate(product.images)
-    return has_ties(Place(image.sort_order, None, row) for row, image in rows if image.sort_order is not None)
+    return any(image.is_thumbnail is False for image in images)

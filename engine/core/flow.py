@@ -1,7 +1,7 @@
 """How many calls are worth having in flight. Pure; `now` is an argument.
 
 Under a quota: what quota x latency asks for, twice over, at least EASY and at most MOST. Without one it grows by half as long as
-the throughput follows, goes back where it doesn't, and tries again later. At the first sign of trouble (a 5xx, a bare 429, a call
+the throughput follows (doubling at first), goes back where it doesn't, and tries again later. At the first sign of trouble (a 5xx, a bare 429, a call
 that died) it halves, once for all calls that were in flight then; calls that take twice as long without more of them getting
 through shrink it by a quarter. Sources: performance.md section 3 (workers needed); store-api.md section 4 (some endpoints took
 three calls at once; no more in flight than the quota asks for).
@@ -18,6 +18,9 @@ MOST = 64
 EASY = 8
 
 GROWTH = 1.5
+# Until the first growth that brings nothing, or the first trouble, it doubles, and shorter measurements will do.
+START = 2.0
+GLANCE = 2
 # Growing by half must bring at least this much, or it brought nothing.
 GAIN = 1.1
 # Answers per call in flight, and seconds, that make a measurement.
@@ -43,6 +46,7 @@ class Flow:
         self._rate = 0.0
         self._usual = 0.0  # latency at that rate
         self._rest = 0
+        self._starting = True
         self._restart(0.0)
 
     def led_by(self, quota: int | None, window: float) -> None:
@@ -71,6 +75,7 @@ class Flow:
             return
         self.limit = max(LEAST, self.limit // 2)
         self._shrunk_at, self._before, self._rest, self._rate = now, None, 1, 0.0
+        self._starting = False
         self._restart(now)
 
     def _measure(self, now: float) -> None:
@@ -85,15 +90,20 @@ class Flow:
             return
         if self._before is not None and rate < self._rate * GAIN:
             self.limit, self._before, self._rest = self._before, None, REST
+            self._starting = False
             return
+        if self._starting and self._before is not None and rate < self._rate * GROWTH:
+            # Doubling brought something, but less than half of itself: what the store serves at once lies in between.
+            self.limit, self._starting = math.ceil(self._before * GROWTH), False
         if self._before is None and self._rate > 0.0 and latency > 2.0 * self._usual and rate < self._rate:
             self.limit, self._rest = max(LEAST, self.limit * 3 // 4), REST
         self._rate, self._usual, self._before = rate, latency, None
         self._rest -= 1
         if self._rest <= 0 and self.limit < MOST:
-            self._before, self.limit = self.limit, min(MOST, math.ceil(self.limit * GROWTH))
+            growth = START if self._starting else GROWTH
+            self._before, self.limit = self.limit, min(MOST, math.ceil(self.limit * growth))
 
     def _restart(self, now: float) -> None:
         self._since, self._count, self._sum = now, 0, 0.0
-        self._enough = SAMPLE * self.limit
+        self._enough = (GLANCE if self._starting else SAMPLE) * self.limit
         self.pressed = False

@@ -125,6 +125,7 @@ class Ledger:
         self.failures: dict[int, list[Failure]] = {}
         self.stopped: str | None = None
         self.resent: dict[int, dict[str, list[int]]] = {}
+        self.seen: Event | None = None
 
     def course(self, product_id: int) -> Course:
         """The course of a product, begun where there is none."""
@@ -153,6 +154,8 @@ class Ledger:
                 if "resent" in event:
                     self.resent[event["product_id"]] = event["resent"]
                 self._forget(event["product_id"])
+            elif kind == "seen":
+                self.seen = event
             elif kind == "started":
                 self.stopped = None
             elif kind == "stopped":

@@ -6,9 +6,10 @@ somebody else added meanwhile is left alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .diff import Difference, Memory, Update, diff
+from .diff import Difference, Memory, diff
 from .report import Failure
 
 if TYPE_CHECKING:
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from .model import Present
     from .order import Reading
     from .plan import Batch
+
+
+@dataclass(slots=True)
+class Written:
+    """One confirmed create or update: the fields that were sent, with the values that the store answered."""
+
+    image_id: int
+    description: str | None = None
+    sort_order: int | None = None
+    is_thumbnail: bool | None = None
+
 
 ROUNDS = 3
 """How often a product is looked at and mended before it counts as failed."""
@@ -55,24 +67,35 @@ def remaining(
     return found
 
 
-def is_stale(course: Course, present: list[Present], puts: dict[int, Update]) -> bool:
+def is_stale(course: Course, present: list[Present], written: list[Written]) -> bool:
     """Whether a listing contradicts what the store has confirmed: then it lags behind, and tells nothing yet.
 
-    It lacks an image that was made, shows one that was deleted, or has an image still as it was before its PUT
-    (`puts`: the last one of each image).
+    It lacks an image that was made, shows one that was deleted, or does not show what was `written` in this round where
+    nothing written after it could have changed that.
     """
     by_id = {image.image_id: image for image in present}
     if any(image_id not in by_id and image_id not in course.deleted for image_id in course.made):
         return True
     if any(image_id in by_id for image_id in course.deleted):
         return True
-    return any(_is_as_before(update, by_id.get(image_id)) for image_id, update in puts.items())
+    return any(
+        (image := by_id.get(write.image_id)) is not None and _belies(image, write, written[index + 1 :])
+        for index, write in enumerate(written)
+    )
 
 
-def _is_as_before(update: Update, image: Present | None) -> bool:
-    if image is None or update.before == update.fields:
+def _belies(image: Present, write: Written, later: list[Written]) -> bool:
+    """Whether an image does not show a write, although no later one touched it or could have moved it."""
+    if any(other.image_id == write.image_id for other in later):
         return False
-    return all(getattr(image, name) == value for name, value in update.before.items())
+    if write.description is not None and image.description != write.description:
+        return True
+    if write.is_thumbnail and not image.is_thumbnail and not any(other.is_thumbnail for other in later):
+        return True
+    order = write.sort_order
+    if order is None or any(other.sort_order is not None and other.sort_order <= order for other in later):
+        return False
+    return image.sort_order != order
 
 
 def failure_row(batch: Batch, failure: Failure) -> int:

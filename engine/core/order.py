@@ -13,12 +13,16 @@ import itertools
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+SMALL = 7
+"""Managed images up to which every choice of those that stay is tried: 128 of them at most."""
 _NEWEST = 1 << 62
+_BELOW_ALL = 1 << 63
 
 
 class Renumbering(Enum):
@@ -154,28 +158,45 @@ def _arrange_ties(places: Sequence[Place], orders: dict[int, int], reading: Renu
     as_asked = {place.row: place.asked for place in row if place.image_id is None}
     if _rises([(orders.get(place.image_id or 0, place.asked), place.image_id or _NEWEST) for place in row]):
         return Arrangement(creates=as_asked)
-    staying = _longest_run([place for place in row if place.image_id is not None], orders)
-    return _fill_gaps(row, staying, orders, reading)
+    return min(
+        (_fill_gaps(row, staying, orders, reading) for staying in _stayings(row, orders)),
+        key=lambda arrangement: len(arrangement.puts),
+    )
+
+
+def _stayings(row: list[Place], orders: dict[int, int]) -> Iterator[set[int]]:
+    """Which images to leave in place: the longest run that rises; in a small gallery every choice is tried.
+
+    The longest run alone may leave no room for those that must go between.
+    """
+    there = [place.image_id for place in row if place.image_id is not None]
+    yield _longest_run([place for place in row if place.image_id is not None], orders)
+    if len(there) <= SMALL:
+        for count in range(len(there), -1, -1):
+            yield from map(set, combinations(there, count))
 
 
 def _fill_gaps(row: list[Place], staying: set[int], orders: dict[int, int], reading: Renumbering) -> Arrangement:
     arrangement = Arrangement()
     now = dict(orders)
     shifts: list[int] = []
-    floor = (_lowest_allowed(row, orders) - 1, _NEWEST)
+    floor = (_lowest_allowed(row, orders) - 1, _BELOW_ALL)
+    put_at: set[int] = set()
     for index, place in enumerate(row):
         image_id = place.image_id
         if image_id in staying and image_id is not None and (now[image_id], image_id) > floor:
             floor = (now[image_id], image_id)
             continue
         ceiling = next((now[later.image_id] for later in row[index + 1 :] if later.image_id in staying), None)
-        value = _fit(place, floor, ceiling, ties=reading is Renumbering.NONE)
+        ties = reading is Renumbering.NONE or (image_id is None and floor[0] not in put_at)
+        value = _fit(place, floor, ceiling, ties=ties)
         if image_id is None:
             arrangement.creates[place.row] = value
         elif now[image_id] != value:
             if reading is Renumbering.ALWAYS or (reading is Renumbering.RAISED and value > now[image_id]):
                 shifts.append(value)
             put(now, image_id, value, reading)
+            put_at.add(value)
             arrangement.puts.append((image_id, value))
         floor = (value, image_id or _NEWEST)
     arrangement.creates = {r: before_shifts(value, shifts) for r, value in arrangement.creates.items()}
@@ -185,7 +206,7 @@ def _fill_gaps(row: list[Place], staying: set[int], orders: dict[int, int], read
 def _fit(place: Place, floor: tuple[int, int], ceiling: int | None, *, ties: bool) -> int:
     """A value above the floor: the one asked for where it fits below the ceiling, else the lowest that will do."""
     image_id = place.image_id or _NEWEST
-    lowest = floor[0] if ties and image_id >= floor[1] and floor[1] != _NEWEST else floor[0] + 1
+    lowest = floor[0] if ties and image_id >= floor[1] else floor[0] + 1
     if place.asked >= lowest and (ceiling is None or place.asked < ceiling):
         return place.asked
     return lowest

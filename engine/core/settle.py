@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .names import loose, stem
+from .names import bears_name, loose, stem
 
 if TYPE_CHECKING:
     from .ledger import Course
@@ -87,8 +87,7 @@ def late_twins(
 
 
 def _alike(source: str, strangers: list[Present], *, names_lost: bool) -> list[Present]:
-    name = stem(source)
-    return [image for image in strangers if names_lost or stem(image.image_file) == name]
+    return [image for image in strangers if names_lost or bears_name(source, image.image_file)]
 
 
 def resolve_writes(course: Course, present: list[Present]) -> list[tuple[str, str, list[int] | None]]:

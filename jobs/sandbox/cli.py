@@ -6,9 +6,6 @@ Looking at the flags loads nothing heavy; the server is imported when it is star
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +116,8 @@ def configured(arguments: argparse.Namespace) -> Config:
 
 def serve(arguments: argparse.Namespace) -> int:
     """Run the store until SIGINT or SIGTERM and return the exit code: 0, 2 for what can't be served, 6 for a failing disk."""
+    import asyncio  # noqa: PLC0415 - as below
+
     try:
         asyncio.run(_serve(configured(arguments)))
     except ValueError as error:
@@ -131,7 +130,11 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(config: Config) -> None:
-    from .app import running  # noqa: PLC0415 - a server takes long to load, help should not
+    import asyncio  # noqa: PLC0415 - a server takes long to load, help should not
+    import json  # noqa: PLC0415 - as above
+    import signal  # noqa: PLC0415 - as above
+
+    from .app import running  # noqa: PLC0415 - as above
 
     del _one_large_block()[:]
     stop = asyncio.Event()

@@ -110,7 +110,9 @@ def test_a_thumbnail_that_moves_costs_one_update() -> None:
 def test_all_fields_of_an_image_go_in_one_update_in_ascending_order() -> None:
     """One PUT an image, from the lowest sort order upwards."""
     found = diff(
-        wanted(Wanted("https://x/a.jpg", "A", 5), Wanted("https://x/b.jpg", "B", 3, True), Wanted("https://x/c.jpg", "C")),
+        wanted(
+            Wanted("https://x/a.jpg", "A", 5), Wanted("https://x/b.jpg", "B", 3, True), Wanted("https://x/c.jpg", "C")
+        ),
         [there(7, "a__12345.jpg", 1), there(8, "b__12345.jpg", 2), there(9, "c__12345.jpg", 0)],
         {},
         mirror=True,
@@ -208,7 +210,9 @@ def test_a_plan_carried_out_leaves_nothing_to_plan(
 
 def carried_out(product: WantedProduct, present: list[Present], found, reading: Reading):
     """A model store: creates, updates and deletes in order, one thumbnail, renumbering by the reading."""
-    gallery = {image.image_id: Present(**{name: getattr(image, name) for name in Present.__slots__}) for image in present}
+    gallery = {
+        image.image_id: Present(**{name: getattr(image, name) for name in Present.__slots__}) for image in present
+    }
     memory = dict(found.memory)
 
     def flag(image_id: int) -> None:

@@ -24,11 +24,11 @@ IDS = [f"{r.put.value}{'+post' if r.post else ''}" for r in READINGS]
 
 
 def carried_out(places: list[Place], orders: dict[int, int], reading: Reading, plan: Arrangement) -> dict[int, int]:
-    """Play a store of that reading: creates by ascending sort order, then the PUTs; the places learn their new ids."""
+    """Play a store of that reading: creates as `diff` orders them, then the PUTs; the places learn their new ids."""
     now = dict(orders)
     new_id = max(now, default=0) + 1
     by_row = {place.row: place for place in places}
-    for row, value in sorted(plan.creates.items(), key=lambda each: (each[1], each[0])):
+    for row, value in sorted(plan.creates.items(), key=lambda each: (each[1], by_row[each[0]].asked, each[0])):
         if reading.post:
             for sibling in now:
                 now[sibling] += now[sibling] >= value

@@ -120,7 +120,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     mount = shutil.which("mount")
-    done = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "none", folder], check=False, capture_output=True)
+    done = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=64k", "none", folder], check=False, capture_output=True
+    )
     if not done or done.returncode:
         pytest.skip("mounting a tmpfs is not allowed here")
     yield folder

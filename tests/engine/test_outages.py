@@ -40,7 +40,9 @@ def store(tmp_path: Path, port: int) -> Config:
     )  # fmt: skip
 
 
-async def _cut_in_the_middle(config: Config, manifest: Path, asked: engine.Options, gone: float | None) -> engine.Report:
+async def _cut_in_the_middle(
+    config: Config, manifest: Path, asked: engine.Options, gone: float | None
+) -> engine.Report:
     """Sync; stop the store once applying is under way; start it again after `gone` seconds, or not at all."""
     progress = engine.Progress()
     result: list[engine.Report | errors.FerryError] = []

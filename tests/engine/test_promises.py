@@ -107,23 +107,34 @@ async def test_local_files_urls_and_import_names_arrive_byte_for_byte(tmp_path: 
     async with running(Config(products=2, quota=None)) as source, running(Config(products=2, quota=None)) as sandbox:
         (source.import_folder / "url.jpg").write_bytes(sent["url.jpg"])
         await control(
-            source.url, "edit", {"method": "POST", "path": "/products/1/images", "body": {"image_file": "import:url.jpg"[7:]}}
+            source.url,
+            "edit",
+            {"method": "POST", "path": "/products/1/images", "body": {"image_file": "import:url.jpg"[7:]}},
         )
         stored = (await state(source.url))[1][0]["image_file"]
         (sandbox.import_folder / "import.gif").write_bytes(sent["import.gif"])
         manifest = tmp_path / "m.jsonl"
         images = ["sub/local.png", "import:import.gif", f"{source.url}/product_images/{stored}"]
-        manifest.write_bytes(lines([{"product_id": 1, "images": [{"image_file": each, "sort_order": n} for n, each in enumerate(images)]}]))
+        manifest.write_bytes(
+            lines(
+                [{"product_id": 1, "images": [{"image_file": each, "sort_order": n} for n, each in enumerate(images)]}]
+            )
+        )
         report = await engine.migrate(access(sandbox), manifest)
         assert report.outcome == "done", report.failures
         digests = [image["sha256"] for image in (await state(sandbox.url, digests=True))[1]]
-        assert digests == [hashlib.sha256(data).hexdigest() for data in (sent["local.png"], sent["import.gif"], sent["url.jpg"])]
+        assert digests == [
+            hashlib.sha256(data).hexdigest() for data in (sent["local.png"], sent["import.gif"], sent["url.jpg"])
+        ]
         assert (await engine.verify(access(sandbox), manifest)).outcome == "done"
 
 
 async def test_an_export_carried_into_another_store_verifies_there(tmp_path: Path) -> None:
     """Same product ids: the exported manifest migrates, and the second store is as it says."""
-    async with running(Config(products=15, images=3, quota=None)) as old, running(Config(products=15, quota=None)) as new:
+    async with (
+        running(Config(products=15, images=3, quota=None)) as old,
+        running(Config(products=15, quota=None)) as new,
+    ):
         manifest = tmp_path / "export.jsonl"
         report = await engine.export(access(old), manifest, engine.Options(storefront_url=old.url))
         assert (report.outcome, report.wanted, report.images_before) == ("done", 45, 45)

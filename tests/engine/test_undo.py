@@ -154,9 +154,11 @@ async def test_a_picture_without_a_backup_is_said_before_to_be_lost(tmp_path: Pa
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
         everything = engine.Options(max_deletes=engine.MaxDeletes(share=1.0))
         await engine.sync(access(sandbox), manifest, everything)
-        said: list[str] = []
-        progress = engine.Progress(said.append)
-        await engine.undo(
-            access(sandbox), f"{manifest}.checkpoint.json", everything, approve=yes, progress=progress
-        )
-        assert any("image 1 of product 1 can't come back" in sentence for sentence in said)
+        shown: list[str] = []
+
+        async def read(proposal: engine.Proposal) -> bool:
+            shown.extend(proposal.report.notes)
+            return True
+
+        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", everything, approve=read)
+        assert any("image 1 of product 1 can't come back" in sentence for sentence in shown)

@@ -160,6 +160,19 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     )
 }
 
+CAUGHT_BY = {
+    "creates_resent_blindly": "doubles",
+    "no_second_look": "doubles",
+    "intent_not_journalled": "intents",
+    "deletes_first": "order_of_work",
+    "ledger_trusted": "converged",
+    "http_library_resends": "requests",
+    "renumbering_ignored": "truth",
+    "late_answers_believed": "quota",
+    "no_last_look": "twins",
+}
+"""The law by which each is to be caught."""
+
 
 @contextmanager
 def swapped_in(name: str | None) -> Iterator[None]:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from jobs.sandbox.config import Config
 
-    from .draw import Deed, Night
+    from .draw import Night
     from .history import WatchedShop
     from .process import SimLoop
+    from .troubles import Deed
 
 
 class Crowd:

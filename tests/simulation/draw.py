@@ -1,11 +1,10 @@
-"""Everything that one seed decides: the shop and its habits, the manifests, who else is there, and what goes wrong when. Pure.
+"""Everything that one seed decides: the shop and its habits, the user's settings, the nights. Pure.
 
 Each trouble is on in some seeds and off in others (else every seed would be the same soup), and which are on is part of the draw.
 """
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
@@ -13,39 +12,20 @@ from typing import Any, Literal
 from jobs.sandbox.config import Config
 from jobs.sandbox.faults import Fault
 
-Row = dict[str, Any]
+from . import manifests, troubles
+from .judge import label_of
+from .manifests import Row
+from .troubles import Deed, Doom
+
 Mode = Literal["sync", "migrate", "apply", "apply without deletes"]
-
-LATEST_COMMIT = 30.0
-"""Seconds after a lost answer within which its commit may still land (issue 4, point 1)."""
-
-
-@dataclass
-class Doom:
-    """What befalls one process: where it ends (`way`, `at`), whether with a power cut, when it is told to stop, what its disk does."""
-
-    way: str = ""
-    at: int = 0
-    power: bool = False
-    stops: list[int] = field(default_factory=list)
-    disk: tuple[int, int, int] | None = None
-    pause: float = 1.0
-
-
-@dataclass
-class Deed:
-    """One thing that another person does, `at` seconds after the night began; `pick` chooses the image."""
-
-    at: float
-    kind: str
-    product: int
-    pick: float
-    label: str = ""
+_MODES: tuple[Mode, ...] = ("sync", "sync", "sync", "migrate", "migrate", "apply", "apply", "apply without deletes")
+NOWHERE = 99
+"""A product that a manifest may name and the shop doesn't have."""
 
 
 @dataclass
 class Night:
-    """One command, given until it ends."""
+    """One command, given until it ends, or (`most`) until the person thinks of something else."""
 
     mode: Mode
     rows: list[Row]
@@ -56,6 +36,7 @@ class Night:
     down: list[tuple[float, float]] = field(default_factory=list)
     quotas: list[tuple[float, int]] = field(default_factory=list)
     pause: float = 60.0
+    most: int | None = None
 
     @property
     def deletes(self) -> bool:
@@ -76,14 +57,30 @@ class Scenario:
 def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
     chance = Random(f"imageferry {seed}")
-    config = _config(chance)
-    settings = _settings(chance)
-    config.list_lag = _lag(chance, settings["settle"])
-    galleries = {number: _gallery(chance, number) for number in range(1, chance.randint(3, 7))}
+    config, settings = _config(chance), _settings(chance)
+    if chance.random() < 0.08:
+        return _busy(chance, seed, config, settings)
+    if chance.random() < 0.3:
+        config.list_lag = chance.uniform(0.1, min(0.8 * settings["settle"], 15.0))
+    galleries = {number: manifests.gallery(chance, number) for number in range(1, chance.randint(3, 7))}
+    if chance.random() < 0.015:
+        galleries[1] = manifests.gallery(chance, 1, 60)
     named = sorted(galleries)[: max(2, len(galleries) - chance.randint(0, 1))]
-    nights = _nights(chance, galleries, named, config)
-    if config.other_rate:
-        settings["others"] = True
+    rows = [manifests.row(chance, number, galleries[number]) for number in named]
+    if chance.random() < 0.04:
+        rows.append(manifests.row(chance, NOWHERE, []))
+    return Scenario(seed, config, galleries, _nights(chance, rows, list(galleries), config), settings)
+
+
+def _busy(chance: Random, seed: int, config: Config, settings: dict[str, Any]) -> Scenario:
+    """Many products under a small quota with short windows, and answers that come windows late: what a quota controller must bear."""
+    config.quota, config.window_ms = chance.choice([6, 10]), 2000
+    config.latency, config.jitter, config.write_latency, config.other_rate = 0.05, 0.1, 0.0, 0.0
+    settings["rate"] = settings["concurrency"] = None
+    galleries = {number: manifests.gallery(chance, number) for number in range(1, 13)}
+    rows = [manifests.row(chance, number, galleries[number]) for number in galleries]
+    mode = chance.choice(_MODES)
+    nights = [Night(mode, rows, noisy=True, faults=(Fault("slow", 0.2, delay=2.5),)), Night(mode, rows, noisy=False)]
     return Scenario(seed, config, galleries, nights, settings)
 
 
@@ -112,11 +109,6 @@ def _config(chance: Random) -> Config:
     return config
 
 
-def _lag(chance: Random, settle: float) -> float:
-    kind = chance.random()
-    return 0.0 if kind < 0.7 else chance.uniform(0.1, min(0.8 * settle, 15.0))
-
-
 def _settings(chance: Random) -> dict[str, Any]:
     return {
         "settle": chance.choice([0.5, 2.0, 5.0, 10.0, 20.0, 40.0]),
@@ -124,164 +116,46 @@ def _settings(chance: Random) -> dict[str, Any]:
         "stall_after": chance.choice([20.0, 120.0]),
         "concurrency": chance.choice([None, None, 1, 3]),
         "rate": chance.choice([None, None, None, 4.0]),
-        "max_deletes": chance.choice(["100%", "100%", "100%", "100%", "30%", "3", "0"]),
+        "max_deletes": chance.choice(["100%"] * 10 + ["30%", "3", "0"]),
         "allow": chance.random() < 0.85,
     }
 
 
-def _gallery(chance: Random, number: int) -> list[Row]:
-    images: list[Row] = []
-    for n in range(chance.choice([0, 1, 2, 3, 4])):
-        images.append(
-            {
-                "label": f"pic-{number}-{n}.jpg",
-                "description": chance.choice(["", "View", "Zürich – front"]),
-                "sort_order": chance.choice([n, n, n, 0, n * 3]),
-            }
-        )
-    return images
-
-
-def _nights(chance: Random, galleries: dict[int, list[Row]], named: list[int], config: Config) -> list[Night]:
-    rows = [_row(chance, number, galleries[number]) for number in named]
-    mode: Mode = chance.choice(["sync", "sync", "sync", "migrate", "migrate", "apply", "apply", "apply without deletes"])
+def _nights(chance: Random, rows: list[Row], products: list[int], config: Config) -> list[Night]:
+    """A quiet first night now and then (always where names are lost, that it be seen), noisy ones, and a quiet one at the end."""
+    mode = chance.choice(_MODES)
     nights: list[Night] = []
-    if chance.random() < (1.0 if config.names == "lost" else 0.4):
+    if chance.random() < (1.0 if config.names == "lost" else 0.45):
         nights.append(Night(chance.choice(["sync", "migrate"]) if mode != "migrate" else "migrate", rows, noisy=False))
-        rows = _later(chance, rows)
+        rows = manifests.later(chance, rows)
     for _ in range(chance.choice([1, 1, 1, 2])):
-        nights.append(_noisy(chance, mode, rows, list(galleries), config))
+        night = _noisy(chance, mode, rows, products, config)
+        nights.append(night)
         if chance.random() < 0.2:
-            rows = _later(chance, rows)
-    nights.append(Night(mode, nights[-1].rows, noisy=False))
+            rows = manifests.later(chance, rows)
+        if chance.random() < 0.12:
+            night.most = chance.choice([1, 2])
+            mode = chance.choice(_MODES)
+    nights.append(Night(mode, rows if nights[-1].most else nights[-1].rows, noisy=False))
     return nights
-
-
-def _row(chance: Random, number: int, gallery: list[Row]) -> Row:
-    if chance.random() < 0.12:
-        return {"product_id": number, "images": []}
-    names = [image["label"] for image in gallery if chance.random() > 0.25]
-    names += [f"new-{number}-{n}.jpg" for n in range(3) if chance.random() < 0.45]
-    if chance.random() < 0.1:
-        names.append(f"a b({number}) ü.JPG")
-    if chance.random() < 0.7:
-        chance.shuffle(names)
-    images: list[Row] = [{"image_file": f"https://old.example.com/{number}/{name}"} for name in names]
-    if images and chance.random() < 0.04:
-        chance.choice(images)["image_file"] = f"https://old.example.com/dead/{number}.jpg"
-    _fields(chance, images)
-    return {"product_id": number, "images": images}
-
-
-def _fields(chance: Random, images: list[Row]) -> None:
-    way = chance.random()
-    if way < 0.5:
-        for place, image in enumerate(images):
-            image["sort_order"] = place
-    elif way < 0.65:
-        for image, value in zip(images, sorted(chance.sample(range(30), len(images))), strict=True):
-            image["sort_order"] = value
-    elif way < 0.8:
-        for image in images:
-            image["sort_order"] = chance.choice([0, 0, 1])
-    if images and chance.random() < 0.5:
-        for image in images:
-            image["is_thumbnail"] = False
-        chance.choice(images)["is_thumbnail"] = True
-    for image in images:
-        if chance.random() < 0.4:
-            image["description"] = chance.choice(["", "View 1", "Zürich – front", "side"])
-        if chance.random() < 0.15:
-            image["version"] = "1"
-
-
-def _later(chance: Random, rows: list[Row]) -> list[Row]:
-    """The manifest of a later night: pictures retaken, added, dropped, moved."""
-    made = []
-    for row in rows:
-        images = [dict(image) for image in row["images"] if chance.random() > 0.12]
-        for image in images:
-            if "version" in image and chance.random() < 0.6:
-                image["version"] += "1"
-        if chance.random() < 0.3:
-            images.append({"image_file": f"https://old.example.com/{row['product_id']}/late-{chance.randrange(9)}.jpg"})
-        images = list({image["image_file"]: image for image in images}.values())
-        if chance.random() < 0.4:
-            for image in images:
-                for name in ("sort_order", "is_thumbnail", "description"):
-                    image.pop(name, None)
-            chance.shuffle(images)
-            _fields(chance, images)
-        made.append({"product_id": row["product_id"], "images": images})
-    return made
 
 
 def _noisy(chance: Random, mode: Mode, rows: list[Row], products: list[int], config: Config) -> Night:
     night = Night(mode, rows, noisy=True)
     if chance.random() < 0.75:
-        night.faults = _faults(chance)
+        night.faults = troubles.faults(chance)
     if chance.random() < 0.65:
-        night.dooms = [_doom(chance) for _ in range(chance.choice([1, 1, 2, 3, 5]))]
+        night.dooms = [troubles.doom(chance) for _ in range(chance.choice([1, 1, 2, 3, 5]))]
     if chance.random() < 0.3:
-        labels = {row["product_id"]: [i["image_file"].rpartition("/")[2] for i in row["images"]] for row in rows}
-        night.deeds = [_deed(chance, products, labels, config.names) for _ in range(chance.choice([1, 1, 2, 4]))]
+        labels = {row["product_id"]: [label_of(image) for image in row["images"]] for row in rows}
+        # Where names are lost, what others add may rightly be taken for a create whose answer was lost.
+        may_add = config.names != "lost"
+        night.deeds = [
+            troubles.deed(chance, products, labels, may_add=may_add) for _ in range(chance.choice([1, 1, 2, 4]))
+        ]
     if chance.random() < 0.1:
         begin = chance.uniform(0.0, 40.0)
         night.down = [(begin, begin + chance.choice([2.0, 20.0, 100.0]))]
     if config.quota is not None and chance.random() < 0.2:
         night.quotas = [(chance.uniform(0.0, 60.0), chance.choice([8, 20, 150]))]
     return night
-
-
-def _faults(chance: Random) -> tuple[Fault, ...]:
-    kinds = chance.sample(
-        ["failed_before", "failed_after", "dropped_before", "dropped_after", "late_commit", "late_commit", "late_commit"]
-        + ["cut_body", "garbled", "throttled", "bare_429", "slow", "hang", "locked", "conflict"],
-        chance.choice([1, 2, 3, 5]),
-    )
-    return tuple(_fault(chance, kind) for kind in kinds)
-
-
-def _fault(chance: Random, kind: str) -> Fault:
-    share = chance.choice([0.03, 0.1, 0.25, 0.5])
-    if kind in {"hang", "slow", "bare_429"}:
-        share = min(share, 0.1)
-    methods: tuple[str, ...] = chance.choice([(), ("POST",), ("POST",), ("POST", "PUT", "DELETE"), ("PUT",), ("DELETE",)])
-    if kind in {"locked", "conflict"} and not methods:
-        methods = ("POST", "PUT", "DELETE")
-    delay = {
-        "late_commit": chance.uniform(0.2, LATEST_COMMIT),
-        "slow": chance.choice([2.0, 30.0, 110.0]),
-        "hang": 130.0,
-    }.get(kind, -1.0)
-    status = chance.choice([500, 502, 503, 504]) if kind in {"failed_before", "failed_after", "late_commit"} else 0
-    return Fault(kind, share, methods, status=status, delay=delay)
-
-
-def _doom(chance: Random) -> Doom:
-    doom = Doom(power=chance.random() < 0.5, pause=chance.choice([0.0, 1.0, 10.0, 45.0, 45.0, 4000.0]))
-    fate = chance.random()
-    if fate < 0.75:
-        doom.way = chance.choice(["turn", "disk", "wire", "commit"])
-        most = {"turn": 2500, "disk": 150, "wire": 120, "commit": 12}[doom.way]
-        doom.at = int(most ** chance.random())
-    elif fate < 0.9:
-        doom.stops = [int(2500 ** chance.random())]
-        if chance.random() < 0.3:
-            doom.stops.append(doom.stops[0] + int(300 ** chance.random()))
-    else:
-        number = chance.choice([errno.ENOSPC, errno.EIO, errno.EROFS])
-        doom.disk = (int(120 ** chance.random()), chance.choice([1, 1000]), number)
-    return doom
-
-
-def _deed(chance: Random, products: list[int], labels: dict[int, list[str]], names: str) -> Deed:
-    product = chance.choice(products)
-    kind = chance.choice(["add", "add", "delete", "reorder", "thumbnail", "retitle"])
-    if names == "lost" and kind == "add":
-        kind = "retitle"  # there an added image may rightly be taken for a lost create's
-    label = f"theirs-{chance.randrange(100)}.jpg"
-    if labels.get(product) and chance.random() < 0.2:
-        label = chance.choice(labels[product])
-    at = chance.choice([chance.uniform(0.0, 5.0), chance.uniform(0.0, 60.0)])
-    return Deed(at, kind, product, chance.random(), label)

@@ -12,7 +12,8 @@ from .history import Life, Sent, Shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .draw import Night, Row
+    from .draw import Night
+    from .manifests import Row
     from .world import Start, World
 
 
@@ -85,13 +86,16 @@ class Evidence:
             lost_at = None if earlier.usable else earlier.told_at
         if lost_at is None:
             return True
-        if self.names_lost and (self.nights[earlier.night].deeds or not self._names_seen(earlier)):
+        if self.names_lost and not self._is_plain(earlier, later):
             return False
         return earlier.committed_at + self.lag <= lost_at + self.settle
 
-    def _names_seen(self, call: Sent) -> bool:
-        """Whether a create had been confirmed before, so that the store was seen to lose names."""
-        return any(c.verb == "create" and c.number < call.number and self.lost_at(c) is None and c.images for c in self.writes)
+    def _is_plain(self, earlier: Sent, later: Sent) -> bool:
+        """Without names: whether only one image can be the create's, and a confirmed create had shown that names are lost."""
+        creates = [c for c in self.writes if c.verb == "create" and c.number < later.number and c is not earlier]
+        rivals = [c for c in creates if c.product == earlier.product and c.night == later.night and self.lost_at(c) is not None]
+        seen = any(c.number < earlier.number and c.images and self.lost_at(c) is None for c in creates)
+        return seen and not rivals and not self.nights[earlier.night].deeds
 
     def may_guess(self, night: int) -> bool:
         """Whether a stranger's image may rightly be taken for a create's: the store loses names, and others were about."""
@@ -164,8 +168,11 @@ class Evidence:
         )
 
     def came_meanwhile(self, life: Life, call: Sent) -> bool:
-        """Whether an image was added after the night's plan was made, and in time to be seen before the delete."""
-        first = next((c.at for c in self.writes if c.night == call.night), inf)
+        """Whether an image was added after the run's plan was made, and in time to be seen before the delete."""
+        run = call.process
+        while self.world.starts[run - 1].goes_on and run > 1:
+            run -= 1
+        first = next((c.at for c in self.writes if c.process >= run), inf)
         looked = [c.at for c in self.world.line.sent if c.verb == "get" and c.product == life.product and c.at < call.at]
         seen = call.verb != "empty" or life.born + self.lag < (looked[-1] if looked else 0.0)
         return life.born > first and seen and not self.is_late(call)

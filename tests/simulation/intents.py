@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .judge import label_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .disk import Inode, Platters
-    from .draw import Row
     from .history import Sent
+    from .manifests import Row
 
 
 class Intents:
@@ -42,7 +44,7 @@ class Intents:
     def _key(self, sent: Sent, rows: list[Row]) -> str:
         if sent.method == "POST":
             images = next((row["images"] for row in rows if row["product_id"] == sent.product), [])
-            found = [n for n, image in enumerate(images) if image["image_file"].rpartition("/")[2] == sent.source.rpartition("/")[2]]
+            found = [n for n, image in enumerate(images) if label_of(image) == label_of(sent.body)]
             return f"create:{found[0] if found else '?'}"
         if sent.method == "PUT":
             return f"update:{sent.image}"

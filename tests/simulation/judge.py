@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .manifests import DEAD
+
 if TYPE_CHECKING:
-    from .draw import Row
+    from .manifests import Row
     from .history import Shown
 
 
 def label_of(image: Row) -> str:
     """The file name that the shop is given for a manifest's image."""
-    return str(image["image_file"]).rpartition("/")[2]
+    return str(image["image_file"]).rpartition("/")[2].removeprefix("import:")
 
 
 def is_dead(image: Row) -> bool:
     """Whether the shop can't fetch it."""
-    return "/dead/" in image["image_file"]
+    return DEAD in image["image_file"]
 
 
 def differences(row: Row, gallery: list[Shown], *, mirror: bool) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .draw import NOWHERE
 from .evidence import Evidence
 from .history import Sent
 from .judge import differences, is_dead, label_of
@@ -123,7 +124,7 @@ def truth(case: Evidence) -> Iterator[Found]:
     """Where nobody interfered, a run's word at its end is true: what it doesn't report as failed is as asked."""
     for number, night in enumerate(case.nights):
         start = case.last_start(number)
-        if start.report is None or night.deeds or case.late_writes(number) or start.report.unknown:
+        if start.ending not in {"done", "failed"} or start.report is None or night.deeds or case.late_writes(number) or start.report.unknown:
             continue
         failed = {(f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures}
         products = {product for product, _ in failed}
@@ -136,6 +137,8 @@ def _differences(case: Evidence, number: int, at: float) -> Iterator[Found]:
     night = case.nights[number]
     for row in night.rows:
         product = row["product_id"]
+        if product == NOWHERE:
+            continue
         for label, text in differences(row, case.gallery(product, at), mirror=night.deletes):
             yield product, label, f"{text} after night {number}"
         yield from _versions(case, number, at, row)

@@ -11,6 +11,7 @@ from engine.core.errors import CheckpointError
 from engine.core.ledger import Ledger
 from engine.core.record import is_whole
 
+from .draw import NOWHERE
 from .history import Sent
 from .judge import is_dead
 
@@ -36,7 +37,7 @@ def endings(case: Evidence) -> Iterator[Found]:
             yield 0, "", f"process {start.number} (night {start.night}) ended with {start.ending}: {start.error}"
     for number, night in enumerate(case.nights):
         last = case.last_start(number)
-        if last.ending not in {"done", "failed", "UnsafePlanError"}:
+        if last.ending not in {"done", "failed", "UnsafePlanError"} and not night.most:
             yield 0, "", f"night {number} never came to its end: {last.ending}"
         if not night.noisy and last.ending == "failed":
             yield from _unexplained(case, number, last)
@@ -49,7 +50,7 @@ def _unexplained(case: Evidence, number: int, start: Start) -> Iterator[Found]:
     for failure in report.failures:
         product, source = failure.product_id or 0, failure.image_file or ""
         image = case.image_row(number, product, source) if source else {}
-        if image and is_dead(image) and failure.status == 400:
+        if (image and is_dead(image) and failure.status == 400) or (product == NOWHERE and failure.status == 404):
             continue
         if not case.nights[number].deletes and ("version" in image or "second image" in failure.reason):
             continue
@@ -118,7 +119,9 @@ def _updated(case: Evidence, members: set[int], made: set[int], until: float) ->
         if call.process in members and call.verb == "update" and (call.committed_at or until + 1) <= until
         for image_id in call.images
     }
-    return len(ids - made), len((ids | doubtful) - made)
+    # A process that begins before its listing shows what the former one did takes that as not done.
+    unseen = {i for call in case.writes if case.lag and call.verb == "update" and case.lost_at(call) is not None for i in call.images}
+    return len(ids - made - unseen), len((ids | doubtful) - made)
 
 
 def _run_of(case: Evidence, night: int) -> list[Start] | None:

@@ -19,15 +19,18 @@ from jobs.sandbox.api import Api
 from jobs.sandbox.catalogue import Catalogue
 from jobs.sandbox.conduct import Conductor
 from jobs.sandbox.faults import Script
+from jobs.sandbox.picture import made_up
 from jobs.sandbox.shop import Draft, Picture
 
 from .crowd import Crowd
 from .disk import Platters, SimDisk
-from .draw import LATEST_COMMIT, Doom, Night, Scenario, draw
+from .draw import Night, Scenario, draw
 from .history import WatchedShop
 from .intents import Intents
 from .network import Line, SimWire
+from .manifests import DEAD
 from .process import Crashed, Process, SimLoop
+from .troubles import LATEST_COMMIT, Doom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +42,7 @@ ACCESS = engine.Access("sim", "sim", "http://127.0.0.1:1")
 MOST_PROCESSES = 12
 QUIET_FROM = 8
 """After so many starts of one command nothing more goes wrong in the network."""
+PICTURE = made_up("simulation")
 PATIENCE = 6 * 3600.0
 """A process that is not over after so many virtual seconds hangs."""
 
@@ -55,6 +59,7 @@ class Start:
     error: BaseException | None = None
     proposal: Any = None
     goes_on: bool = False
+    half_listed: bool = False
     power: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -93,13 +98,14 @@ class World:
         self.manifest = self.folder / "m.jsonl"
         self.checkpoint = self.folder / "m.jsonl.checkpoint.json"
         self.journal = self.folder / "m.jsonl.checkpoint.json.journal"
+        self.plan = self.folder / "m.jsonl.checkpoint.json.plan"
         self.intents = Intents(self.platters, self.journal, self.complaints)
         self.line.watch = self._watch
         self.planned = False
         self._fill()
 
     async def _fetch(self, source: Source) -> Picture | None:
-        return None if "/dead/" in source.text else Picture("made:x", "jpg")
+        return None if DEAD in source.text else Picture("made:x", "jpg")
 
     def _fill(self) -> None:
         for number, images in self.scenario.galleries.items():
@@ -125,17 +131,21 @@ class World:
         self.night_began.append(began)
         self.line.night, self.planned = number, False
         self.manifest.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in night.rows))
+        for row in night.rows:
+            for image in row["images"]:
+                if image["image_file"].startswith("local-"):
+                    (self.folder / image["image_file"]).write_bytes(PICTURE)
         self.conductor.script = Script(night.faults, self.scenario.seed)
         self.line.down = [(began + since, began + until) for since, until in night.down]
         crowd = Crowd(self.shop, self.loop, random.Random(f"crowd {self.scenario.seed}"))
         crowd.let_in(night, self.config)
-        for attempt in range(MOST_PROCESSES):
+        for attempt in range(night.most or MOST_PROCESSES):
             if attempt >= QUIET_FROM:
                 self.conductor.script = Script()
             doom = night.dooms[attempt] if attempt < len(night.dooms) else Doom()
             start = await self._start(number, night, doom)
             if start.ending not in {"Crashed", "interrupted", "DiskError", "UnreachableError"} and not (
-                start.goes_on and not night.noisy
+                (start.goes_on or start.half_listed) and not night.noisy
             ):
                 break
             await asyncio.sleep(doom.pause)
@@ -145,7 +155,7 @@ class World:
         process = Process(self.loop, len(self.starts) + 1)
         start = Start(process.number, number, self.loop.time())
         self.starts.append(start)
-        start.goes_on = self._unfinished()
+        start.goes_on, start.half_listed = self._unfinished(), self._half_listed()
         disk, wire, stop = SimDisk(self.platters, process), SimWire(self.line, process), engine.Stop()
         self._prepare(process, doom, disk, wire, stop)
         seams = Seams(
@@ -230,6 +240,11 @@ class World:
         """Whether a run is under way on the disk: a journal whose run the checkpoint doesn't know as over."""
         journal, checkpoint = (self._run_of(path) for path in (self.journal, self.checkpoint))
         return journal is not None and journal != checkpoint
+
+    def _half_listed(self) -> bool:
+        """Whether an interrupted listing lies there that the next run may go on with: what changed since, it won't see."""
+        inode = self.platters.names.get(self.plan)
+        return inode is not None and b'"summary"' not in inode.data
 
     def _run_of(self, path: Path) -> str | None:
         inode = self.platters.names.get(path)

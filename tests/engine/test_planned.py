@@ -1,0 +1,79 @@
+"""Planned = sent: a hundred random catalogues, each planned and carried out under each reading of renumbering."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import engine
+from engine.checkpoint import Checkpoint
+from engine.core.order import Reading, Renumbering
+from engine.disk import RealDisk
+from engine.tools import Seen
+from jobs.sandbox import Config, Sandbox, running
+
+from ..market import differences, lines, log, manifest_for, state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CATALOGUES = 100
+PRODUCTS = 3
+OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+
+
+async def remember(path: Path, store: str, reading: Renumbering) -> None:
+    """A checkpoint that knows nothing but how this store renumbers, as an earlier run would have left it."""
+    run = {"run": "0", "state": "finished"}
+    await Checkpoint(RealDisk(), path, store).compact(run, Seen(Reading(reading, post=False)), [])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("verb", ["apply", "sync"])
+@pytest.mark.parametrize("reading", list(Renumbering), ids=lambda each: each.value)
+async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: Renumbering, verb: str) -> None:
+    """`apply` sends what `plan` said; `sync` as much, less the listing before each product's first write."""
+    config = Config(
+        products=CATALOGUES * PRODUCTS, images=4, quota=None, fetch=False, renumber=reading.value, log_size=1_000_000
+    )
+    async with running(config) as sandbox:
+        access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+        for number in range(CATALOGUES):
+            await _one(tmp_path, sandbox, access, reading, number, verb)
+
+
+async def _one(
+    folder: Path, sandbox: Sandbox, access: engine.Access, reading: Renumbering, number: int, verb: str
+) -> None:
+    rows = manifest_for(PRODUCTS, 4, seed=number, start=number * PRODUCTS + 1)
+    manifest = folder / f"{number}.jsonl"
+    manifest.write_bytes(lines(rows))
+    await remember(folder / f"{number}.jsonl.checkpoint.json", access.store, reading)
+    proposal = await engine.plan(access, manifest, OPEN)
+    before = len(sandbox.log)
+    if verb == "apply":
+        report = await engine.apply(access, str(proposal.plan), OPEN)
+        assert len(sandbox.log) - before == proposal.calls, (number, report)
+    else:
+        report = await engine.sync(access, manifest, OPEN)
+        listing = proposal.summary.relists + _unchanged_listings(proposal)
+        assert len(sandbox.log) - before == proposal.summary.calls(relist=False) + listing, (number, report)
+    assert report.outcome == "done", report.failures
+    galleries = await state(sandbox.url) if number % 20 == 0 else None
+    assert galleries is None or differences(rows, galleries) == []
+
+
+def _unchanged_listings(proposal: engine.Proposal) -> int:
+    """Products that need nothing are listed once all the same (their galleries are short here)."""
+    return proposal.summary.products - proposal.summary.changed_products
+
+
+async def test_the_log_of_the_sandbox_is_what_the_report_counts(tmp_path: Path) -> None:
+    """`requests` is every call that the store saw of this process."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines(manifest_for(20, 4, seed=3)))
+    async with running(Config(products=20, images=4, quota=None, fetch=False)) as sandbox:
+        access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+        report = await engine.sync(access, manifest, OPEN)
+        assert report.requests == len(await log(sandbox.url))
