@@ -174,6 +174,8 @@ _TABLES: dict[str, tuple[str | None, Callable[[Mapping[str, Any]], list[str]]]] 
     "whole": ("whole", _whole_table),
     "startup": ("startup", _startup_table),
 }
+NAMES = frozenset(_TABLES)
+"""The places that the page has to have."""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -16,14 +16,14 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 
 
 def folded(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One entry of the rounds of one peer: numbers become their spread, anything else must be the same in all and is kept."""
+    """One entry of the rounds of one peer: numbers become their spread (None counts for nothing), a truth has to hold in all."""
     told: dict[str, Any] = {}
-    for name, first in rounds[0].items():
-        values = [each[name] for each in rounds]
-        if isinstance(first, bool | str) or any(value is None for value in values):
-            told[name] = first
+    for name in rounds[0]:
+        values = [each[name] for each in rounds if each[name] is not None]
+        if values and isinstance(values[0], bool):
+            told[name] = all(values)
         else:
-            told[name] = spread(values)
+            told[name] = spread(values) if values else None
     return told
 
 

@@ -118,6 +118,8 @@ class Errand:
             if error is not None:
                 writes.barred.add(update.image_id)
                 writes.failures.append(image_failure(self.batch, update.image_id, error.reason, error.status))
+        for image_id in writes.refused_puts.keys() - writes.barred:
+            writes.note("found", f"update:{image_id}")
         writes.refused_puts.clear()
         left.updates = [update for update in left.updates if update.image_id not in writes.barred]
         if writes.failures:

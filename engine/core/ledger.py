@@ -3,7 +3,7 @@
 A create is not idempotent and an answer can be lost, so "sent, and no answer" is a state of its own:
 
     PLANNED  sent -> SENT        SENT     confirmed -> DONE     UNKNOWN  found -> DONE     PLANNED  found -> DONE
-    FAILED   sent -> SENT        SENT     refused   -> FAILED   UNKNOWN  absent -> PLANNED
+    FAILED   sent -> SENT        SENT     refused   -> FAILED   UNKNOWN  absent -> PLANNED  FAILED   found -> DONE
     DONE     sent -> SENT        SENT     deferred  -> PLANNED  UNKNOWN  sent -> SENT (update, delete: looked at first)
                                  SENT     lost      -> UNKNOWN
 
@@ -37,6 +37,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (State.PLANNED, "sent"): State.SENT,
     (State.PLANNED, "found"): State.DONE,
     (State.FAILED, "sent"): State.SENT,
+    (State.FAILED, "found"): State.DONE,
     (State.DONE, "sent"): State.SENT,
     (State.UNKNOWN, "sent"): State.SENT,
     (State.SENT, "sent"): State.SENT,

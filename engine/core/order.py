@@ -188,7 +188,9 @@ def _fill_gaps(row: list[Place], staying: set[int], orders: dict[int, int], read
             floor = (now[image_id], image_id)
             continue
         ceiling = next((now[later.image_id] for later in row[index + 1 :] if later.image_id in staying), None)
-        ties = reading is Renumbering.NONE or (image_id is None and floor[0] not in put_at)
+        # A tie can be made where nothing moves: by a create beside one that stays, by a PUT that lowers.
+        lowers = reading is Renumbering.RAISED and image_id is not None and floor[0] < now[image_id]
+        ties = reading is Renumbering.NONE or lowers or (image_id is None and floor[0] not in put_at)
         value = _fit(place, floor, ceiling, ties=ties)
         if image_id is None:
             arrangement.creates[place.row] = value
