@@ -41,7 +41,9 @@ def main(words: Sequence[str] | None = None) -> int:
     out: Path = arguments.out
     kept = out / "results.json"
     parts = arguments.only or ([] if arguments.redraw else list(PARTS))
-    results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and len(parts) < len(PARTS) else {"parts": {}}
+    results = (
+        json.loads(kept.read_text(encoding="utf-8")) if kept.exists() and len(parts) < len(PARTS) else {"parts": {}}
+    )
     if len(installed(SDK)) < len(SDK):
         _say("the vendor's SDK is not installed, so it is left out: pip install '.[bench]'")
     for name in parts:
@@ -69,17 +71,29 @@ def _show(out: Path, results: dict[str, Any]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=MOST_ROUNDS, metavar="N", help=f"rounds, interleaved ({MOST_ROUNDS})")
-    parser.add_argument("--only", action="append", choices=list(PARTS), help="just this part, kept beside the results of the others")
-    parser.add_argument("--tiny", action="store_true", help="tiny sizes: does it all still run? The figures mean nothing")
-    parser.add_argument("--redraw", action="store_true", help="measure nothing: pictures and tables from the results that are there")
-    parser.add_argument("--out", type=Path, default=HERE / "results", metavar="FOLDER", help="where results and pictures go")
+    parser.add_argument(
+        "--rounds", type=int, default=MOST_ROUNDS, metavar="N", help=f"rounds, interleaved ({MOST_ROUNDS})"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=list(PARTS), help="just this part, kept beside the results of the others"
+    )
+    parser.add_argument(
+        "--tiny", action="store_true", help="tiny sizes: does it all still run? The figures mean nothing"
+    )
+    parser.add_argument(
+        "--redraw", action="store_true", help="measure nothing: pictures and tables from the results that are there"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "results", metavar="FOLDER", help="where results and pictures go"
+    )
     return parser
 
 
 def _commit() -> str | None:
     try:
-        done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False
+        )
     except OSError:
         return None
     return done.stdout.strip() or None

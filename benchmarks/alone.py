@@ -11,8 +11,6 @@ import json
 import sys
 import tempfile
 import time
-from contextlib import asynccontextmanager, suppress
-from os import _exit
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,6 @@ import anyio
 import orjson
 
 import engine
-import engine.commands
 from engine.core.dialect import v2
 from engine.core.exchange import Answer
 from engine.core.ledger import outcome, sent
@@ -29,14 +26,14 @@ from engine.core.plan import Header
 from engine.disk import RealDisk
 from engine.intake import check
 from engine.journal import Journal
-from engine.options import Seams
 from engine.planfile import PlanWriter
 from engine.survey import Former, Survey, joined
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+from .resuming import prepare, resume
 
-    from engine.core.exchange import Request
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from engine.core.model import Present
 
 Task = dict[str, Any]
@@ -62,7 +59,10 @@ def merge(task: Task) -> dict[str, Any]:
 
 async def _merge(manifest: Path, pages: Path, folder: Path) -> dict[str, Any]:
     began = time.process_time()
-    with pages.open("rb", buffering=1 << 18) as file, check(manifest, files=None, spool=folder / "checkpoint") as wanted:
+    with (
+        pages.open("rb", buffering=1 << 18) as file,
+        check(manifest, files=None, spool=folder / "checkpoint") as wanted,
+    ):
 
         async def listing(_product_id: int) -> list[Present]:
             return v2.read_images(Answer(200, {}, file.readline()))
@@ -70,7 +70,13 @@ async def _merge(manifest: Path, pages: Path, folder: Path) -> dict[str, Any]:
         header = Header("sync", "store", str(manifest), wanted.digest, "", "", "", 0.0, Reading())
         writer = PlanWriter(RealDisk(), folder / "plan", header)
         survey = Survey(
-            listing, writer, mirror=True, reading=Reading(), former=Former(), progress=engine.Progress(), stop=engine.Stop()
+            listing,
+            writer,
+            mirror=True,
+            reading=Reading(),
+            former=Former(),
+            progress=engine.Progress(),
+            stop=engine.Stop(),
         )
         await survey.run(joined(wanted.read(), ()), lambda: 8)
         await writer.finish()
@@ -98,7 +104,9 @@ def dicts(task: Task) -> dict[str, Any]:
         there = present.get(product_id, {})
         for image in images:
             found = there.get(image["image_file"].rpartition("/")[2].rpartition(".")[0])
-            same = found is not None and all(found[name] == image[name] for name in ("description", "sort_order", "is_thumbnail"))
+            same = found is not None and all(
+                found[name] == image[name] for name in ("description", "sort_order", "is_thumbnail")
+            )
             unchanged, changes = unchanged + same, changes + (not same)
     return {"cpu": time.process_time() - began, "unchanged": unchanged, "changes": changes}
 
@@ -143,90 +151,6 @@ async def _paced(calls: int, call: Callable[[int], Awaitable[None]]) -> float:
     return time.process_time() - began
 
 
-class _Pretended:
-    """A wire that is no store: empty at first, it creates whatever it is asked to; `until` creates, then it has the run stop."""
-
-    def __init__(self, until: int, stop: engine.Stop) -> None:
-        self._made = 0
-        self._until = until
-        self._stop = stop
-
-    async def __call__(self, request: Request) -> Answer:
-        await asyncio.sleep(0)
-        if request.method == "GET":
-            return Answer(200, {}, b'{"count":0}' if request.path.endswith("/count") else b"[]")
-        self._made += 1
-        if self._made == self._until:
-            self._stop.ask()
-        fields = orjson.loads(request.body or b"")
-        name = fields["image_file"].rpartition("/")[2].replace(".jpg", "__12345.jpg")
-        return Answer(201, {}, orjson.dumps({**fields, "id": self._made, "image_file": f"a/123/{name}"}))
-
-
-
-
-def prepare(task: Task) -> dict[str, Any]:
-    """Have the engine make the checkpoint of a migration that was stopped shortly before its end."""
-    stop = engine.Stop()
-
-    @asynccontextmanager
-    async def wire(_access: engine.Access) -> AsyncIterator[_Pretended]:
-        yield _Pretended(task["images"] - 2 * _WORKERS, stop)
-
-    options = engine.Options(concurrency=_WORKERS)
-    run = engine.migrate(_ACCESS, task["manifest"], options, stop=stop, seams=Seams(wire=wire))
-    report = asyncio.run(_awaited(run))
-    return {"cpu": time.process_time(), "outcome": report.outcome, "created": report.created}
-
-
-def resume(task: Task) -> dict[str, Any]:
-    """Go on with that migration, up to its first call about a product; the check of the manifest is left out of `cpu`."""
-    told: dict[str, Any] = {}
-    progress = _Clocked()
-
-    async def wire(request: Request) -> Answer:
-        await asyncio.sleep(0)
-        if request.path.endswith("/images/count"):
-            return Answer(200, {}, b'{"count":0}')
-        told.update(progress.told())
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()
-        _exit(0)  # what would follow is a run, and that is measured elsewhere
-
-    @asynccontextmanager
-    async def wired(_access: engine.Access) -> AsyncIterator[Any]:
-        yield wire
-
-    asyncio.run(_awaited(engine.migrate(_ACCESS, task["manifest"], progress=progress, seams=Seams(wire=wired))))
-    raise RuntimeError("nothing was left to be resumed")
-
-
-class _Clocked(engine.Progress):
-    """Takes down the processor time at which each phase began."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._began = [("loading", time.process_time())]
-
-    def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
-        """A new phase begins."""
-        self._began.append((phase, time.process_time()))
-        super().begin(phase, products=products, images=images)
-
-    def told(self) -> dict[str, Any]:
-        """Processor seconds by phase, and of all but the manifest's check."""
-        ends = [at for _, at in self._began[1:]] + [time.process_time()]
-        phases: dict[str, float] = {}
-        for (phase, begun), ended in zip(self._began, ends, strict=True):
-            phases[phase] = phases.get(phase, 0.0) + ended - begun
-        return {"cpu": sum(spent for phase, spent in phases.items() if phase != "checking the manifest"), "phases": phases}
-
-
-async def _awaited(run: Awaitable[engine.Report]) -> engine.Report:
-    return await run
-
-
-_ACCESS = engine.Access("bench", "bench", "http://127.0.0.1:9")
 _KINDS: dict[str, Callable[[Task], dict[str, Any]]] = {
     "parse": parse,
     "merge": merge,
@@ -245,5 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        main()
+    main()

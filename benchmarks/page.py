@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from .quota import ALONE, BURSTS, HALF, STEADY
@@ -18,8 +17,11 @@ def filled(page: str, results: Mapping[str, Any]) -> str:
     """The page with each marked place filled anew; a place whose part was not measured stays as it is."""
     for name, (part, made) in _TABLES.items():
         if part is None or part in results["parts"]:
-            text = "\n".join(made(results))
-            page = re.sub(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda found, text=text: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL)
+            table = "\n".join(made(results))
+            begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+            before, opened, rest = page.partition(begin)
+            _, closed, after = rest.partition(end)
+            page = f"{before}{begin}{table}\n{end}{after}" if opened and closed else page
     return page
 
 
@@ -61,7 +63,12 @@ def _wire_goals(wire: Parts) -> Iterable[Goal]:
 
 def _plan_goals(plan: Parts) -> Iterable[Goal]:
     ratio = plan["plan"]["ratio"]["median"]
-    yield f"reading and diffing {plan['images']:,} against as many, over orjson alone", "≤ 5", f"{ratio:.2f}", ratio <= 5
+    yield (
+        f"reading and diffing {plan['images']:,} against as many, over orjson alone",
+        "≤ 5",
+        f"{ratio:.2f}",
+        ratio <= 5,
+    )
     peak = plan["plan"]["peers"]["imageferry, unsorted"]["peak_mib"]["high"]
     yield "the same, manifest unsorted: peak", "≤ 200 MiB", f"{peak:.0f} MiB", peak <= 200
     spent = plan["journal"]["cpu_us"]["median"]
@@ -72,7 +79,12 @@ def _plan_goals(plan: Parts) -> Iterable[Goal]:
 
 def _whole_goals(whole: Parts) -> Iterable[Goal]:
     peak, ratio = whole["peak_mib"], whole["ratio"]
-    yield f"no-op sync over {whole['products']:,} products with 4 images: peak", "≤ 100 MiB", f"{peak:.0f} MiB", peak <= 100
+    yield (
+        f"no-op sync over {whole['products']:,} products with 4 images: peak",
+        "≤ 100 MiB",
+        f"{peak:.0f} MiB",
+        peak <= 100,
+    )
     yield "the same over its tenth", "≤ 1.2", f"{ratio:.2f}", ratio <= 1.2
     same = whole["planned"] == whole["sent"]
     yield "calls planned = calls sent (mixed sync)", "equal", f"{whole['planned']:,} and {whole['sent']:,}", same
@@ -99,10 +111,12 @@ def _goals_table(results: Mapping[str, Any]) -> list[str]:
 
 def _machine(results: Mapping[str, Any]) -> list[str]:
     told = results["machine"]
-    versions = ", ".join(f"{name} {told[name]}" for name in ("aiohttp", "anyio", "aiolimiter", "orjson", "bigcommerce") if told.get(name))
+    versions = ", ".join(
+        f"{name} {told[name]}" for name in ("aiohttp", "anyio", "aiolimiter", "orjson", "bigcommerce") if told.get(name)
+    )
     took = sum(part["took_s"] for part in results["parts"].values())
     rounds = min(part["rounds"] for part in results["parts"].values())
-    where = f"{told['processors']} × {told['processor']}, {told['system']}, Python {told['python']}; {versions}; commit {results['commit']}"
+    where = f"{told['processors']} times {told['processor']}, {told['system']}, Python {told['python']}; {versions}; commit {results['commit']}"
     return [f"{where}. {rounds} rounds; all parts together took {took // 60} min."]
 
 
@@ -110,11 +124,24 @@ def _quota_table(mix: str) -> Callable[[Mapping[str, Any]], list[str]]:
     beside = mix == STEADY
 
     def made(results: Mapping[str, Any]) -> list[str]:
-        head = ["", "latency", "quota used", "429s in 10,000", "1,500 creates take", *(["the other app's calls rejected"] if beside else [])]
+        head = [
+            "",
+            "latency",
+            "quota used",
+            "429s in 10,000",
+            "1,500 creates take",
+            *(["the other app's calls rejected"] if beside else []),
+        ]
         rows = []
         for latency, peers in sorted(results["parts"]["quota"][mix].items(), key=lambda each: float(each[0])):
             for peer, each in sorted(peers.items(), key=lambda pair: pair[0] != US):
-                row = [_name(peer), f"{float(latency) * 1000:.0f} ms", _spread(each["used"], 3), f"{each['throttled_in_10000']:,.0f}", _time(each)]
+                row = [
+                    _name(peer),
+                    f"{float(latency) * 1000:.0f} ms",
+                    _spread(each["used"], 3),
+                    f"{each['throttled_in_10000']:,.0f}",
+                    _time(each),
+                ]
                 rows.append(row + ([f"{100 * (each['other_rejected'] or 0):.2f}%"] if beside else []))
         return _table(head, rows)
 
@@ -133,22 +160,36 @@ def _wire_table(results: Mapping[str, Any]) -> list[str]:
             _spread(each["peak_mib"], 0),
         ]
         for kind in ("list", "create")
-        for peer, each in sorted(results["parts"]["wire"][kind]["peers"].items(), key=lambda pair: _middle(pair[1]["cpu_us"]))
+        for peer, each in sorted(
+            results["parts"]["wire"][kind]["peers"].items(), key=lambda pair: _middle(pair[1]["cpu_us"])
+        )
     ]
     return _table(head, rows)
 
 
 def _plan_table(results: Mapping[str, Any]) -> list[str]:
     plan = results["parts"]["plan"]
-    rows = [[_name(name), "plan", _spread(each["cpu"], 2), _spread(each["peak_mib"], 0)] for name, each in plan["plan"]["peers"].items()]
-    rows += [[_name(name), "resume", _spread(each["cpu"], 2), _spread(each["peak_mib"], 0)] for name, each in plan["resume"]["peers"].items()]
+    rows = [
+        [_name(name), "plan", _spread(each["cpu"], 2), _spread(each["peak_mib"], 0)]
+        for name, each in plan["plan"]["peers"].items()
+    ]
+    rows += [
+        [_name(name), "resume", _spread(each["cpu"], 2), _spread(each["peak_mib"], 0)]
+        for name, each in plan["resume"]["peers"].items()
+    ]
     return _table(("", "work", "processor seconds", "peak MiB"), rows)
 
 
 def _whole_table(results: Mapping[str, Any]) -> list[str]:
     nights = results["parts"]["whole"]["nights"]
     rows = [
-        [f"{size} run, {night} night", f"{each['calls']:,}", f"{each['seconds']:.0f}", f"{each['cpu_us']:.0f}", f"{each['peak_mib']:.0f}"]
+        [
+            f"{size} run, {night} night",
+            f"{each['calls']:,}",
+            f"{each['seconds']:.0f}",
+            f"{each['cpu_us']:.0f}",
+            f"{each['peak_mib']:.0f}",
+        ]
         for size, pair in nights.items()
         for night, each in pair.items()
     ]

@@ -46,7 +46,10 @@ class Group:
 
 def bars(title: str, note: str, groups: Sequence[Group]) -> str:
     """Draw groups of bars below each other."""
-    body = [f'<text x="20" y="32" class="title">{escape(title)}</text>', f'<text x="20" y="52" class="note">{escape(note)}</text>']
+    body = [
+        f'<text x="20" y="32" class="title">{escape(title)}</text>',
+        f'<text x="20" y="52" class="note">{escape(note)}</text>',
+    ]
     y = 84
     for group in groups:
         body.append(f'<text x="20" y="{y}" class="group">{escape(group.title)}</text>')
@@ -58,7 +61,9 @@ def bars(title: str, note: str, groups: Sequence[Group]) -> str:
             y += _BAR + _GAP
         if group.limit:
             x = _LEFT + group.limit * _SCALE / longest
-            body.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{y}" stroke-width="1.5" stroke-dasharray="4 3"/>')
+            body.append(
+                f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{y}" stroke-width="1.5" stroke-dasharray="4 3"/>'
+            )
         y += 30
     height = y - 10
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" role="img">'
@@ -85,7 +90,9 @@ def drawn(parts: Mapping[str, Any]) -> dict[str, str]:
     told: dict[str, str] = {}
     if "quota" in parts:
         told["quota-alone.svg"] = _quota(parts["quota"][ALONE], "Share of the quota that is used, alone", beside=False)
-        told["quota-beside.svg"] = _quota(parts["quota"][STEADY], "Beside another app that takes a fifth of the quota", beside=True)
+        told["quota-beside.svg"] = _quota(
+            parts["quota"][STEADY], "Beside another app that takes a fifth of the quota", beside=True
+        )
     if "wire" in parts:
         told["wire.svg"] = _wire(parts["wire"])
     if "plan" in parts:
@@ -96,9 +103,15 @@ def drawn(parts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _quota(mix: Mapping[str, Any], title: str, *, beside: bool) -> str:
-    note = "of all calls that the store allows in whole windows; 429s of 10,000 calls" + ("; the other app's rejected calls" if beside else "")
+    note = "of all calls that the store allows in whole windows; 429s of 10,000 calls" + (
+        "; the other app's rejected calls" if beside else ""
+    )
     groups = [
-        Group(f"{float(latency) * 1000:.0f} ms a call", [_used(peer, figures, beside=beside) for peer, figures in _us_first(peers)], 1.0)
+        Group(
+            f"{float(latency) * 1000:.0f} ms a call",
+            [_used(peer, figures, beside=beside) for peer, figures in _us_first(peers)],
+            1.0,
+        )
         for latency, peers in sorted(mix.items(), key=lambda each: float(each[0]))
     ]
     return bars(title, note, groups)
@@ -115,19 +128,33 @@ def _used(peer: str, figures: Mapping[str, Any], *, beside: bool) -> Bar:
 def _wire(wire: Mapping[str, Any]) -> str:
     titles = {"list": "list 5,000 products", "create": "list 1,250 products, create 5,000 images"}
     groups = [
-        Group(titles[kind], [Bar(peer, each["cpu_us"], f"{each['cpu_us']['median']:,.0f} µs") for peer, each in _us_first(told["peers"])])
+        Group(
+            titles[kind],
+            [
+                Bar(peer, each["cpu_us"], f"{each['cpu_us']['median']:,.0f} µs")
+                for peer, each in _us_first(told["peers"])
+            ],
+        )
         for kind, told in wire.items()
         if kind in titles
     ]
-    return bars("Processor time a call", "of the whole process without its start; no quota, no latency; less is better", groups)
+    return bars(
+        "Processor time a call", "of the whole process without its start; no quota, no latency; less is better", groups
+    )
 
 
 def _plan(plan: Mapping[str, Any]) -> str:
     peers = plan["plan"]["peers"]
     names = (PARSE, MERGE, UNSORTED, DICTS)
     groups = [
-        Group("processor seconds", [Bar(name, peers[name]["cpu"], f"{peers[name]['cpu']['median']:.2f} s") for name in names]),
-        Group("peak memory", [Bar(name, peers[name]["peak_mib"], f"{peers[name]['peak_mib']['median']:,.0f} MiB") for name in names]),
+        Group(
+            "processor seconds",
+            [Bar(name, peers[name]["cpu"], f"{peers[name]['cpu']['median']:.2f} s") for name in names],
+        ),
+        Group(
+            "peak memory",
+            [Bar(name, peers[name]["peak_mib"], f"{peers[name]['peak_mib']['median']:,.0f} MiB") for name in names],
+        ),
     ]
     title = f"{plan['images']:,} wanted images against as many present ones"
     return bars(title, "manifest and listings read, compared, plan written; calls not counted; less is better", groups)

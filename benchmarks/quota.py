@@ -5,6 +5,7 @@ so the peers of one latency run at the same time, a store each.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs.bench.stage import stage
@@ -22,7 +23,10 @@ STEADY = "beside a steady app"
 BURSTS = "beside bursts"
 HALF = "half of the quota granted"
 _OTHERS_SHARE = 0.2
-_BURST, _BURST_EVERY = 0.4, 2  # of a window's quota, in one go, each second window: 180 calls a minute where 450 per 30 s are allowed
+_BURST, _BURST_EVERY = (
+    0.4,
+    2,
+)  # of a window's quota, in one go, each second window: 180 calls a minute where 450 per 30 s are allowed
 _TOGETHER = 12
 
 
@@ -34,7 +38,7 @@ def run(sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, Any]
         for number in range(rounds):
             say(f"quota: round {number + 1} of {rounds}, {len(cases)} runs, {_TOGETHER} at a time")
             order = cases[number % len(cases) :] + cases[: number % len(cases)]
-            for case, figures in zip(order, pool.map(lambda case: _one(*case, sizes), order), strict=True):
+            for case, figures in zip(order, pool.map(partial(_one, sizes), order), strict=True):
                 taken.setdefault(case, []).append(figures)
     told: dict[str, Any] = {}
     for (mix, peer, latency), entries in sorted(taken.items()):
@@ -56,7 +60,8 @@ def _cases(sizes: Sizes) -> list[tuple[str, str, float]]:
     return [(HALF, US, middle), *bursts, *cases]
 
 
-def _one(mix: str, peer: str, latency: float, sizes: Sizes) -> dict[str, Any]:
+def _one(sizes: Sizes, case: tuple[str, str, float]) -> dict[str, Any]:
+    mix, peer, latency = case
     rate = sizes.quota / sizes.window
     flags = ["--products", str(sizes.quota_products), "--latency", str(latency)]
     if mix == STEADY:
@@ -66,7 +71,13 @@ def _one(mix: str, peer: str, latency: float, sizes: Sizes) -> dict[str, Any]:
     options = {"quota_share": 0.5} if mix == HALF else {}
     with stage(*flags, window=sizes.window, quota=sizes.quota) as store:
         return perform(
-            store, peer, products=sizes.quota_products, images=sizes.quota_images, latency=latency, limit=sizes.limit, options=options
+            store,
+            peer,
+            products=sizes.quota_products,
+            images=sizes.quota_images,
+            latency=latency,
+            limit=sizes.limit,
+            options=options,
         )
 
 

@@ -23,11 +23,15 @@ _BUDGETS = {"imageferry --help": 6.0, "imageferry --version": 4.0}
 def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
     """Start each in turn, often, since a start is short; the first of each only warms the caches."""
     say(f"start-up: {sizes.startups} times each")
-    commands = {BARE: [sys.executable, "-c", "pass"], **{name: [*_command(), name.partition(" ")[2]] for name in _BUDGETS}}
+    commands = {
+        BARE: [sys.executable, "-c", "pass"],
+        **{name: [*_command(), name.partition(" ")[2]] for name in _BUDGETS},
+    }
     for name, command in commands.items():
         _milliseconds(name, command)
     rounds = [
-        {name: {"ms": _milliseconds(name, command)} for name, command in commands.items()} for _ in range(sizes.startups)
+        {name: {"ms": _milliseconds(name, command)} for name, command in commands.items()}
+        for _ in range(sizes.startups)
     ]
     return {
         "peers": {name: spread(each[name]["ms"] for each in rounds) for name in commands},

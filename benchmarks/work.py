@@ -33,7 +33,9 @@ def installed(peers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(peer for peer in peers if has_sdk or not peer.startswith("SDK"))
 
 
-def perform(store: Stage, peer: str, *, products: int, images: int, listed: int = 0, pinned: bool = False, **more: Any) -> dict[str, Any]:
+def perform(
+    store: Stage, peer: str, *, products: int, images: int, listed: int = 0, pinned: bool = False, **more: Any
+) -> dict[str, Any]:
     """Have a peer list products 1 to N, which show `listed` images, and create `images` for each; returns its figures.
 
     `more`: `latency`, `limit` for the others, `options` for imageferry. Raises WrongError.
@@ -42,7 +44,13 @@ def perform(store: Stage, peer: str, *, products: int, images: int, listed: int 
         run = _ferry(store, products, images, listed, pinned=pinned, options=more.get("options", {}))
         done = run.told["created"] + run.told["unchanged"]
     else:
-        task = {"peer": peer, **store.access, "products": products, "images": images, "quota": store.quota}
+        task: dict[str, Any] = {
+            "peer": peer,
+            **store.access,
+            "products": products,
+            "images": images,
+            "quota": store.quota,
+        }
         task |= {"window": store.window or 3.0, "latency": more.get("latency", 0.0), "limit": more.get("limit")}
         run = measured(task, module="benchmarks.peers", beside=store, pinned=pinned)
         done = run.told["created"] + run.told["listed"]
@@ -74,8 +82,8 @@ def _judge(store: Stage, peer: str, images: int) -> None:
     """The store's own count has the last word."""
     store.settings(quota=None, latency=0.0)
     path = f"{store.address['api_url']}/stores/{store.address['store_hash']}/v2/products/images/count"
-    request = Request(path, headers={"X-Auth-Token": store.address["access_token"]})  # noqa: S310  # loopback
-    with urlopen(request, timeout=30) as answer:  # noqa: S310  # as above
+    request = Request(path, headers={"X-Auth-Token": store.address["access_token"]})  # loopback
+    with urlopen(request, timeout=30) as answer:  # as above
         count = json.loads(answer.read())["count"]
     if count != images:
         raise WrongError(f"{peer}: the store has {count} images, {images} are told of")

@@ -16,6 +16,7 @@ from .core.errors import CheckpointError
 from .core.ledger import Ledger
 from .core.order import Reading, Renumbering
 from .core.record import is_whole, seal, unseal
+from .replay import replay
 from .spill import Spill
 
 if TYPE_CHECKING:
@@ -129,25 +130,17 @@ class Checkpoint:
             "start without it (images are then told by their names)."
         )
 
-    def _replay(self, path: Path, ledger: Ledger) -> Unfinished | None:
-        """Fold a journal; what is not whole at its end is a torn write, anywhere else it is damage."""
-        unfinished: Unfinished | None = None
-        bad = 0
-        for number, line in enumerate(self._disk.lines(path), 1):
-            if not is_whole(line):
-                bad = bad or number
-                continue
-            if bad:
-                raise self._damaged(path, bad, "the line is not as it was written")
-            if unfinished is None:
-                unfinished = Unfinished(self._header(path, line, "journal"), ledger, 0)
-            else:
-                try:
-                    unfinished.ledger.apply(orjson.loads(line))
-                except CheckpointError as error:
-                    raise self._damaged(path, number, str(error)) from None
-            unfinished.torn += len(line)
-        return unfinished
+    def _replay(self, path: Path, ledger: Ledger, *, whole: bool = False) -> Unfinished | None:
+        """A journal's header and its events; None where not even the header is whole, for then nothing was sent."""
+        lines = self._disk.lines(path)
+        first = next(lines, b"")
+        if not is_whole(first):
+            if any(map(is_whole, lines)):
+                raise self._damaged(path, 1, "the line is not as it was written")
+            return None
+        header = self._header(path, first, "journal")
+        size = replay(lines, ledger, lambda number, what: self._damaged(path, number, what), whole=whole)
+        return Unfinished(header, ledger, len(first) + size)
 
     def memories(self, learned: Iterable[tuple[int, Memory]] = ()) -> Iterator[tuple[int, Memory]]:
         """What is known, product by product, in product order: by finished runs, and what was `learned` since."""
@@ -260,7 +253,7 @@ class Checkpoint:
         places = ((self.paths.plan, self.paths.journal), self.paths.history)
         for plan, journal in places:
             if self._disk.size(journal) is not None:
-                told = self._replay(journal, Ledger(keep_all=True))
+                told = self._replay(journal, Ledger(keep_all=True), whole=True)
                 if told is not None:
                     return plan, told
         return None

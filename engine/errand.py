@@ -99,12 +99,14 @@ class Errand:
         """List the product, settle what is in doubt, and see what is left."""
         self._fresh = False
         self._wait_for_lag()
+        # An answer that takes long shows the store as it was when it was asked, or little later.
+        asked = anyio.current_time()
         present = await self._tools.list(self.batch.product_id)
-        self._wait_if_stale(present)
+        self._wait_if_stale(present, asked)
         self._tools.see(reading=self._writes.watched.learn(present, self._tools.seen.reading))
         for kind_of_event, key, gone in resolve_writes(self.course, present):
             self._writes.note(kind_of_event, key, **({} if gone is None else {"image_ids": gone}))
-        self._settle(present)
+        self._settle(present, asked)
         self._writes.show(present)
         left = self._without_refused(self._left(present))
         left.look = bool(left)
@@ -126,19 +128,19 @@ class Errand:
             left.deletes = []
         return left
 
-    def _wait_if_stale(self, present: list[Present]) -> None:
+    def _wait_if_stale(self, present: list[Present], asked: float) -> None:
         """A listing that lags behind what was confirmed is looked at again, until a settle after the last write.
 
         Raises SetAside where it is too early to believe it.
         """
         writes, seen = self._writes, self._tools.seen
         now, until = anyio.current_time(), writes.wrote_at + self._tools.settle
-        if now < until and is_stale(self.course, present, writes.written):
+        if asked < until and is_stale(self.course, present, writes.written):
             self._patience = min(2 * self._patience, FULL_PATIENCE)
             self._was_stale = True
-            raise SetAside(min(now + self._patience, until))
+            raise SetAside(max(now, min(now + self._patience, until)))
         if self._was_stale:
-            seen.lag = min(max(seen.lag, now - writes.wrote_at), self._tools.settle)
+            seen.lag = min(max(seen.lag, asked - writes.wrote_at), self._tools.settle)
             self._was_stale = False
 
     def _wait_for_lag(self) -> None:
@@ -159,7 +161,7 @@ class Errand:
             found.changes.deletes = []
         return found.changes
 
-    def _settle(self, present: list[Present]) -> None:
+    def _settle(self, present: list[Present], asked: float) -> None:
         """Adopt what has appeared; a create that has not is waited for once, then it is taken not to have happened.
 
         Raises SetAside where its time has not come.
@@ -170,7 +172,7 @@ class Errand:
         if not sighting.absent:
             return
         due = self.lost_at + self._tools.settle
-        if anyio.current_time() < due:
+        if asked < due:
             raise SetAside(due)
         for row in sighting.absent:
             key = f"create:{row}"
@@ -236,6 +238,7 @@ class Errand:
     def _finish(self) -> None:
         memory = known(self.batch, self.course)
         event: events.Event = {"event": "finished", "product_id": self.batch.product_id, "images": memory}
+        event["counts"] = self.course.counts()
         failures = self._writes.failures + self.batch.left_alone
         if failures:
             event["failures"] = [asdict(failure) for failure in failures]

@@ -182,11 +182,12 @@ class Ferry:
 
     def _open_batches(self, plan: PlanFile, carry: Carry, tools: Tools) -> Iterator[Batch]:
         """What is still to do; a finished product whose last look is still due is handed to the carry for that."""
-        for batch in plan.batches():
-            if batch.product_id not in self._ledger.finished:
-                yield batch
-            elif batch.product_id in self._ledger.doubted:
+        over = self._ledger.finished - self._ledger.doubted
+        for batch in plan.batches(but=over):
+            if batch.product_id in self._ledger.finished:
                 carry.doubted.append(Errand(batch, tools))
+            else:
+                yield batch
 
     def _tools(self, journal: Journal, *, mirror: bool, relist: bool, backup: Backup | None = None) -> Tools:
         return Tools(

@@ -105,10 +105,10 @@ class Gate:
                 kind, failure = Kind.UNSENT, error
             except LostError as error:
                 kind, failure = Kind.LOST, error
-            own += self._note(kind, failure)
+            own += self._note(kind, failure, request)
             move = move_after(kind, replay, tries, others_go_well=self._usable - before > own)
             if move is not Move.AGAIN:
-                raise self._final(move, failure, tries)
+                raise self._final(move, failure, tries, request)
             delay = delay_before(tries, self._chance, write=request.method != "GET", asked=asked)
             await self._bench.sit(delay, failure.reason)
             self._retried += 1
@@ -122,7 +122,7 @@ class Gate:
                 await self._ceiling.acquire()
                 ticket = await self._turnstile.enter(again=again)
         self._requests += 1
-        self._patience.sent(ticket.sent)
+        self._patience.sent(ticket.sent, f"{request.method} {request.path}")
         try:
             answer = await self._flights.fly(ticket.number, request, ticket.sent)
             self._learn(ticket, answer, self._flights.moved_at)
@@ -154,12 +154,12 @@ class Gate:
         self._usable += 1
         self._patience.heard(self._flights.moved_at, waits_for_more=self._turnstile.in_flight > 0)
 
-    def _note(self, kind: Kind, failure: StoreError) -> bool:
+    def _note(self, kind: Kind, failure: StoreError, request: Request) -> bool:
         """Keep count of what was heard; tell whether it was usable."""
         if kind not in UNUSABLE:
             self._heard()
             return True
-        self._patience.failed(failure.reason)
+        self._patience.failed(naming(request, failure))
         self._check_patience()
         return False
 
@@ -181,8 +181,9 @@ class Gate:
         self._turnstile.shut(error)
         self._bench.shut(error)
 
-    def _final(self, move: Move, failure: StoreError, tries: int) -> StoreError:
+    def _final(self, move: Move, failure: StoreError, tries: int, request: Request) -> StoreError:
         if move is Move.STOP:
+            failure = type(failure)(naming(request, failure), failure.status)
             self._break(failure)
         return given_up(failure, tries) if move is Move.FAIL else failure
 
@@ -246,6 +247,14 @@ class Gate:
         if (first := self._bench.next()) is not None:
             return f"trying again in {max(0.0, first[0] - now):.0f} s: {first[1]}"
         return None
+
+
+def naming(request: Request, failure: StoreError) -> str:
+    """What was seen, with the call that it was seen at: what a sentence that ends a run has to name."""
+    call = f"{request.method} {request.path}"
+    if failure.reason.startswith(call):
+        return failure.reason
+    return f"{call}: {failure.status} {failure.reason}" if failure.status else f"{call}: {failure.reason}"
 
 
 def _small_bucket(rate: float) -> AsyncLimiter:

@@ -16,6 +16,8 @@ from .core.record import seal
 if TYPE_CHECKING:
     from .disk import Appending
 
+LONGEST_PAUSE = 0.01
+
 
 class Journal:
     """Appends events in groups. `run` must be running for anything to reach the disk."""
@@ -72,16 +74,22 @@ class Journal:
         lines, self._lines = self._lines, []
         covered, self._covered = self._covered, anyio.Event()
         intents, self._intents = self._intents, False
+        took = 0.0
         try:
             if lines:
                 self._file.write(b"".join(lines))
             if intents or self._closing:
+                began = anyio.current_time()
                 await self._file.sync()
+                took = anyio.current_time() - began
         except DiskError as error:
             self._failed = error
             covered.set()
             raise
         covered.set()
+        if took and not self._closing:
+            # Half of the time at most is spent syncing: groups grow with the load, and what is lost is one sync's time.
+            await anyio.sleep(min(took, LONGEST_PAUSE))
 
     def close(self) -> None:
         """Let `run` write what is left and end."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from .core.mend import known
+from .core.record import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def lessons(
         if "images" in row:
             yield row["product_id"], row["images"]
     for line in disk.lines(journal):
-        if line.startswith(_FINISHED):
+        if line.startswith(_FINISHED) and is_whole(line):
             row = orjson.loads(line)
             yield row["product_id"], row["images"]
     under_way = ledger.courses.keys() - ledger.finished

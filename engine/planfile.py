@@ -21,12 +21,13 @@ from .core.plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from .disk import Disk
 
 _BUFFER = 1 << 15
+_PRODUCT = b'{"product_id":'
 HOUR = 3600.0
 """A listing that was interrupted longer ago than this is begun again: the shop has moved on."""
 
@@ -106,17 +107,19 @@ class PlanFile:
         self.header, self.summary, self.digest = self._check()
 
     def _check(self) -> tuple[Header, Summary, str]:
+        header = read_header(self._row(next(self._disk.lines(self._path), b""), 1))
         digest = hashlib.sha256()
-        header: Header | None = None
-        last = b""
-        for line in self._disk.lines(self._path):
-            if header is None:
-                header = read_header(self._row(line, 1))
-            digest.update(last)
-            last = line
-        if header is None:
-            raise CheckpointError(f"{self._path}: the plan is empty")
-        row = self._row(last, None)
+        held = b""
+        for block in self._disk.blocks(self._path):
+            # The last line is not part of the digest that it carries.
+            at = block.rfind(b"\n", 0, len(block) - 1) + 1
+            if at:
+                digest.update(held)
+                digest.update(block[:at])
+                held = block[at:]
+            else:
+                held += block
+        row = self._row(held, None)
         if "summary" not in row:
             raise CheckpointError(f"{self._path}: the plan has no summary: the listing was interrupted. Make it again")
         summary, expected = read_summary(row)
@@ -138,13 +141,12 @@ class PlanFile:
             if "product_id" in row:
                 yield row, "unchanged" not in row
 
-    def batches(self) -> Iterator[Batch]:
-        """The products that are to change or have failed, in product order."""
+    def batches(self, but: Container[int] = ()) -> Iterator[Batch]:
+        """The products that are to change or have failed, in product order, `but` those named."""
         for line in self._disk.lines(self._path):
-            if b',"unchanged":' not in line[:48]:
-                row = orjson.loads(line)
-                if "product_id" in row:
-                    yield read_line(row)
+            to_do = line.startswith(_PRODUCT) and b',"unchanged":' not in line[:48]
+            if to_do and int(line[len(_PRODUCT) : line.index(b",")]) not in but:
+                yield read_line(orjson.loads(line))
 
 
 def _interrupted(disk: Disk, path: Path, header: Header, now: float | None) -> Header | None:

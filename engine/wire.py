@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A page of 250 images is about 200 kB; whatever is larger than this is no answer of the store's.
 BODY_LIMIT = 8 * 1024 * 1024
+# A store packs an answer in one piece; each further one costs a copy of the rest.
+MEMBERS = 16
 CONNECT_TIMEOUT = 20.0
 
 _JSON_TYPE = {"Content-Type": "application/json"}
@@ -226,7 +228,7 @@ async def _read(response: aiohttp.ClientResponse, request: Request) -> bytes:
 
 def _unzip(packed: bytes, request: Request) -> bytes:
     plain = b""
-    while packed:
+    for _ in range(MEMBERS):
         member = zlib.decompressobj(wbits=31)
         plain += member.decompress(packed, BODY_LIMIT + 1 - len(plain))
         if len(plain) > BODY_LIMIT:
@@ -234,4 +236,6 @@ def _unzip(packed: bytes, request: Request) -> bytes:
         if not member.eof:
             raise LostError(f"{request.method} {request.path}: the packed answer breaks off")
         packed = member.unused_data
-    return plain
+        if not packed:
+            return plain
+    raise LostError(f"{request.method} {request.path}: the answer is packed in over {MEMBERS} pieces")

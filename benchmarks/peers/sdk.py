@@ -62,7 +62,9 @@ def _connection(task: Task, threads: int) -> OAuthConnection:
     return _Loopback("bench", task.store_hash, task.access_token, host=task.api_url, rate_limiting_management=managed)
 
 
-def _run(task: Task, tally: Tally, lock: threading.Lock, connections: list[OAuthConnection], calls: Iterable[Call]) -> None:
+def _run(
+    task: Task, tally: Tally, lock: threading.Lock, connections: list[OAuthConnection], calls: Iterable[Call]
+) -> None:
     queue: SimpleQueue[Call] = SimpleQueue()
     for call in calls:
         queue.put(call)

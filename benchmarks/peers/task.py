@@ -33,7 +33,10 @@ class Task:
         for product_id in range(1, self.products + 1):
             for n in range(1, self.images + 1):
                 url = f"https://pictures.example.com/media/product-{product_id}-{n}.jpg"
-                yield product_id, {"image_file": url, "description": f"View {n}", "sort_order": n - 1, "is_thumbnail": n == 1}
+                yield (
+                    product_id,
+                    {"image_file": url, "description": f"View {n}", "sort_order": n - 1, "is_thumbnail": n == 1},
+                )
 
     @property
     def concurrency(self) -> int:

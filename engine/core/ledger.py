@@ -82,6 +82,10 @@ class Course:
     adopted: int = 0
     doubted: bool = False
 
+    def counts(self) -> list[int]:
+        """Created, updated, deleted, adopted: what `finished` carries, so that a replay need not go through it all."""
+        return [len(self.made), len(self.updated), len(self.deleted), self.adopted]
+
     def unknown_creates(self) -> list[int]:
         """The manifest rows whose create may or may not have happened."""
         return [int(key[7:]) for key, c in self.changes.items() if key.startswith("create:") and c.in_doubt]
@@ -218,6 +222,17 @@ class Ledger:
             self.finished.add(product_id)
             self.totals.products_done += 1
         self._forget(product_id)
+
+    def take_finished(self, product_id: int, counts: list[int]) -> None:
+        """A product that finished well, by the sum that its last event carries: created, updated, deleted, adopted."""
+        totals = self.totals
+        created, updated, deleted, adopted = counts
+        totals.created += created
+        totals.updated += updated
+        totals.deleted += deleted
+        totals.adopted += adopted
+        totals.products_done += 1
+        self.finished.add(product_id)
 
     def reopen(self, product_id: int) -> None:
         """A product that had failed is to be tried again; its failures stand until it has been."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # A silence of this many seconds is worth a word to the user.
 REMARKABLE = 60.0
+NOTHING = "no answer at all"
 
 
 class Patience:
@@ -15,14 +16,15 @@ class Patience:
 
     def __init__(self, give_up_after: float) -> None:
         self.give_up_after = give_up_after
-        self.seen = "no answer at all"  # what came last, short of an answer
+        self.seen = NOTHING  # what came last, short of an answer
         self._since: float | None = None
         self._remarked = False
 
-    def sent(self, now: float) -> None:
-        """Begin to wait for a usable answer."""
+    def sent(self, now: float, call: str = "") -> None:
+        """Begin to wait for a usable answer to a call."""
         if self._since is None:
             self._since = now
+            self.seen = f"no answer at all to {call}" if call else NOTHING
 
     def heard(self, now: float, *, waits_for_more: bool) -> None:
         """Take note of a usable answer; `waits_for_more`: other calls are still out."""

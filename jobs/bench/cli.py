@@ -48,14 +48,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = ABOUT, MORE
     table = "; ".join(f"{each.name} ({each.about})" for each in SCENARIOS)
     add = parser.add_argument
-    add("--scenario", dest="bench_scenarios", action="append", choices=NAMES, help=f"only this one; may be repeated: {table}".replace("%", "%%"))
-    add("--products", dest="bench_products", type=_a(int, 1), metavar="N", help="products of each scenario; with --store, to be listed (200)")
+    add(
+        "--scenario",
+        dest="bench_scenarios",
+        action="append",
+        choices=NAMES,
+        help=f"only this one; may be repeated: {table}".replace("%", "%%"),
+    )
+    add(
+        "--products",
+        dest="bench_products",
+        type=_a(int, 1),
+        metavar="N",
+        help="products of each scenario; with --store, to be listed (200)",
+    )
     add("--images", dest="bench_images", type=_a(int, 1), metavar="N", help="images of each product")
     add("--latency", dest="bench_latency", type=_a(float, 0), metavar="SECONDS", help="that each call takes")
     add("--quota", dest="bench_quota", type=_quota, metavar="N", help="calls per window of 3 s; none for no quota")
-    add("--store", dest="bench_store", action="store_true", help="a read-only run against the store in the environment: it is listed, nothing else")
-    add("--compare", dest="bench_compare", type=Path, metavar="FILE", help="an earlier --json result: show ratios to it")
-    add("--json", dest="bench_json", action="store_true", help="one JSON object as the last line of standard output; the table goes to standard error")
+    add(
+        "--store",
+        dest="bench_store",
+        action="store_true",
+        help="a read-only run against the store in the environment: it is listed, nothing else",
+    )
+    add(
+        "--compare", dest="bench_compare", type=Path, metavar="FILE", help="an earlier --json result: show ratios to it"
+    )
+    add(
+        "--json",
+        dest="bench_json",
+        action="store_true",
+        help="one JSON object as the last line of standard output; the table goes to standard error",
+    )
 
 
 def _a(make: Callable[[str], Any], least: float) -> Callable[[str], Any]:
@@ -83,12 +107,18 @@ def chosen(arguments: argparse.Namespace) -> list[Scenario]:
     given = {name: value for name, value in changes.items() if value is not None}
     if given.get("quota") == "none":
         given["quota"] = None
-    return [replace(scenario, **given, about=_about(scenario, given)) for scenario in SCENARIOS if scenario.name in names]
+    return [
+        replace(scenario, **given, about=_about(scenario, given)) for scenario in SCENARIOS if scenario.name in names
+    ]
 
 
 def _about(scenario: Scenario, given: dict[str, Any]) -> str:
     """A scenario whose latency or quota was changed must not go on under its own description."""
-    told = [f"{name} {value}" for name, value in given.items() if name in {"latency", "quota"} and value != asdict(scenario)[name]]
+    told = [
+        f"{name} {value}"
+        for name, value in given.items()
+        if name in {"latency", "quota"} and value != asdict(scenario)[name]
+    ]
     return f"{scenario.about} (but {', '.join(told)})" if told else scenario.about
 
 

@@ -11,5 +11,9 @@ if __name__ == "__main__":
     child = os.posix_spawn(sys.executable, [sys.executable, *sys.argv[1:]], os.environ)
     _, status, usage = os.wait4(child, 0)
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes there, KiB elsewhere
-    told = {"exit": os.waitstatus_to_exitcode(status), "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * unit}
+    told = {
+        "exit": os.waitstatus_to_exitcode(status),
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "peak": usage.ru_maxrss * unit,
+    }
     sys.stdout.write(json.dumps(told) + "\n")

@@ -78,7 +78,12 @@ def sample(access: dict[str, str], products: int, options: dict[str, Any]) -> di
     about = f"a real store, read only: {products:,} products listed"
     scenario = Scenario("store", about, "verify", products, 0)
     with tempfile.TemporaryDirectory(prefix="imageferry-bench-") as folder:
-        task = {"access": access, "manifest": str(Path(folder, "store.jsonl")), "products": products, "options": options}
+        task = {
+            "access": access,
+            "manifest": str(Path(folder, "store.jsonl")),
+            "products": products,
+            "options": options,
+        }
         first = measured({**task, "verb": "sample"}).told
         if "error" in first:
             raise WrongError(f"store: {first['kind']}: {first['error']}")
@@ -89,5 +94,7 @@ def sample(access: dict[str, str], products: int, options: dict[str, Any]) -> di
         raise WrongError(f"store: {run.told['kind']}: {run.told['error']}")
     result = result_of(run, Quota(None, 0, run.told["throttled"], 0, 0), 0)
     if run.told["failed"]:
-        result["remark"] = f"{run.told['failed']} images differed from one listing to the next: somebody is at work there"
+        result["remark"] = (
+            f"{run.told['failed']} images differed from one listing to the next: somebody is at work there"
+        )
     return {"name": "store", "about": about, **_size(scenario), "quota": run.told["quota"], **result}

@@ -32,7 +32,15 @@ class Scenario:
 SCENARIOS = (
     Scenario("cold", "cold migration: an empty store, no quota", "migrate", 1000, 4),
     Scenario("noop", "no-op night: nothing has changed since last night", "sync", 4000, 4, filled=True, night=True),
-    Scenario("mixed", "mixed sync: three in ten products changed, planned and applied", "apply", 1000, 4, filled=True, edited=True),
+    Scenario(
+        "mixed",
+        "mixed sync: three in ten products changed, planned and applied",
+        "apply",
+        1000,
+        4,
+        filled=True,
+        edited=True,
+    ),
     Scenario("quota", "quota-bound: 150 calls per 3 s, 0.1 s a call", "migrate", 150, 4, latency=0.1, quota=150),
     Scenario("latency", "latency-bound: 0.2 s a call, no quota", "migrate", 200, 4, latency=0.2),
     Scenario(

@@ -93,7 +93,7 @@ def stage(*flags: str, window: float | None = None, quota: int | None = None, pi
     if window is not None:
         quota_flags += ["--window-ms", str(round(window * 1000))]
     command = [sys.executable, "-m", "jobs.sandbox", "--no-fetch", "--no-log", *quota_flags, *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT)  # noqa: S603  # the command is ours
     try:
         if pinned:
             pin(process.pid, STORE_CPU)

@@ -36,7 +36,12 @@ COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 def lines(results: Sequence[Result]) -> list[str]:
     """The table, and below it what each scenario is."""
-    told = grid([[head for head, _, _ in COLUMNS], *([_cell(each, name, show) for _, name, show in COLUMNS] for each in results)])
+    told = grid(
+        [
+            [head for head, _, _ in COLUMNS],
+            *([_cell(each, name, show) for _, name, show in COLUMNS] for each in results),
+        ]
+    )
     told.append("")
     told += [f"{each['name']}: {each['about']}{_planned(each)}{_remark(each)}" for each in results]
     return told
@@ -59,7 +64,12 @@ def _remark(result: Result) -> str:
 def grid(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns of equal width; the first two are words and stand left, the others figures and stand right."""
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    return ["  ".join(_set(cell, width, left=at < 2) for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    return [
+        "  ".join(
+            _set(cell, width, left=at < 2) for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _set(cell: str, width: int, *, left: bool) -> str:

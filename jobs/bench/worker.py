@@ -16,7 +16,7 @@ from typing import Any
 
 import engine
 import engine.commands
-import engine.wire  # noqa: F401  # both are loaded now, so that start-up isn't counted as part of the run
+import engine.wire  # both are loaded now, so that start-up isn't counted as part of the run
 from engine.core.errors import FerryError
 
 LOOK_EVERY = 0.05
@@ -73,7 +73,12 @@ class Samples:
     def told(self) -> dict[str, Any]:
         """What it came to, shares from 0 to 1."""
         count = self.count or 1
-        return {"idle": self.idle / count, "in_flight": self.in_flight / count, "latency": self.latency, "quota": self.quota}
+        return {
+            "idle": self.idle / count,
+            "in_flight": self.in_flight / count,
+            "latency": self.latency,
+            "quota": self.quota,
+        }
 
 
 async def work(task: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +91,12 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
         told = await _VERBS[task["verb"]](task, engine.Access(**task["access"]), _options(task), progress)
     except FerryError as error:
         told = {"error": str(error), "kind": type(error).__name__}
-    told |= {"wall": time.perf_counter() - clock, "cpu": time.process_time() - cpu, "began": began, "ended": time.time()}
+    told |= {
+        "wall": time.perf_counter() - clock,
+        "cpu": time.process_time() - cpu,
+        "began": began,
+        "ended": time.time(),
+    }
     told |= {"phases": progress.lasted(), **samples.told()}
     looking.cancel()
     with suppress(asyncio.CancelledError):

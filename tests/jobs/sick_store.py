@@ -7,7 +7,11 @@ import json
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -93,6 +97,14 @@ def well(call: Call) -> bytes:
     if call.kind == "products":
         return answer([{"id": 1}] if "min_id=1&" in call.path else b"", 200)
     return answer(b"", 204)
+
+
+@cache
+def jpeg() -> bytes:
+    """An answer with a picture in it."""
+    drawn = BytesIO()
+    Image.new("RGB", (8, 8)).save(drawn, "JPEG")
+    return answer(drawn.getvalue(), 200, "Content-Type: image/jpeg")
 
 
 @contextmanager

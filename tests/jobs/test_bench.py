@@ -61,7 +61,13 @@ def test_a_plan_tells_exactly_the_calls_that_are_sent() -> None:
 
 def test_the_share_of_the_quota_is_taken_over_whole_windows_only() -> None:
     """Neither the window in which the run began nor the one in which it ended counts, and others' calls are part of what is used."""
-    readings = [usage(0.1, 5), usage(1, 10, other=2), usage(2, 18, other=4), usage(3, 26, 2, 6, 1), usage(3.2, 30, 2, 7, 1)]
+    readings = [
+        usage(0.1, 5),
+        usage(1, 10, other=2),
+        usage(2, 18, other=4),
+        usage(3, 26, 2, 6, 1),
+        usage(3.2, 30, 2, 7, 1),
+    ]
     quota = quota_of(readings, 10, ended=3.1)
     assert (quota.used, quota.windows) == (1.0, 2)
     assert (quota.throttled, quota.other_calls, quota.other_refused) == (2, 8, 1)
@@ -104,7 +110,9 @@ def test_flags_change_the_scenarios_and_their_description() -> None:
     assert [each.name for each in cli.chosen(parsed())] == list(NAMES)
 
 
-@pytest.mark.parametrize("words", [("--products", "0"), ("--quota", "many"), ("--latency", "nan"), ("--scenario", "no")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("--products", "0"), ("--quota", "many"), ("--latency", "nan"), ("--scenario", "no")], ids=" ".join
+)
 def test_flags_that_make_no_sense_are_refused(words: tuple[str, ...]) -> None:
     """Exit code 2, as everywhere."""
     assert bench(*words).returncode == 2
@@ -125,10 +133,26 @@ def test_the_table_goes_out_and_json_is_one_object() -> None:
 
 def test_compare_gives_ratios_to_an_earlier_result_of_the_same_size(tmp_path: Path) -> None:
     """Another size or an unknown scenario is named, not compared."""
-    now = {"name": "cold", "products": 3, "images": 1, "latency": 0.0, "quota": None, "seconds": 1.0, "calls": 10, "peak_mib": None}
-    ratios = table.compare([now, now | {"name": "quota"}, now | {"name": "noop"}], [now | {"seconds": 4.0}, now | {"name": "noop", "images": 2}])
+    now = {
+        "name": "cold",
+        "products": 3,
+        "images": 1,
+        "latency": 0.0,
+        "quota": None,
+        "seconds": 1.0,
+        "calls": 10,
+        "peak_mib": None,
+    }
+    ratios = table.compare(
+        [now, now | {"name": "quota"}, now | {"name": "noop"}],
+        [now | {"seconds": 4.0}, now | {"name": "noop", "images": 2}],
+    )
     assert (ratios[0]["seconds"], ratios[0]["calls"], ratios[0]["peak_mib"]) == (0.25, 1.0, None)
-    assert [each.get("why") for each in ratios] == [None, "not in the earlier result", "of another size in the earlier result"]
+    assert [each.get("why") for each in ratios] == [
+        None,
+        "not in the earlier result",
+        "of another size in the earlier result",
+    ]
     assert any("0.25" in line for line in table.ratio_lines(ratios))
     broken = tmp_path / "broken.json"
     broken.write_text("{}\n")
@@ -136,9 +160,17 @@ def test_compare_gives_ratios_to_an_earlier_result_of_the_same_size(tmp_path: Pa
     assert (refused.returncode, refused.stdout) == (2, "")
 
 
-def test_a_run_that_went_wrong_gives_no_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_went_wrong_gives_no_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A store that takes nothing: the others' figures are still given, and the exit code is 1."""
-    refusing = replace(SCENARIOS[0], name="cold", products=2, images=1, faults=({"kind": "failed_before", "share": 1.0, "status": 403},))
+    refusing = replace(
+        SCENARIOS[0],
+        name="cold",
+        products=2,
+        images=1,
+        faults=({"kind": "failed_before", "share": 1.0, "status": 403},),
+    )
     monkeypatch.setattr(cli, "SCENARIOS", (refusing,))
     assert cli.run(parsed("--scenario", "cold")) == 1
     shown = capsys.readouterr()
@@ -174,7 +206,9 @@ def test_without_a_store_in_the_environment_the_settings_are_blamed() -> None:
 def test_the_token_is_not_in_the_arguments_of_what_is_measured() -> None:
     """A process list shows arguments to everybody; the task goes by standard input."""
     with stage("--products", "1") as store:
-        run = measured({"verb": "verify", "access": store.access | {"access_token": "wrong"}, "manifest": "no-such-file"})
+        run = measured(
+            {"verb": "verify", "access": store.access | {"access_token": "wrong"}, "manifest": "no-such-file"}
+        )
     assert run.told["kind"] == "ManifestError"
     assert "wrong" not in json.dumps(run.told)
 

@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jobs.sandbox import Fault
 
-from .rehearsal import clean_environment, rehearsing
+from .rehearsal import clean_environment, rehearsing, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,7 +159,7 @@ def test_a_held_checkpoint_ends_with_4_and_names_the_holder(store: Rehearsal) ->
     store.sandbox.play(Fault("slow", delay=30, methods=("POST",)))
     manifest = store.write({1: 1})
     with store.started("sync", manifest) as first:
-        _until(lambda: any(entry.method == "GET" for entry in store.sandbox.log))
+        until(lambda: any(entry.method == "GET" for entry in store.sandbox.log))
         second = store.run("sync", manifest, "--json")
         assert (second.code, second.record["outcome"]) == (4, "locked")
         assert str(first.pid) in second.err
@@ -198,7 +197,7 @@ def test_one_signal_drains_and_the_same_command_resumes(tmp_path: Path, number: 
     with rehearsing(tmp_path, write_latency=0.05) as store:
         manifest = store.write(dict.fromkeys(range(1, 31), 4))
         with store.started("sync", manifest, "--json", "--concurrency", "2") as process:
-            _until(lambda: sum(entry.method == "POST" for entry in store.sandbox.log) > 5)
+            until(lambda: sum(entry.method == "POST" for entry in store.sandbox.log) > 5)
             process.send_signal(number)
             out, err = process.communicate(timeout=30)
         record = json.loads(out.splitlines()[-1])
@@ -216,10 +215,10 @@ def test_the_second_signal_cuts_and_still_reports(store: Rehearsal) -> None:
     """A call that hangs is cut off; the report comes, and the exit code is 130."""
     store.sandbox.play(Fault("hang", methods=("POST",)))
     with store.started("sync", store.write({1: 1}), "--json") as process:
-        _until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
+        until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        _until(lambda: b"asked to stop" in process.stderr.readline())
+        until(lambda: b"asked to stop" in process.stderr.readline())
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
@@ -276,11 +275,3 @@ def test_a_bug_of_ours_is_one_line_without_a_traceback(store: Rehearsal) -> None
     assert "report" in told.stderr
     assert "\x1b" not in told.stderr
     assert "Traceback" in run("-v").stderr
-
-
-def _until(holds: object, seconds: float = 20) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():  # type: ignore[operator]  # a callable
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)

@@ -74,7 +74,7 @@ def draw(seed: int) -> Scenario:
 
 def _busy(chance: Random, seed: int, config: Config, settings: dict[str, Any]) -> Scenario:
     """Many products under a small quota with short windows, and answers that come windows late: what a quota controller must bear."""
-    config.quota, config.window_ms = chance.choice([6, 10]), 2000
+    config.quota, config.window_ms, config.windows = chance.choice([6, 10]), 2000, "aligned"
     config.latency, config.jitter, config.write_latency, config.other_rate = 0.05, 0.1, 0.0, 0.0
     settings["rate"] = settings["concurrency"] = None
     galleries = {number: manifests.gallery(chance, number) for number in range(1, 13)}

@@ -95,7 +95,7 @@ class Evidence:
         creates = [c for c in self.writes if c.verb == "create" and c.number < later.number and c is not earlier]
         rivals = [c for c in creates if c.product == earlier.product and c.night == later.night and self.lost_at(c) is not None]
         seen = any(c.number < earlier.number and c.images and self.lost_at(c) is None for c in creates)
-        return seen and not rivals and not self.nights[earlier.night].deeds
+        return seen and not rivals and earlier.night == later.night and not self.nights[earlier.night].deeds
 
     def may_guess(self, night: int) -> bool:
         """Whether a stranger's image may rightly be taken for a create's: the store loses names, and others were about."""
@@ -169,13 +169,22 @@ class Evidence:
 
     def came_meanwhile(self, life: Life, call: Sent) -> bool:
         """Whether an image was added after the run's plan was made, and in time to be seen before the delete."""
-        run = call.process
-        while self.world.starts[run - 1].goes_on and run > 1:
-            run -= 1
+        run = self.run_of(call.process)
         first = next((c.at for c in self.writes if c.process >= run), inf)
         looked = [c.at for c in self.world.line.sent if c.verb == "get" and c.product == life.product and c.at < call.at]
         seen = call.verb != "empty" or life.born + self.lag < (looked[-1] if looked else 0.0)
         return life.born > first and seen and not self.is_late(call)
+
+    def run_of(self, process: int) -> int:
+        """The process with which the run began that this one goes on with."""
+        while process > 1:
+            start, former = self.world.starts[process - 1], self.world.starts[process - 2]
+            here, there = self.nights[start.night], self.nights[former.night]
+            same = start.night == former.night or (here.mode == there.mode == "sync" and here.rows == there.rows)
+            if not (start.goes_on and same):
+                return process
+            process -= 1
+        return process
 
     def resent(self, life: Life) -> bool:
         """Whether the engine sent a create of that name more than once: then the only newcomer counts as its twin."""

@@ -129,6 +129,8 @@ def truth(case: Evidence) -> Iterator[Found]:
         failed = {(f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures}
         products = {product for product, _ in failed}
         for product, label, text in _differences(case, number, start.ended):
+            if case.lag and ("sort_order" in text or "the order" in text):
+                continue  # a listing that lags may show just what is asked, though a sibling was moved since
             if product not in products:
                 yield product, label, f"night {number} ended {start.ending!r} without naming it: {text}"
 
@@ -158,6 +160,8 @@ def _versions(case: Evidence, number: int, at: float, row: dict[str, object]) ->
 
 def twins(case: Evidence) -> Iterator[Found]:
     """A second image of one create that came late is removed or reported, by this run or the next."""
+    if case.last_start(len(case.nights) - 1).ending == "UnsafePlanError":
+        return
     named = {f.image_id for start in case.world.starts if start.report for f in start.report.failures}
     for row in case.nights[-1].rows:
         for image in row["images"]:

@@ -74,6 +74,8 @@ def counts(case: Evidence) -> Iterator[Found]:
         twins_gone = [life for life in gone if life in made]
         pairs = {(len(sources) + len(twins_gone), len(gone)), (len(sources), len(gone) - len(twins_gone))}
         said = (report.created, report.deleted)
+        # An image that was gone already may be counted with the deleted ones.
+        pairs |= {(one, many + more) for one, many in pairs for more in range(1, _gone_before(case, members) + 1)}
         if said not in pairs and not late:
             yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {sorted(pairs)}"
         if late and report.created - report.deleted not in range(len(sources) - len(gone) - len(late), len(made) - len(gone) + 1):
@@ -81,6 +83,12 @@ def counts(case: Evidence) -> Iterator[Found]:
         if not least <= report.updated <= most and not case.late_writes(number):
             yield 0, "", f"night {number}: the summary says {report.updated} updated, the shop saw {least} to {most}"
         yield from _adopted(case, number, members, report.adopted)
+
+
+def _gone_before(case: Evidence, members: set[int]) -> int:
+    asked = {c.image for c in case.writes if c.process in members and c.verb == "delete" and c.status == 404}
+    ours = {life.image_id for life, call in case.taken() if call.process in members}
+    return len(asked - ours)
 
 
 def _adopted(case: Evidence, number: int, members: set[int], adopted: int) -> Iterator[Found]:

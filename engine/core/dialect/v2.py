@@ -141,13 +141,14 @@ def explain(answer: Answer) -> str:
 
 def _reason(item: Any) -> str:
     if not isinstance(item, dict):
-        return str(item)[:200]
+        return item[:200] if isinstance(item, str) else _shape(item)
     details = item.get("details")
     reasons = [str(value) for value in details.values() if isinstance(value, str)] if isinstance(details, dict) else []
     errors = item.get("errors")
     if isinstance(errors, dict):
-        reasons += [f"{name}: {value}" for name, value in errors.items()]
-    return " ".join([str(item.get("message") or item.get("title") or ""), *reasons]).strip()
+        reasons += [f"{name}: {value if isinstance(value, str) else _shape(value)}" for name, value in errors.items()]
+    said = item.get("message") or item.get("title") or ""
+    return " ".join([said if isinstance(said, str) else _shape(said), *reasons]).strip()
 
 
 def _read(answer: Answer) -> Any:
@@ -200,4 +201,9 @@ def _form_value(value: Any) -> str:
 
 
 def _shape(value: Any) -> str:
+    """A value from outside in a few words; nested ones are not descended into, however deep they go."""
+    if isinstance(value, dict):
+        return f"an object with {', '.join(map(repr, list(value)[:6]))[:60] or 'nothing'}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
     return repr(value)[:60]
