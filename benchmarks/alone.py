@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Task = dict[str, Any]
 _WORKERS = 32
+_FIELDS = {"description": "View 1", "sort_order": 0, "is_thumbnail": True}
 
 
 def parse(task: Task) -> dict[str, Any]:
@@ -126,7 +127,7 @@ async def _journal(calls: int, path: Path) -> dict[str, Any]:
     writing = Journal(disk.create(path))
 
     async def journalled(number: int) -> None:
-        await writing.intend(sent(number, "create:0"))
+        await writing.intend(sent(number, "create:0", fields=_FIELDS))
         await asyncio.sleep(0)
         writing.note(outcome("confirmed", number, "create:0", image_id=number))
 

@@ -24,14 +24,18 @@ def run(sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, Any]
     for number in range(rounds):
         say(f"wire: round {number + 1} of {rounds}")
         order = peers[number % len(peers) :] + peers[: number % len(peers)]
-        taken["list"].append({peer: _list(peer, sizes) for peer in order})
+        taken["list"].append(_lists(order, sizes))
         taken["create"].append({peer: _create(peer, sizes) for peer in order})
     return {kind: _told(entries, peers) for kind, entries in taken.items()}
 
 
-def _list(peer: str, sizes: Sizes) -> dict[str, Any]:
+def _lists(peers: tuple[str, ...], sizes: Sizes) -> dict[str, dict[str, Any]]:
+    """Listing changes nothing, so that one store serves all peers of a round."""
+    images = sizes.listed * _IMAGES
     with stage("--products", str(sizes.listed), "--images", str(_IMAGES), pinned=True) as store:
-        return perform(store, peer, products=sizes.listed, images=0, listed=sizes.listed * _IMAGES, pinned=True)
+        return {
+            peer: perform(store, peer, products=sizes.listed, images=0, listed=images, pinned=True) for peer in peers
+        }
 
 
 def _create(peer: str, sizes: Sizes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ synced before the delete may be sent. Pictures come from wherever the store says
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     Fetch = Callable[[str], Awaitable[bytes]]
 
 INDEX = "index.jsonl"
+LONGEST_NAME = 100
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(slots=True, frozen=True)
@@ -94,7 +97,7 @@ class Backup:
         raise BackupError(f"the picture of image {image.image_id} of product {product_id} can't be kept: {reason}")
 
     async def _write(self, product_id: int, image: Present, data: bytes, url: str, rendition: str) -> None:
-        name = f"{product_id}/{image.image_id}-{basename(image.image_file)}"
+        name = f"{product_id}/{image.image_id}-{_safe_name(image.image_file)}"
         path = self._folder / name
         self._disk.make_folder(path.parent)
         made = path.with_name(path.name + ".new")
@@ -130,6 +133,11 @@ class Backup:
     def close(self) -> None:
         """Give the index back."""
         self._file.close()
+
+
+def _safe_name(image_file: str) -> str:
+    """A name that any file system takes, with its extension; the index has the true one."""
+    return _UNSAFE.sub("_", basename(image_file))[-LONGEST_NAME:].lstrip(".") or "_"
 
 
 def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Kept]:

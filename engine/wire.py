@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import aiohttp
 import anyio.to_thread
+from multidict import CIMultiDict
 from yarl import URL
 
 from .core.errors import LostError, RefusedError, SettingsError, StoreError, UnsentError
 from .core.exchange import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from .core.exchange import Request, Upload
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 BODY_LIMIT = 8 * 1024 * 1024
 # A store packs an answer in one piece; each further one costs a copy of the rest.
 MEMBERS = 16
+# What stands where a store said the token back.
+REDACTED = "[token]"
 CONNECT_TIMEOUT = 20.0
 
 _JSON_TYPE = {"Content-Type": "application/json"}
@@ -115,6 +119,7 @@ class HttpWire:
         address = check_address(api_url)
         self._prefix = f"{address.origin()}{address.raw_path.rstrip('/')}/stores/{store_hash}"
         self._token = token
+        self._secret = token.encode()
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -187,11 +192,23 @@ class HttpWire:
             except BaseException:
                 response.close()
                 raise
-            return Answer(response.status, response.headers, body)
+            return self._redacted(response, body)
+        except LostError as error:
+            failure: StoreError = LostError(error.reason.replace(self._token, REDACTED), error.status)
         except (aiohttp.ClientError, OSError, ssl.SSLError, EOFError, ValueError, zlib.error) as error:
-            failure: StoreError = failure_of(error, f"{request.method} {request.path}")
+            told = failure_of(error, f"{request.method} {request.path}")
+            failure = type(told)(told.reason.replace(self._token, REDACTED), told.status)
         # Raised out here so that the failure doesn't drag along an exception whose repr shows the token.
         raise failure
+
+    def _redacted(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
+        """The answer without the token, should the store say it back: from here on nothing can pass it on."""
+        if self._secret in body:
+            body = body.replace(self._secret, REDACTED.encode())
+        headers: Mapping[str, str] = response.headers
+        if any(self._token in value for value in headers.values()):
+            headers = CIMultiDict((name, value.replace(self._token, REDACTED)) for name, value in headers.items())
+        return Answer(response.status, headers, body)
 
 
 def _tame(name: str) -> str:

@@ -20,6 +20,7 @@ from jobs.bench.stage import stage
 HOME = Path(__file__).parents[1] / "benchmarks"
 
 
+@pytest.mark.timeout(300)  # dozens of processes are started, and other tests run beside them
 @pytest.mark.parametrize("part", command.PARTS)
 def test_every_part_runs_and_fills_page_and_pictures(part: str, tmp_path: Path) -> None:
     """What is told fits what draws it; each part asserts by itself that the work was done."""

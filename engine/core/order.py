@@ -159,7 +159,11 @@ def _arrange_ties(places: Sequence[Place], orders: dict[int, int], reading: Renu
     if _rises([(orders.get(place.image_id or 0, place.asked), place.image_id or _NEWEST) for place in row]):
         return Arrangement(creates=as_asked)
     return min(
-        (_fill_gaps(row, staying, orders, reading) for staying in _stayings(row, orders)),
+        (
+            _fill_gaps(row, staying, orders, reading, tight=tight)
+            for tight in (False, True)
+            for staying in _stayings(row, orders)
+        ),
         key=lambda arrangement: len(arrangement.puts),
     )
 
@@ -176,12 +180,14 @@ def _stayings(row: list[Place], orders: dict[int, int]) -> Iterator[set[int]]:
             yield from map(set, combinations(there, count))
 
 
-def _fill_gaps(row: list[Place], staying: set[int], orders: dict[int, int], reading: Renumbering) -> Arrangement:
+def _fill_gaps(
+    row: list[Place], staying: set[int], orders: dict[int, int], reading: Renumbering, *, tight: bool
+) -> Arrangement:
+    """Give every image that does not stay a place above the one before it; `tight`: the lowest, else as asked if it fits."""
     arrangement = Arrangement()
     now = dict(orders)
     shifts: list[int] = []
     floor = (_lowest_allowed(row, orders) - 1, _BELOW_ALL)
-    put_at: set[int] = set()
     for index, place in enumerate(row):
         image_id = place.image_id
         if image_id in staying and image_id is not None and (now[image_id], image_id) > floor:
@@ -190,26 +196,25 @@ def _fill_gaps(row: list[Place], staying: set[int], orders: dict[int, int], read
         ceiling = next((now[later.image_id] for later in row[index + 1 :] if later.image_id in staying), None)
         # A tie can be made where nothing moves: by a create beside one that stays, by a PUT that lowers.
         lowers = reading is Renumbering.RAISED and image_id is not None and floor[0] < now[image_id]
-        ties = reading is Renumbering.NONE or lowers or (image_id is None and floor[0] not in put_at)
-        value = _fit(place, floor, ceiling, ties=ties)
+        ties = reading is Renumbering.NONE or lowers or (image_id is None and floor[0] not in shifts)
+        value = _fit(place, floor, ceiling, ties=ties, tight=tight)
         if image_id is None:
             arrangement.creates[place.row] = value
         elif now[image_id] != value:
             if reading is Renumbering.ALWAYS or (reading is Renumbering.RAISED and value > now[image_id]):
                 shifts.append(value)
             put(now, image_id, value, reading)
-            put_at.add(value)
             arrangement.puts.append((image_id, value))
         floor = (value, image_id or _NEWEST)
     arrangement.creates = {r: before_shifts(value, shifts) for r, value in arrangement.creates.items()}
     return arrangement
 
 
-def _fit(place: Place, floor: tuple[int, int], ceiling: int | None, *, ties: bool) -> int:
+def _fit(place: Place, floor: tuple[int, int], ceiling: int | None, *, ties: bool, tight: bool) -> int:
     """A value above the floor: the one asked for where it fits below the ceiling, else the lowest that will do."""
     image_id = place.image_id or _NEWEST
     lowest = floor[0] if ties and image_id >= floor[1] else floor[0] + 1
-    if place.asked >= lowest and (ceiling is None or place.asked < ceiling):
+    if not tight and place.asked >= lowest and (ceiling is None or place.asked < ceiling):
         return place.asked
     return lowest
 

@@ -17,6 +17,7 @@ from jobs.bench.scenarios import NAMES, SCENARIOS
 from jobs.bench.stage import Measured, Usage, measured, stage
 from jobs.bench.verdict import bound, quota_of, result_of
 
+pytestmark = pytest.mark.timeout(180)  # each starts processes of its own, and other tests run beside them
 ROOT = Path(__file__).parents[2]
 TINY = {"products": 4, "images": 2, "latency": 0.0}
 

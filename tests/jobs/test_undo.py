@@ -128,10 +128,10 @@ def test_an_undo_that_was_killed_goes_on(store: Rehearsal, done: Path) -> None:
 
 def test_what_somebody_changed_since_is_left_alone_and_named(store: Rehearsal, done: Path) -> None:
     """Exit 1, with the image and the reason; the rest is taken back."""
-    made = max(store.sandbox.shop.catalogue.open(2).images, key=lambda image: image.id)
+    made = max(store.sandbox.shop.catalogue.open(2).images, key=lambda image: image.image_id)
     made.description = "somebody's"
     result = store.run("undo", done, "--backup", store.folder / "kept", "--yes", "--json")
-    assert (result.code, result.record["failures"][0]["image_id"]) == (1, made.id)
+    assert (result.code, result.record["failures"][0]["image_id"]) == (1, made.image_id)
     assert "somebody changed it" in result.record["failures"][0]["reason"]
 
 

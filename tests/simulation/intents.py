@@ -11,7 +11,7 @@ from .judge import label_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .disk import Inode, Platters
+    from .platters import Inode, Platters
     from .history import Sent
     from .manifests import Row
 

@@ -76,13 +76,19 @@ def counts(case: Evidence) -> Iterator[Found]:
         said = (report.created, report.deleted)
         # An image that was gone already may be counted with the deleted ones.
         pairs |= {(one, many + more) for one, many in pairs for more in range(1, _gone_before(case, members) + 1)}
-        if said not in pairs and not late:
+        if said not in pairs and not late and not _taken_late(case, members):
             yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {sorted(pairs)}"
-        if late and report.created - report.deleted not in range(len(sources) - len(gone) - len(late), len(made) - len(gone) + 1):
+        net, unseen = report.created - report.deleted, _taken_late(case, members)
+        if (late or unseen) and not len(sources) - len(gone) - len(late) <= net <= len(made) - len(gone) + unseen:
             yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {len(made)} made ({len(late)} late), {len(gone)} gone"
         if not least <= report.updated <= most and not case.late_writes(number):
             yield 0, "", f"night {number}: the summary says {report.updated} updated, the shop saw {least} to {most}"
         yield from _adopted(case, number, members, report.adopted)
+
+
+def _taken_late(case: Evidence, members: set[int]) -> int:
+    """Images that went after their delete had been answered with an error."""
+    return sum(call.process in members and case.is_late(call) for _, call in case.taken())
 
 
 def _gone_before(case: Evidence, members: set[int]) -> int:

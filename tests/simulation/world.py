@@ -23,11 +23,12 @@ from jobs.sandbox.picture import made_up
 from jobs.sandbox.shop import Draft, Picture
 
 from .crowd import Crowd
-from .disk import Platters, SimDisk
+from .disk import SimDisk
 from .draw import Night, Scenario, draw
 from .history import WatchedShop
 from .intents import Intents
 from .network import Line, SimWire
+from .platters import Platters
 from .manifests import DEAD
 from .process import Crashed, Process, SimLoop
 from .troubles import LATEST_COMMIT, Doom
