@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .tools import Seen
 
 FORMAT = 1
+LESSONS_HELD = 4 * 1024 * 1024
+"""Bytes of lessons kept in memory before they are sorted on disk: a first run learns every product of the store."""
 _PRODUCT = b'{"product_id":'
 
 
@@ -150,7 +152,7 @@ class Checkpoint:
                 yield row["product_id"], {source: (known[0], known[1]) for source, known in row["images"].items()}
 
     def _lessons(self, learned: Iterable[tuple[int, Memory]]) -> Spill:
-        lessons = Spill(self.paths.beside(".lessons"))
+        lessons = Spill(self.paths.beside(".lessons"), LESSONS_HELD)
         for sequence, (product_id, memory) in enumerate(learned):
             lessons.add(product_id, sequence, orjson.dumps(memory))
         return lessons

@@ -67,7 +67,6 @@ class PlanWriter:
 
     def add(self, line: bytes) -> None:
         """Append one line; a few lines are kept back and written together."""
-        self._digest.update(line)
         self._buffer.append(line)
         self._buffered += len(line)
         if self._buffered >= _BUFFER:
@@ -76,15 +75,17 @@ class PlanWriter:
     def flush(self) -> None:
         """Hand what was kept back to the kernel."""
         if self._buffer:
-            self._file.write(b"".join(self._buffer))
+            block = b"".join(self._buffer)
+            self._digest.update(block)
+            self._file.write(block)
             self._buffer.clear()
             self._buffered = 0
 
     async def finish(self) -> str:
         """Write the summary, which makes it a plan; returns the digest."""
-        digest = self._digest.hexdigest()
-        self._buffer.append(summary_line(self.summary, digest))
         self.flush()
+        digest = self._digest.hexdigest()
+        self._file.write(summary_line(self.summary, digest))
         await self._file.sync()
         self._file.close()
         return digest

@@ -105,9 +105,13 @@ class Survey:
             return False
         number = self._given
         self._given += 1
-        self._ready[number] = await self._compare(*following)
+        line = await self._compare(*following)
         if number == self._written:
+            self._write(*line)
+            self._written += 1
             self._write_ready()
+        else:
+            self._ready[number] = line
         self._progress.products_done += 1
         return True
 

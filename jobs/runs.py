@@ -152,8 +152,9 @@ class Run:
             ) from None
 
     def _status(self) -> int:
-        self.telling.checkpoint = str(Path(self.arguments.argument).absolute())
-        standing = engine.status(self.arguments.argument)
+        path = settings.path_of(self.arguments.argument)
+        self.telling.checkpoint = str(path)
+        standing = engine.status(path)
         since = None
         if standing.since is not None:
             since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(standing.since))

@@ -43,7 +43,23 @@ def read(arguments: Namespace, environment: Mapping[str, str] | None = None) -> 
     """
     environment = os.environ if environment is None else environment
     given = {name: value for name, value in vars(arguments).items() if value is not None}
+    for flag in ("argument", "output"):
+        _no_nul(str(given.get(flag, "")))
     return Settings(_access(given, environment), options_of(given))
+
+
+def path_of(text: str) -> Path:
+    """A file that the command line names.
+
+    Raises SettingsError where no file can have that name.
+    """
+    _no_nul(text)
+    return Path(text).absolute()
+
+
+def _no_nul(text: str) -> None:
+    if "\0" in text:
+        raise SettingsError(f"{text[:80]!r} is no name of a file")
 
 
 def _access(given: Mapping[str, object], environment: Mapping[str, str]) -> engine.Access:
@@ -182,7 +198,7 @@ def _share(flag: str, text: str) -> float:
 
 def _ids(flag: str, text: str) -> frozenset[int]:
     ids = [part.strip() for part in text.split(",")]
-    wrong = next((part for part in ids if not (part.isascii() and part.isdigit() and 0 < int(part) < 2**63)), None)
+    wrong = next((part for part in ids if not (part.isascii() and part.isdigit() and 0 < int(part[:20]) < 2**63)), None)
     if wrong is not None:
         raise SettingsError(f"{flag}: {wrong[:40]!r} is not a product id; give them as {flag} 32,77")
     return frozenset(map(int, ids))
@@ -206,7 +222,9 @@ def _address(flag: str, text: str) -> str:
     return text.rstrip("/")
 
 
-def _max_deletes(_flag: str, text: str) -> engine.MaxDeletes:
+def _max_deletes(flag: str, text: str) -> engine.MaxDeletes:
+    if len(text) > 20:
+        raise SettingsError(f"{flag}: {text[:40]!r}... is neither a count such as 200 nor a share such as 30%")
     return engine.MaxDeletes.parse(text)
 
 

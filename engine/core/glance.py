@@ -71,16 +71,13 @@ def _by_name(images: list[Wanted], present: list[Present]) -> Memory | None:
 
 def _plain_name(source: str, stored: str) -> str | None:
     """The body of the name where `stored` is just `x/000/BODY__00000.EXT` of a source that ends in `/BODY.EXT`."""
-    name = source[source.rfind("/") + 1 :]
-    dot = name.rfind(".")
-    if dot < 1:
+    cut = stored.rfind("__")
+    body = stored[6:cut]
+    digits = stored[cut + 2 : cut + 7]
+    if cut < 7 or stored[5] != "/" or not digits.isdigit() or len(digits) < 5:
         return None
-    body, extension = name[:dot], name[dot:]
-    end = len(stored) - len(extension) - 7
-    if stored[6:end] != body or stored[5:6] != "/" or stored[end : end + 2] != "__":
+    if not source.endswith(f"/{body}{stored[cut + 7 :]}") or stored[cut + 7 : cut + 8] != ".":
         return None
-    if not stored[end + 2 : end + 7].isdigit() or stored[end + 7 :] != extension:
-        return None
-    if "__" in body or "%" in name or "?" in source or "#" in source or (len(body) > 40 and body[40] == "_"):
+    if "__" in body or "%" in source or "?" in source or "#" in source or (len(body) > 40 and body[40] == "_"):
         return None
     return body
