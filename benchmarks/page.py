@@ -129,7 +129,7 @@ def _quota_table(mix: str) -> Callable[[Mapping[str, Any]], list[str]]:
             "latency",
             "quota used",
             "429s in 10,000",
-            "1,500 creates take",
+            "the work takes",
             *(["the other app's calls rejected"] if beside else []),
         ]
         rows = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.bench.stage import stage
 
 from .spread import folded
-from .work import QUOTA_PEERS, US, installed, perform
+from .work import QUOTA_PEERS, SDK, US, installed, perform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,16 +68,16 @@ def _one(sizes: Sizes, case: tuple[str, str, float]) -> dict[str, Any]:
         flags += ["--other-rate", str(_OTHERS_SHARE * rate)]
     if mix == BURSTS:
         flags += ["--other-burst", str(round(_BURST * sizes.quota)), "--other-every", str(_BURST_EVERY * sizes.window)]
-    options = {"quota_share": 0.5} if mix == HALF else {}
+    half = mix == HALF
     with stage(*flags, window=sizes.window, quota=sizes.quota) as store:
         return perform(
             store,
             peer,
-            products=sizes.quota_products,
+            products=sizes.quota_products // (2 if half else 1),
             images=sizes.quota_images,
             latency=latency,
-            limit=sizes.limit,
-            options=options,
+            limit=sizes.limit if peer in SDK else None,
+            options={"quota_share": 0.5} if half else {},
         )
 
 

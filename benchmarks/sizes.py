@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, frozen=True)
 class Sizes:
-    """Sizes of all parts. `quota` calls per `window` seconds; `limit` ends a quota-bound peer that would take all night."""
+    """Sizes of all parts. `quota` calls per `window` seconds; `limit` ends the SDK's quota-bound runs, some of which would take all night; its share is told all the same."""
 
     listed: int = 5000
     created_products: int = 1250
     created_images: int = 4
-    quota_products: int = 150
-    quota_images: int = 10
+    quota_products: int = 375
+    quota_images: int = 4
     quota: int = 150
     window: float = 3.0
     latencies: tuple[float, ...] = (0.02, 0.2, 0.8)
-    limit: float = 45.0
+    limit: float = 24.0
     plan_products: int = 250_000
     plan_images: int = 4
     journal_calls: int = 100_000

@@ -59,7 +59,7 @@ def perform(
     if not whole and not (more.get("limit") and run.told["wall"] > more["limit"] - 1):
         raise WrongError(f"{peer}: {done} of {due} images were listed or created")
     _judge(store, peer, listed + run.told["created"])
-    return _figures(run, store, products * images, whole=whole)
+    return _figures(run, store, products * (images + 1), whole=whole)
 
 
 def _ferry(store: Stage, products: int, images: int, listed: int, *, pinned: bool, options: dict[str, Any]) -> Measured:
@@ -89,13 +89,13 @@ def _judge(store: Stage, peer: str, images: int) -> None:
         raise WrongError(f"{peer}: the store has {count} images, {images} are told of")
 
 
-def _figures(run: Measured, store: Stage, creates: int, *, whole: bool) -> dict[str, Any]:
+def _figures(run: Measured, store: Stage, due: int, *, whole: bool) -> dict[str, Any]:
     told: Mapping[str, Any] = run.told
     quota = quota_of(run.readings, store.quota, told["ended"])
     calls = told["requests"]
     return {
         "whole": whole,
-        "seconds": told["wall"] if whole else told["wall"] * creates / max(1, told["created"]),
+        "seconds": told["wall"] * (1 if whole else due / max(1, calls - told["throttled"])),
         "calls": calls,
         "calls_a_second": calls / told["wall"],
         "cpu_us": told["cpu"] / calls * 1e6,

@@ -159,7 +159,12 @@ def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Ke
             torn = number
             continue
         row = unseal(line)
-        if row["store"] == store:
-            fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
-            known[row["product_id"], row["image_id"]] = Kept(row["file"], row["rendition"], row["sha256"], fields)
+        try:
+            if row["store"] == store:
+                fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
+                known[row["product_id"], row["image_id"]] = Kept(row["file"], row["rendition"], row["sha256"], fields)
+        except (KeyError, TypeError):
+            raise CheckpointError(
+                f"{path}:{number}: not a picture's line of a backup; give another --backup folder"
+            ) from None
     return known

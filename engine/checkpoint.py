@@ -148,8 +148,21 @@ class Checkpoint:
         """What is known, product by product, in product order: by finished runs, and what was `learned` since."""
         with self._lessons(learned) as lessons:
             for line in self._merged(lessons):
-                row = orjson.loads(line)
-                yield row["product_id"], {source: (known[0], known[1]) for source, known in row["images"].items()}
+                yield self._memory(line)
+
+    def _memory(self, line: bytes) -> tuple[int, Memory]:
+        """A product's line, whose seal is good, read; its shape is checked all the same, for a hand may have written it."""
+        try:
+            row = orjson.loads(line)
+            return row["product_id"], {source: (known[0], known[1]) for source, known in row["images"].items()}
+        except (orjson.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError):
+            raise self._misshapen(line) from None
+
+    def _misshapen(self, line: bytes) -> CheckpointError:
+        return CheckpointError(
+            f"{self.paths.checkpoint}: not a product's line: {line[:60].decode('utf-8', 'replace')!r}. It was left as it is: "
+            "restore a copy, or move it away and start without it (images are then told by their names)."
+        )
 
     def _lessons(self, learned: Iterable[tuple[int, Memory]]) -> Spill:
         lessons = Spill(self.paths.beside(".lessons"), LESSONS_HELD)
@@ -214,7 +227,10 @@ class Checkpoint:
         fresh = _last_of_each(lessons)
         following = next(fresh, None)
         for line in self._old_lines():
-            product_id = int(line[len(_PRODUCT) : line.index(b",")])
+            digits = line[len(_PRODUCT) : line.find(b",")]
+            if not digits.isdigit():
+                raise self._misshapen(line)
+            product_id = int(digits)
             while following is not None and following[0] < product_id:
                 yield from _memory_line(*following)
                 following = next(fresh, None)

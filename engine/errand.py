@@ -77,11 +77,19 @@ class Errand:
         if is_as_planned(self.batch, present):
             self._writes.listing = present
             self._writes.show(present)
-            return self.batch.changes
+            return self._left(present) if self._is_outdated(present) else self.batch.changes
         if self._left(present):
             reason = "somebody changed this product since the plan was made; it was left alone. Make a new plan"
             self._writes.failures += product_failures(self.batch, reason)
         return Changes()
+
+    def _is_outdated(self, present: list[Present]) -> bool:
+        """Whether the plan would make an image that is known by now to be there: a doubt was settled since it was made."""
+        ids = {image.image_id for image in present}
+        sources = [
+            self.batch.product.images[c.row].image_file for c in self.batch.changes.creates if c.replaces is None
+        ]
+        return any(source in self.batch.memory and self.batch.memory[source][0] in ids for source in sources)
 
     async def _rounds(self, changes: Changes) -> None:
         mended = 0

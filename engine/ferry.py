@@ -20,7 +20,7 @@ from .core.order import Reading, Renumbering
 from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
-from .lessons import lessons, resent_by
+from .lessons import joined, lessons, resent_by
 from .planfile import PlanFile
 from .telling import Interrupted
 from .tools import Seen, Tools
@@ -183,10 +183,12 @@ class Ferry:
     def _open_batches(self, plan: PlanFile, carry: Carry, tools: Tools) -> Iterator[Batch]:
         """What is still to do; a finished product whose last look is still due is handed to the carry for that."""
         over = self._ledger.finished - self._ledger.doubted
-        for batch in plan.batches(but=over):
+        for batch, memory in joined(plan.batches(but=over), self.checkpoint.memories() if tools.relist else ()):
             if batch.product_id in self._ledger.finished:
                 carry.doubted.append(Errand(batch, tools))
             else:
+                # What was settled or done since the plan was made, the plan doesn't know.
+                batch.memory = memory | batch.memory
                 yield batch
 
     def _tools(self, journal: Journal, *, mirror: bool, relist: bool, backup: Backup | None = None) -> Tools:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
@@ -10,15 +10,18 @@ from .core.mend import known
 from .core.record import is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from .core.diff import Memory
     from .core.ledger import Ledger
+    from .core.model import WantedProduct
+    from .core.plan import Batch
     from .core.settle import Resent
     from .disk import Disk
     from .planfile import PlanFile
 
+Item = TypeVar("Item", "WantedProduct", "Batch")
 _FINISHED = b'{"event":"finished"'
 
 
@@ -55,3 +58,13 @@ def resent_by(plan: PlanFile, ledger: Ledger) -> dict[int, Resent]:
             ids = [image.image_id for image in batch.present] + list(course.made)
             resent[batch.product_id] = {batch.product.images[row].image_file: ids for row in rows}
     return resent
+
+
+def joined(items: Iterable[Item], memories: Iterable[tuple[int, Memory]]) -> Iterator[tuple[Item, Memory]]:
+    """Each product, or batch, with what is remembered of it; both come in product order."""
+    remembered = iter(memories)
+    at, memory = next(remembered, (None, {}))
+    for item in items:
+        while at is not None and at < item.product_id:
+            at, memory = next(remembered, (None, {}))
+        yield item, memory if at == item.product_id else {}

@@ -14,12 +14,12 @@ from .core.plan import Header, Summary
 from .core.report import MOST_FAILURES, Report
 from .ferry import Ferry
 from .intake import Manifest, Selection, check
-from .lessons import lessons
+from .lessons import joined, lessons
 from .lock import held
 from .options import Options, Seams
 from .planfile import PlanFile, PlanWriter, same_file_error
 from .progress import Progress, Stop
-from .survey import Former, Survey, joined
+from .survey import Former, Survey
 from .telling import Interrupted, Job
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from .core.settle import Resent, late_twins
 from .crew import Crew
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from .core.model import Present
     from .core.order import Reading
@@ -34,18 +34,6 @@ _WINDOW = 4096
 """How many products may be finished ahead of the slowest one."""
 
 Line = tuple[Batch | None, WantedProduct, int, int, int, Memory | None]
-
-
-def joined(
-    products: Iterable[WantedProduct], memories: Iterable[tuple[int, Memory]]
-) -> Iterator[tuple[WantedProduct, Memory]]:
-    """Each product of the manifest with what is remembered of it; both come in product order."""
-    remembered = iter(memories)
-    at, memory = next(remembered, (None, {}))
-    for product in products:
-        while at is not None and at < product.product_id:
-            at, memory = next(remembered, (None, {}))
-        yield product, memory if at == product.product_id else {}
 
 
 @dataclass(slots=True)

@@ -20,13 +20,18 @@ _NEXT = (
     ),
     (errors.UnreachableError, "give the same command again once the store answers; it goes on where it stopped."),
 )
+_AFTER_FAILURES = {
+    "sync": "look at what the reasons name, mend it, and give the same command again; it tries just these once more.",
+    "undo": "look at the images that are named; the same command tries once more what failed, and leaves alone what was changed.",
+}
 SHOWN = 20
 """How many failures are shown; -v shows all that the report names."""
 
 
-def of_run(report: engine.Report, *, verbose: bool) -> list[str]:
-    """A run that changed the store, or tried to."""
-    lines = [_first_line(report), "", *counts(report)]
+def of_run(report: engine.Report, *, verbose: bool, stopped: str | None = None) -> list[str]:
+    """A run that changed the store, or tried to; `stopped` is why it ended itself early."""
+    first = _first_line(report) if stopped is None else f"{report.command}: {stopped}"
+    lines = [first, "", *counts(report)]
     lines += of_failures(report, verbose=verbose)
     return lines + _next(report)
 
@@ -53,7 +58,7 @@ def troubles(report: engine.Report) -> str:
 def of_error(command: str, error: engine.FerryError) -> str:
     """The first line about a run that something outside of it ended."""
     if isinstance(error, errors.ForbiddenError):
-        return f"{command}: the store refuses the credentials ({error.status or 401}): {error}"
+        return f"{command}: the store refuses the credentials: {error}"
     if isinstance(error, errors.UnreachableError):
         return f"{command}: the store is out of reach: {error}"
     return f"{command}: {error}"
@@ -144,7 +149,7 @@ def _next(report: engine.Report) -> list[str]:
         return ["", f"The run is remembered in {report.checkpoint}"] if report.checkpoint else []
     if report.outcome == "interrupted":
         return ["", "Next: give the same command again, and it goes on where it stopped."]
-    return ["", "Next: mend what the reasons name, and give the same command again; it tries just these once more."]
+    return ["", f"Next: {_AFTER_FAILURES.get(report.command, _AFTER_FAILURES['sync'])}"]
 
 
 def of_verify(report: engine.Report, *, verbose: bool) -> list[str]:
@@ -178,6 +183,12 @@ _STATES = {
 }
 
 
+def _unknown(report: engine.Report, state: str) -> str:
+    if not report.unknown:
+        return ""
+    return "sent, and not answered yet" if state == "applying" else "sent, but no answer says what became of them"
+
+
 def of_standing(standing: engine.standing.Standing, *, verbose: bool, since: str | None) -> list[str]:
     """How a checkpoint stands."""
     report = standing.report
@@ -197,7 +208,8 @@ def of_standing(standing: engine.standing.Standing, *, verbose: bool, since: str
         "failed",
         "unknown",
     )
-    rows: list[tuple[str, int | None, str]] = [(name, getattr(report, name), "") for name in names]
+    remarks = {"unknown": _unknown(report, standing.state)}
+    rows: list[tuple[str, int | None, str]] = [(name, getattr(report, name), remarks.get(name, "")) for name in names]
     if standing.changes_left is not None:
         rows.append(("products left", standing.changes_left, ""))
     return [head, "", *table(rows), *of_failures(report, verbose=verbose)]

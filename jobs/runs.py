@@ -83,7 +83,12 @@ class Run:
         made, watch = self._settings(), self._watch()
         act = _CARRIERS[self.command]
         report = watch.run(partial(act, made.access, self.arguments.argument, made.options))
-        return self.telling.report(report, reporting.of_run(report, verbose=self.telling.verbose), watch.said)
+        return self._tell_run(report, watch)
+
+    def _tell_run(self, report: engine.Report, watch: Watch) -> int:
+        stopped = watch.stop.reason
+        lines = reporting.of_run(report, verbose=self.telling.verbose, stopped=stopped)
+        return self.telling.report(report, lines, {*watch.said, stopped or ""})
 
     def _undo(self) -> int:
         made, watch = self._settings(), self._watch()
@@ -98,7 +103,7 @@ class Run:
             if error.report is None or not watch.stop.draining:
                 raise
             report = replace(error.report, outcome="interrupted")
-        return self.telling.report(report, reporting.of_run(report, verbose=self.telling.verbose), watch.said)
+        return self._tell_run(report, watch)
 
     def _looking(self) -> settings.Settings:
         """Settings of a command that only looks: an unfinished run's checkpoint stays where it is, --fresh or not."""

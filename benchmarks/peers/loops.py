@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Send = Callable[[str, str, bytes | None], Awaitable[bytes]]
 
 _JSON = {"Content-Type": "application/json"}
+_UNREACHED = 1e6  # calls a second: without a quota the limiter is in the way of none, and costs what it costs
 _SMALL = 0.1  # a limiter's bucket, in seconds of its rate: a large one lets twice its size through at first
 
 
@@ -139,9 +140,7 @@ def _limited(share: float) -> Callable[[Task, Tally, Send], Send]:
     """aiolimiter at a share of the quota, in a small bucket; a 429 is waited out as its header says."""
 
     def strategy(task: Task, tally: Tally, send: Send) -> Send:
-        if task.quota is None:
-            return send
-        rate = share * task.quota / task.window
+        rate = share * task.quota / task.window if task.quota else _UNREACHED
         limiter = AsyncLimiter(max(1.0, rate * _SMALL), max(1.0, rate * _SMALL) / rate)
         patient = _waiting_for_reset(task, tally, send)
 

@@ -66,6 +66,10 @@ class Change:
         """Whether it may or may not have happened."""
         return self.state in {State.SENT, State.UNKNOWN}
 
+    def images(self) -> int:
+        """How many images it is about: one, but for delete-many."""
+        return len((self.sent or {}).get("image_ids", (0,)))
+
 
 @dataclass(slots=True)
 class Course:
@@ -140,8 +144,8 @@ class Ledger:
         return course
 
     def unknown(self) -> int:
-        """How many creates are in doubt."""
-        return sum(len(course.unknown_creates()) for course in self.courses.values())
+        """How many images have a change in doubt: sent, and no word of what came of it."""
+        return sum(change.images() for c in self.courses.values() for change in c.changes.values() if change.in_doubt)
 
     def apply(self, event: Event) -> None:
         """Take one event in.

@@ -47,16 +47,17 @@ class SickStore:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one call."""
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            call = await _read(reader)
-            self.calls.append(call)
-            made = self.play(call)
-            async for piece in _pieces(made):
-                writer.write(piece)
-                await writer.drain()
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+                call = await _read(reader)
+                self.calls.append(call)
+                async for piece in _pieces(self.play(call)):
+                    writer.write(piece)
+                    await writer.drain()
+        finally:
+            writer.close()
+            with suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
 
 
 async def _pieces(made: Bytes) -> AsyncIterator[bytes]:
@@ -122,8 +123,10 @@ def sick_store(play: Callable[[Call], Bytes]) -> Iterator[SickStore]:
             up.set()
             await done.wait()
             server.close()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            still = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in still:
                 task.cancel()
+            await asyncio.gather(*still, return_exceptions=True)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()

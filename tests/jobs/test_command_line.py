@@ -11,7 +11,7 @@ import pytest
 
 from jobs import __version__
 from jobs.__main__ import main
-from jobs.command_line import UsageError, parse
+from jobs.command_line import ROOMS_OF_THEIR_OWN, UsageError, parse
 from jobs.flags import COMMANDS, GROUPS
 
 from .rehearsal import clean_environment
@@ -32,7 +32,9 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["sync", "--help"], ["demo", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["sync", "--help"], ["undo", "--help"], ["demo", "--help"]], ids=" ".join
+)
 def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
     """They are held to a few times a bare interpreter's start."""
     code = (
@@ -43,6 +45,18 @@ def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == "0\n"
     assert ran.stdout
+
+
+@pytest.mark.parametrize("command", sorted(ROOMS_OF_THEIR_OWN))
+def test_help_of_what_serves_or_measures_loads_no_loop_and_no_network(command: str) -> None:
+    """Their many flags cost something, what runs them would cost much more."""
+    code = (
+        "import sys\nfrom jobs.__main__ import main\n"
+        f"code = main([{command!r}, '--help'])\n"
+        "print(code, *sorted({'aiohttp', 'anyio', 'asyncio', 'engine', 'orjson'} & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr == "0\n"
 
 
 def test_the_version_does_without_argparse() -> None:
@@ -70,7 +84,7 @@ def test_each_command_has_help_with_an_example(name: str, capsys: pytest.Capture
 def test_each_command_of_the_help_has_its_flags_from_the_tables() -> None:
     """What the tables list is what the parser takes, and nothing else."""
     for command in COMMANDS:
-        if command.name == "sandbox":
+        if command.name in ROOMS_OF_THEIR_OWN:
             continue
         flags = [*command.own, *(flag for group in command.groups for flag in GROUPS[group][1])]
         argv = [command.name, *(["x"] if command.argument else [])]
@@ -119,10 +133,11 @@ def test_the_token_has_no_flag() -> None:
         parse(["sync", "a", "--access-token", "x"])
 
 
-def test_the_sandbox_is_mounted() -> None:
-    """Its flags are parsed by the same command line; a wrong one ends with 2."""
+@pytest.mark.parametrize("command", sorted(ROOMS_OF_THEIR_OWN))
+def test_sandbox_and_bench_are_mounted(command: str) -> None:
+    """Their flags are parsed by the same command line; a wrong one ends with 2."""
     ran = subprocess.run(
-        [sys.executable, "-m", "jobs", "sandbox", "--products", "x"],
+        [sys.executable, "-m", "jobs", command, "--products", "x"],
         capture_output=True,
         text=True,
         check=False,

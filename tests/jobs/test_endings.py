@@ -14,11 +14,13 @@ import pytest
 from jobs.sandbox import Fault
 
 from .rehearsal import clean_environment, rehearsing, until
+from .sick_store import answer, sick_store, well
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .rehearsal import Rehearsal
+    from .sick_store import Call
 
 KEYS = {
     "command", "outcome", "products", "wanted", "unchanged", "created", "updated", "deleted", "adopted", "failed", "unknown",
@@ -183,6 +185,22 @@ def test_a_store_out_of_reach_ends_with_5(store: Rehearsal) -> None:
     assert "Traceback" not in result.err
 
 
+def test_fifty_same_refusals_stop_the_run_and_the_first_line_says_why(store: Rehearsal) -> None:
+    """Exit 1, on the page and with -q; the same command goes on once the cause is gone."""
+    store.sandbox.config.fetch = True
+    manifest = store.folder / "products.jsonl"
+    rows = ({"product_id": n, "images": [{"image_file": f"http://127.0.0.1:9/{n}-{i}.jpg"} for i in range(3)]} for n in range(1, 31))
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = store.run("migrate", manifest)
+    assert result.code == 1
+    assert result.out.startswith("migrate: stopped: the store refused 50 creates in a row in the same way (400: ")
+    assert result.err.count("stopped: ") == 0
+    quiet = store.run("migrate", manifest, "-q")
+    assert (quiet.code, quiet.err.splitlines()[0][:26]) == (1, "migrate: stopped: the stor")
+    store.sandbox.config.fetch = False
+    assert store.run("migrate", manifest, "--json").record["created"] == 90
+
+
 def test_a_failing_disk_ends_with_6(store: Rehearsal) -> None:
     """No folder for the checkpoint: nothing is sent."""
     result = store.run("sync", store.write({1: 1}), "--checkpoint", store.folder / "no" / "c.json", "--json")
@@ -224,6 +242,29 @@ def test_the_second_signal_cuts_and_still_reports(store: Rehearsal) -> None:
     assert process.returncode == 130, err
     assert json.loads(out.splitlines()[-1])["outcome"] == "interrupted"
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("display", [[], ["-q"]], ids=["lines", "quiet"])
+@pytest.mark.parametrize("header", ["X-Rate-Limit-Time-Reset-Ms: 1500000", "X-Retry-After: 1500"])
+def test_a_signal_in_a_long_wait_is_heeded(store: Rehearsal, header: str, display: list[str]) -> None:
+    """A wait of over a minute is said with its reason, also with -q, and the first signal ends it: nothing is in flight."""
+
+    def play(call: Call) -> bytes:
+        quota = ("X-Rate-Limit-Requests-Left: 0", "X-Rate-Limit-Requests-Quota: 9", "X-Rate-Limit-Time-Window-Ms: 9000")
+        return answer(b"", 429, *quota, header) if call.kind == "list" else well(call)
+
+    with sick_store(play) as sick:
+        manifest = store.write({1: 1})
+        with store.started("sync", manifest, "--json", *display, BIGCOMMERCE_API_URL=sick.url) as process:
+            assert process.stderr is not None
+            line = b""
+            while b"waiting" not in line:
+                line = process.stderr.readline()
+                assert line, "it ended without a word"
+            assert b"25 min" in line or b"1500 s" in line
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=10)
+    assert (process.returncode, json.loads(out.splitlines()[-1])["outcome"]) == (130, "interrupted"), err
 
 
 def test_status_of_nothing_is_none(store: Rehearsal) -> None:

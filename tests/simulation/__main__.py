@@ -23,7 +23,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--engine", choices=sorted(bad_engines.ENGINES), help="with this known-bad engine swapped in")
     parser.add_argument("--product", type=int, action="append", default=[], help="tell this product's story, too")
-    parser.add_argument("-v", "--verbose", action="store_true", help="tell the story even of a seed that keeps all laws")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="tell the story even of a seed that keeps all laws"
+    )
     asked = parser.parse_args()
     with bad_engines.swapped_in(asked.engine):
         return _one(asked) if asked.seed is not None else _many(asked)
@@ -34,11 +36,16 @@ def _one(asked: argparse.Namespace) -> int:
         world = simulate(asked.seed, Path(folder))
     found = breaches(world)
     if found or asked.verbose:
-        print("\n".join(story.told(world, found)))
+        _say("\n".join(story.told(world, found)))
     for number in asked.product:
-        print("\n".join(story.product(world, number)))
-    print(f"seed {asked.seed}: {len(found)} breaches")
+        _say("\n".join(story.product(world, number)))
+    _say(f"seed {asked.seed}: {len(found)} breaches")
     return bool(found)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _many(asked: argparse.Namespace) -> int:
@@ -47,14 +54,16 @@ def _many(asked: argparse.Namespace) -> int:
     def tell(tally: Tally) -> None:
         if tally.seeds % 500 < 25:
             rate = tally.seeds / (time.monotonic() - began)
-            print(f"{tally.seeds} seeds, {len(tally.broken)} broken, {rate:.0f} a second", file=sys.stderr)
+            _say(f"{tally.seeds} seeds, {len(tally.broken)} broken, {rate:.0f} a second")
 
     tally = soak(range(asked.start, asked.start + asked.seeds), asked.processes, tell)
-    print("\n".join(by_law(tally)))
-    print(f"{tally.seeds} seeds from {asked.start} in {time.monotonic() - began:.0f} s ({tally.seconds / tally.seeds * 1000:.0f} ms of CPU each)")
-    print("processes ended: " + ", ".join(f"{count} {ending}" for ending, count in tally.endings.most_common()))
+    _say("\n".join(by_law(tally)))
+    _say(
+        f"{tally.seeds} seeds from {asked.start} in {time.monotonic() - began:.0f} s ({tally.seconds / tally.seeds * 1000:.0f} ms of CPU each)"
+    )
+    _say("processes ended: " + ", ".join(f"{count} {ending}" for ending, count in tally.endings.most_common()))
     for seed in sorted(tally.broken)[:3]:
-        print(f"python -m tests.simulation --seed {seed} -v")
+        _say(f"python -m tests.simulation --seed {seed} -v")
     return bool(tally.broken)
 
 

@@ -10,6 +10,7 @@ from unittest.mock import patch
 from engine.carry import Carry
 from engine.core import mend, order
 from engine.core.dialect import v2
+from engine.core.diff import diff as shipped_diff
 from engine.core.errors import LostError
 from engine.core.order import Reading, Renumbering
 from engine.core.quota import Quota
@@ -80,7 +81,7 @@ def ledger_trusted() -> Iterator[None]:
 
         return remembered
 
-    with patch("engine.survey.diff", trusting(mend.diff)), patch.object(mend, "diff", trusting(mend.diff)):
+    with patch("engine.survey.diff", trusting(shipped_diff)), patch.object(mend, "diff", trusting(shipped_diff)):
         yield
 
 
@@ -117,8 +118,8 @@ def renumbering_ignored() -> Iterator[None]:
     with ExitStack() as swapped:
         swapped.enter_context(patch.object(order, "put", put))
         swapped.enter_context(patch.object(Watched, "learn", lambda *_: None))
-        swapped.enter_context(patch("engine.survey.diff", alone(mend.diff)))
-        swapped.enter_context(patch.object(mend, "diff", alone(mend.diff)))
+        swapped.enter_context(patch("engine.survey.diff", alone(shipped_diff)))
+        swapped.enter_context(patch.object(mend, "diff", alone(shipped_diff)))
         yield
 
 

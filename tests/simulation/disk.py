@@ -145,6 +145,12 @@ class SimDisk:
             raise disk_error(path, FileNotFoundError(errno.ENOENT, "No such file or directory"), "reading")
         yield from io.BytesIO(bytes(inode.data[offset:]))
 
+    def blocks(self, path: Path) -> Iterator[bytes]:
+        yield b"".join(self.lines(path))
+
+    def make_folder(self, path: Path) -> None:
+        self.act(path, "making the folder")
+
     def size(self, path: Path) -> int | None:
         self.process.alive()
         inode = self.platters.names.get(path)

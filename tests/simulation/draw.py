@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.sandbox.config import Config
 from jobs.sandbox.faults import Fault
 
 from . import manifests, troubles
 from .judge import label_of
-from .manifests import Row
-from .troubles import Deed, Doom
+
+if TYPE_CHECKING:
+    from .manifests import Row
+    from .troubles import Deed, Doom
 
 Mode = Literal["sync", "migrate", "apply", "apply without deletes"]
 _MODES: tuple[Mode, ...] = ("sync", "sync", "sync", "migrate", "migrate", "apply", "apply", "apply without deletes")

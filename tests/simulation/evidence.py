@@ -8,13 +8,15 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .history import Life, Sent, Shown
+from .judge import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .draw import Night
     from .manifests import Row
-    from .world import Start, World
+    from .program import Start
+    from .world import World
 
 
 _UPDATE = re.compile(rb'"sent".*"update:([0-9]+)"')
@@ -93,7 +95,11 @@ class Evidence:
     def _is_plain(self, earlier: Sent, later: Sent) -> bool:
         """Without names: whether only one image can be the create's, and a confirmed create had shown that names are lost."""
         creates = [c for c in self.writes if c.verb == "create" and c.number < later.number and c is not earlier]
-        rivals = [c for c in creates if c.product == earlier.product and c.night == later.night and self.lost_at(c) is not None]
+        rivals = [
+            c
+            for c in creates
+            if c.product == earlier.product and c.night == later.night and self.lost_at(c) is not None
+        ]
         seen = any(c.number < earlier.number and c.images and self.lost_at(c) is None for c in creates)
         return seen and not rivals and earlier.night == later.night and not self.nights[earlier.night].deeds
 
@@ -105,7 +111,7 @@ class Evidence:
     def intended(self) -> set[int]:
         """Every image whose update was ever meant, by any journal."""
         meant = set()
-        for _, data in [*self.world.journals, *self.world.platters_removed()]:
+        for _, data in self.world.papers.journals():
             for line in data.splitlines():
                 found = _UPDATE.search(line)
                 if found is not None:
@@ -117,7 +123,9 @@ class Evidence:
         if call.committed_at is None:
             return False
         lost_at = self.lost_at(call)
-        return lost_at is not None and call.committed_at > (call.told_at if call.told else self.world.starts[call.process - 1].ended)
+        return lost_at is not None and call.committed_at > (
+            call.told_at if call.told else self.world.starts[call.process - 1].ended
+        )
 
     def late_writes(self, night: int) -> list[Sent]:
         """The night's writes that landed after their answer."""
@@ -139,7 +147,9 @@ class Evidence:
 
     def standing(self, product: int, label: str, at: float) -> list[Life]:
         """The images of that label that stand at a moment."""
-        return [life for life in self.lives.values() if (life.product, life.label) == (product, label) and life.alive(at)]
+        return [
+            life for life in self.lives.values() if (life.product, life.label) == (product, label) and life.alive(at)
+        ]
 
     def gallery(self, product: int, at: float) -> list[Shown]:
         """The product as it stood at a moment."""
@@ -152,9 +162,19 @@ class Evidence:
     def touched_by_others(self, product: int, call: Sent) -> bool:
         """Whether somebody else changed the product in that night before this call."""
         began = self.world.night_began[call.night] - self.lag
-        return any(
-            h.product == product and not h.ours and began <= h.at <= call.at for h in self.world.shop.happenings
-        )
+        return any(h.product == product and not h.ours and began <= h.at <= call.at for h in self.world.shop.happenings)
+
+    def not_yet(self, image: Row, call: Sent) -> str | None:
+        """What of a wanted image was still missing, by the engine's own doing, when a delete was sent."""
+        name = label_of(image)
+        there = [shown for shown in call.gallery if shown.label == name]
+        if not there:
+            excused = self.taken_by_others(call.product, name, call) or self.may_guess(call.night)
+            return None if excused else f"{name} is there"
+        if "description" not in image or self.touched_by_others(call.product, call):
+            return None
+        told = any(shown.description == image["description"] for shown in there)
+        return None if told else f"{name} has its description"
 
     def taken_by_others(self, product: int, label: str, call: Sent) -> bool:
         """Whether somebody else took an image of that label away in that night before this call."""
@@ -171,7 +191,9 @@ class Evidence:
         """Whether an image was added after the run's plan was made, and in time to be seen before the delete."""
         run = self.run_of(call.process)
         first = next((c.at for c in self.writes if c.process >= run), inf)
-        looked = [c.at for c in self.world.line.sent if c.verb == "get" and c.product == life.product and c.at < call.at]
+        looked = [
+            c.at for c in self.world.line.sent if c.verb == "get" and c.product == life.product and c.at < call.at
+        ]
         seen = call.verb != "empty" or life.born + self.lag < (looked[-1] if looked else 0.0)
         return life.born > first and seen and not self.is_late(call)
 
@@ -188,18 +210,25 @@ class Evidence:
 
     def resent(self, life: Life) -> bool:
         """Whether the engine sent a create of that name more than once: then the only newcomer counts as its twin."""
-        made = [c for c in self.writes if c.verb == "create" and c.product == life.product and c.source.endswith(life.label)]
+        made = [
+            c for c in self.writes if c.verb == "create" and c.product == life.product and c.source.endswith(life.label)
+        ]
         return len(made) > 1
 
     def is_own_twin(self, call: Sent) -> bool:
         """Whether the image to be deleted was made by the engine in this very night, or counts as its twin."""
         life = self.lives.get(call.image)
-        return life is not None and ((isinstance(life.maker, Sent) and life.maker.night == call.night) or self.resent(life))
+        return life is not None and (
+            (isinstance(life.maker, Sent) and life.maker.night == call.night) or self.resent(life)
+        )
 
     def is_replaced(self, life: Life, night: int) -> bool:
         """Whether another image of that label was made by the engine in that night."""
         return any(
-            other.label == life.label and other.product == life.product and isinstance(other.maker, Sent) and other.maker.night == night
+            other.label == life.label
+            and other.product == life.product
+            and isinstance(other.maker, Sent)
+            and other.maker.night == night
             for other in self.lives.values()
         )
 

@@ -135,8 +135,7 @@ class WatchedShop(Shop):
         product = self.catalogue.look(product_id)
         images = product.images if product is not None else []
         shown = [
-            Shown(i.image_id, self.lives[i.image_id].label, i.description, i.sort_order, i.is_thumbnail)
-            for i in images
+            Shown(i.image_id, self.lives[i.image_id].label, i.description, i.sort_order, i.is_thumbnail) for i in images
         ]
         return sorted(shown, key=lambda s: (s.sort_order, s.image_id))
 

@@ -11,9 +11,9 @@ from .judge import label_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .platters import Inode, Platters
     from .history import Sent
     from .manifests import Row
+    from .platters import Inode, Platters
 
 
 class Intents:
@@ -39,11 +39,13 @@ class Intents:
                 f"intent: {sent.method} {sent.path} ({sent.source or key}) went out with {said} on the platters of {key} [call {sent.number}]"
             )
         elif sent.method == "PUT" and last.get("fields") != sent.body:
-            self._complaints.append(f"intent: {sent.method} {sent.path} sent {sent.body}, the journal says {last.get('fields')}")
+            self._complaints.append(
+                f"intent: {sent.method} {sent.path} sent {sent.body}, the journal says {last.get('fields')}"
+            )
 
     def _key(self, sent: Sent, rows: list[Row]) -> str:
         if sent.method == "POST":
-            images = next((row["images"] for row in rows if row["product_id"] == sent.product), [])
+            images: list[Row] = next((row["images"] for row in rows if row["product_id"] == sent.product), [])
             found = [n for n, image in enumerate(images) if label_of(image) == label_of(sent.body)]
             return f"create:{found[0] if found else '?'}"
         if sent.method == "PUT":

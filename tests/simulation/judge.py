@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from .manifests import DEAD
 
 if TYPE_CHECKING:
-    from .manifests import Row
     from .history import Shown
+    from .manifests import Row
 
 
 def label_of(image: Row) -> str:
@@ -47,11 +47,11 @@ def _image(image: Row, gallery: list[Shown], fields: tuple[str, ...]) -> list[tu
     there = [shown for shown in gallery if shown.label == name]
     if not there:
         return [(name, f"{name} is missing")]
-    told = []
-    for field in fields:
-        if field in image and all(getattr(shown, field) != image[field] for shown in there):
-            told.append((name, f"{name}: {field} is {getattr(there[0], field)!r}, not {image[field]!r}"))
-    return told
+    return [
+        (name, f"{name}: {field} is {getattr(there[0], field)!r}, not {image[field]!r}")
+        for field in fields
+        if field in image and all(getattr(shown, field) != image[field] for shown in there)
+    ]
 
 
 def _order(wanted: list[Row], gallery: list[Shown]) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from .evidence import Evidence
 from .history import Sent
 from .judge import differences, is_dead, label_of
 from .laws_counts import counts, endings, journals, quota, requests
+from .laws_reasons import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,23 @@ class Breach:
 def breaches(world: World) -> list[Breach]:
     """Everything that was wrong in a world, most telling first."""
     case = Evidence(world)
-    laws = (endings, intents, doubles, deletes, order_of_work, guards, strangers, converged, truth, twins, counts, journals, quota, requests)
+    laws = (
+        endings,
+        intents,
+        doubles,
+        deletes,
+        order_of_work,
+        guards,
+        strangers,
+        converged,
+        truth,
+        twins,
+        counts,
+        journals,
+        quota,
+        requests,
+        reasons,
+    )
     found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
     return list(dict.fromkeys(found))
 
@@ -47,15 +64,14 @@ def intents(case: Evidence) -> Iterator[Found]:
 def doubles(case: Evidence) -> Iterator[Found]:
     """No create is sent while its image stands that an earlier one made, unless that came later than `--settle`."""
     sent = [call for call in case.writes if call.verb == "create"]
-    for n, later in enumerate(sent):
-        for earlier in sent[:n]:
-            same = (earlier.product, earlier.source) == (later.product, later.source)
-            if not same or case.version(earlier) != case.version(later) or not case.could_know(earlier, later):
-                continue
-            for image_id in earlier.images:
-                life = case.lives[image_id]
-                if life.alive(later.at) and life.label == label_of({"image_file": later.source}):
-                    yield later.product, life.label, f"call {later.number} makes {life.label} again: image {image_id} of call {earlier.number} stands since {life.born:.1f}"
+    for later, earlier in ((later, earlier) for n, later in enumerate(sent) for earlier in sent[:n]):
+        same = (earlier.product, earlier.source) == (later.product, later.source)
+        if not same or case.version(earlier) != case.version(later) or not case.could_know(earlier, later):
+            continue
+        for life in (case.lives[image_id] for image_id in earlier.images):
+            if life.alive(later.at) and life.label == label_of(later.body):
+                since = f"image {life.image_id} of call {earlier.number} stands since {life.born:.1f}"
+                yield later.product, life.label, f"call {later.number} makes {life.label} again: {since}"
 
 
 def deletes(case: Evidence) -> Iterator[Found]:
@@ -78,17 +94,14 @@ def deletes(case: Evidence) -> Iterator[Found]:
 def order_of_work(case: Evidence) -> Iterator[Found]:
     """No delete is sent before the product's creates and updates have succeeded."""
     for call in case.writes:
-        if call.verb not in {"delete", "empty"} or case.is_own_twin(call):
-            continue
         row = case.row(call.night, call.product)
-        for image in row["images"] if row else []:
-            name = label_of(image)
-            there = [shown for shown in call.gallery if shown.label == name]
-            if not there and not case.taken_by_others(call.product, name, call) and not case.may_guess(call.night):
-                yield call.product, name, f"call {call.number} ({call.method} {call.path}) goes before {name} is there"
-            elif there and not case.touched_by_others(call.product, call):
-                if "description" in image and all(shown.description != image["description"] for shown in there):
-                    yield call.product, name, f"call {call.number} ({call.method} {call.path}) goes before {name} has its description"
+        if call.verb not in {"delete", "empty"} or row is None or case.is_own_twin(call):
+            continue
+        for image in row["images"]:
+            missing = case.not_yet(image, call)
+            if missing:
+                name = label_of(image)
+                yield call.product, name, f"call {call.number} ({call.method} {call.path}) goes before {missing}"
 
 
 def guards(case: Evidence) -> Iterator[Found]:
@@ -102,14 +115,22 @@ def guards(case: Evidence) -> Iterator[Found]:
         gone = [life for life, call in case.taken() if call.night == number and not case.is_replaced(life, number)]
         allowed = case.allowed_deletes(number)
         if len(gone) > allowed:
-            yield gone[0].product, gone[0].label, f"{len(gone)} images were deleted in night {number}, {allowed} were allowed"
+            yield (
+                gone[0].product,
+                gone[0].label,
+                f"{len(gone)} images were deleted in night {number}, {allowed} were allowed",
+            )
 
 
 def strangers(case: Evidence) -> Iterator[Found]:
     """Products that the manifest doesn't name are never written to."""
     for call in case.writes:
         if case.row(call.night, call.product) is None:
-            yield call.product, "", f"call {call.number} writes to product {call.product}, which the manifest doesn't name"
+            yield (
+                call.product,
+                "",
+                f"call {call.number} writes to product {call.product}, which the manifest doesn't name",
+            )
 
 
 def converged(case: Evidence) -> Iterator[Found]:
@@ -124,9 +145,17 @@ def truth(case: Evidence) -> Iterator[Found]:
     """Where nobody interfered, a run's word at its end is true: what it doesn't report as failed is as asked."""
     for number, night in enumerate(case.nights):
         start = case.last_start(number)
-        if start.ending not in {"done", "failed"} or start.report is None or night.deeds or case.late_writes(number) or start.report.unknown:
+        if (
+            start.ending not in {"done", "failed"}
+            or start.report is None
+            or night.deeds
+            or case.late_writes(number)
+            or start.report.unknown
+        ):
             continue
-        failed = {(f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures}
+        failed = {
+            (f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures
+        }
         products = {product for product, _ in failed}
         for product, label, text in _differences(case, number, start.ended):
             if case.lag and ("sort_order" in text or "the order" in text):
@@ -153,9 +182,15 @@ def _versions(case: Evidence, number: int, at: float, row: dict[str, object]) ->
         return
     for image in row["images"]:  # type: ignore[attr-defined]
         since = case.version_since(number, product, image)
-        stale = [life for life in case.standing(product, label_of(image), at) if since is not None and life.born < since]
+        stale = [
+            life for life in case.standing(product, label_of(image), at) if since is not None and life.born < since
+        ]
         if stale:
-            yield product, label_of(image), f"{label_of(image)} (image {stale[0].image_id}) still has the bytes of an older version"
+            yield (
+                product,
+                label_of(image),
+                f"{label_of(image)} (image {stale[0].image_id}) still has the bytes of an older version",
+            )
 
 
 def twins(case: Evidence) -> Iterator[Found]:
@@ -168,9 +203,11 @@ def twins(case: Evidence) -> Iterator[Found]:
             if any(is_dead(other) for other in row["images"]):
                 continue
             standing = case.standing(row["product_id"], label_of(image), case.world.loop.time())
-            copies = [life for life in standing if isinstance(life.maker, Sent) and case.version(life.maker) == image.get("version")]
+            copies = [
+                life
+                for life in standing
+                if isinstance(life.maker, Sent) and case.version(life.maker) == image.get("version")
+            ]
             if len(copies) > 1 and not named & {life.image_id for life in copies}:
                 ids = ", ".join(str(life.image_id) for life in copies)
                 yield row["product_id"], label_of(image), f"twins stand unreported: images {ids}"
-
-

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .evidence import Evidence
-    from .world import Start
+    from .program import Start
 
 START_UP = 3
 """429s that a gate may draw before it knows the quota (performance.md section 5)."""
@@ -66,9 +66,17 @@ def counts(case: Evidence) -> Iterator[Found]:
         if last.report is None or run is None or night.deeds or last.report.unknown:
             continue
         report, members = last.report, {start.number for start in run}
-        made = [life for life in case.lives.values() if isinstance(life.maker, Sent) and life.maker.process in members and life.born <= last.ended]
+        made = [
+            life
+            for life in case.lives.values()
+            if isinstance(life.maker, Sent) and life.maker.process in members and life.born <= last.ended
+        ]
         late = [life for life in made if isinstance(life.maker, Sent) and case.is_late(life.maker)]
-        gone = [life for life, call in case.taken() if call.process in members and life.died is not None and life.died <= last.ended]
+        gone = [
+            life
+            for life, call in case.taken()
+            if call.process in members and life.died is not None and life.died <= last.ended
+        ]
         least, most = _updated(case, members, {life.image_id for life in made}, last.ended)
         sources = {(life.product, life.label) for life in made}
         twins_gone = [life for life in gone if life in made]
@@ -77,10 +85,18 @@ def counts(case: Evidence) -> Iterator[Found]:
         # An image that was gone already may be counted with the deleted ones.
         pairs |= {(one, many + more) for one, many in pairs for more in range(1, _gone_before(case, members) + 1)}
         if said not in pairs and not late and not _taken_late(case, members):
-            yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {sorted(pairs)}"
+            yield (
+                0,
+                "",
+                f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {sorted(pairs)}",
+            )
         net, unseen = report.created - report.deleted, _taken_late(case, members)
         if (late or unseen) and not len(sources) - len(gone) - len(late) <= net <= len(made) - len(gone) + unseen:
-            yield 0, "", f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {len(made)} made ({len(late)} late), {len(gone)} gone"
+            yield (
+                0,
+                "",
+                f"night {number}: the summary says {said[0]} created, {said[1]} deleted, the shop saw {len(made)} made ({len(late)} late), {len(gone)} gone",
+            )
         if not least <= report.updated <= most and not case.late_writes(number):
             yield 0, "", f"night {number}: the summary says {report.updated} updated, the shop saw {least} to {most}"
         yield from _adopted(case, number, members, report.adopted)
@@ -106,17 +122,34 @@ def _adopted(case: Evidence, number: int, members: set[int], adopted: int) -> It
     sure = {
         (call.product, call.source)
         for call in case.writes
-        if call.process in members and call.verb == "create" and call.images and case.lost_at(call) is not None and not case.is_late(call)
+        if call.process in members
+        and call.verb == "create"
+        and call.images
+        and case.lost_at(call) is not None
+        and not case.is_late(call)
     }
-    resent = {key for key in lost if sum((c.product, c.source) == key and c.process in members for c in case.writes) > 1}
+    resent = {
+        key for key in lost if sum((c.product, c.source) == key and c.process in members for c in case.writes) > 1
+    }
     kept = {key for key in sure if key not in resent}
     if not len(kept) - _ambiguous(case, members) <= adopted <= len(lost):
-        yield 0, "", f"night {number}: the summary says {adopted} adopted, the shop saw {len(kept)} to {len(lost)} answers of creates lost"
+        yield (
+            0,
+            "",
+            f"night {number}: the summary says {adopted} adopted, the shop saw {len(kept)} to {len(lost)} answers of creates lost",
+        )
 
 
 def _ambiguous(case: Evidence, members: set[int]) -> int:
     """Creates whose answer came right before the process ended: kept or not, nobody can say."""
-    return sum(call.verb == "create" and call.process in members and call.told == "answered" and call.usable and case.lost_at(call) is not None for call in case.writes)
+    return sum(
+        call.verb == "create"
+        and call.process in members
+        and call.told == "answered"
+        and call.usable
+        and case.lost_at(call) is not None
+        for call in case.writes
+    )
 
 
 def _updated(case: Evidence, members: set[int], made: set[int], until: float) -> tuple[int, int]:
@@ -134,7 +167,12 @@ def _updated(case: Evidence, members: set[int], made: set[int], until: float) ->
         for image_id in call.images
     }
     # A process that begins before its listing shows what the former one did takes that as not done.
-    unseen = {i for call in case.writes if case.lag and call.verb == "update" and case.lost_at(call) is not None for i in call.images}
+    unseen = {
+        i
+        for call in case.writes
+        if case.lag and call.verb == "update" and case.lost_at(call) is not None
+        for i in call.images
+    }
     return len(ids - made - unseen), len((ids | doubtful) - made)
 
 
@@ -155,7 +193,7 @@ def _run_of(case: Evidence, night: int) -> list[Start] | None:
 
 def journals(case: Evidence) -> Iterator[Found]:
     """A journal replayed from any prefix gives a legal state; what is not whole stands at its end alone."""
-    for name, data in [*case.world.journals, *case.world.platters_removed()]:
+    for name, data in case.world.papers.journals():
         ledger = Ledger()
         lines = data.splitlines(keepends=True)
         for number, line in enumerate(lines, 1):
@@ -187,4 +225,8 @@ def requests(case: Evidence) -> Iterator[Found]:
     sent = Counter(call.process for call in case.world.line.sent)
     for start in case.world.starts:
         if start.report is not None and start.requests != sent[start.number]:
-            yield 0, "", f"process {start.number} says {start.requests} requests, {sent[start.number]} went over the line"
+            yield (
+                0,
+                "",
+                f"process {start.number} says {start.requests} requests, {sent[start.number]} went over the line",
+            )

@@ -18,7 +18,7 @@ def gallery(chance: Random, number: int, size: int | None = None) -> list[Row]:
     return [
         {
             "label": f"pic-{number}-{n}.jpg",
-            "description": chance.choice(["", "View", "Zürich – front"]),
+            "description": chance.choice(["", "View", "Zürich, front"]),
             "sort_order": chance.choice([n, n, n, 0, n * 3]),
         }
         for n in range(size)
@@ -63,7 +63,7 @@ def _fields(chance: Random, images: list[Row]) -> None:
         chance.choice(images)["is_thumbnail"] = True
     for image in images:
         if chance.random() < 0.4:
-            image["description"] = chance.choice(["", "View 1", "Zürich – front", "side"])
+            image["description"] = chance.choice(["", "View 1", "Zürich, front", "side"])
         if chance.random() < 0.15:
             image["version"] = "1"
 

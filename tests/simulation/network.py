@@ -116,7 +116,9 @@ class SimWire:
         product = int(parts[3]) if len(parts) > 3 and parts[3].isdigit() else 0
         image = int(parts[5]) if len(parts) > 5 else 0
         number, now = len(self.line.sent) + 1, self.process.loop.time()
-        sent = Sent(number, now, self.process.number, self.line.night, request.method, request.path, product, image, body)
+        sent = Sent(
+            number, now, self.process.number, self.line.night, request.method, request.path, product, image, body
+        )
         self.line.sent.append(sent)
         return sent
 

@@ -22,7 +22,7 @@ WALL = 1_700_000_000.0
 _CLOSINGS = 12
 
 
-class Crashed(BaseException):  # noqa: N818  # nothing the program could handle
+class Crashed(BaseException):  # nothing the program could handle
     """The process is gone; raised by its seams so that not one more line of it matters."""
 
 
@@ -48,6 +48,15 @@ class Process:
         """Run the program as this process."""
         task = self.loop.create_task(program, context=self.context)
         task.add_done_callback(self._over)
+
+    async def over(self) -> BaseException | None:
+        """Wait until it has ended; what it died of, if of anything."""
+        await asyncio.wait([self.ended])
+        return self.ended.exception()
+
+    def tell(self, act: Callable[[], None]) -> None:
+        """A signal: what the program does about it is its own doing."""
+        self.loop.call_soon(act, context=self.context)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         if not self.dead and not self.ended.done():
@@ -83,14 +92,14 @@ class SimLoop(VirtualLoop):
         """Seconds since 1970."""
         return WALL + self.time()
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:  # type: ignore[override]  # callback and args go together in typeshed
         """As always, but for the dead."""
         handle = super().call_soon(callback, *args, context=context)
         if self.graves and _is_dead(handle):
             handle.cancel()
         return handle
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:  # type: ignore[override]  # the same
         """As always, but for the dead."""
         handle = super().call_at(when, callback, *args, context=context)
         if self.graves and _is_dead(handle):
@@ -120,11 +129,11 @@ class SimLoop(VirtualLoop):
         super()._run_once()
 
     def _bury(self, process: Process) -> None:
-        for handle in [*self._ready, *self._scheduled]:
+        for handle in [*self._ready, *self._scheduled]:  # type: ignore[attr-defined]  # no public way to look at them
             if _is_dead(handle):
                 handle.cancel()
         for task in process.tasks:
-            task._log_destroy_pending = False
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # its end is meant
             if not task.done():
                 process.context.run(_close, task.get_coro())
         process.tasks.clear()
@@ -133,7 +142,7 @@ class SimLoop(VirtualLoop):
 
 
 def _is_dead(handle: asyncio.Handle) -> bool:
-    owner = handle._context.get(PROCESS)
+    owner = handle._context.get(PROCESS)  # type: ignore[attr-defined]  # no public way to know whose it is
     return owner is not None and owner.dead
 
 

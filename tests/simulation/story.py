@@ -42,10 +42,14 @@ def setting(world: World) -> Iterator[str]:
 def nights(world: World) -> Iterator[str]:
     """How it went, process by process."""
     for number, night in enumerate(world.scenario.nights):
-        faults = ", ".join(f"{f.kind} {f.share:g} {'/'.join(f.methods)} {f.seconds or ''}".strip() for f in night.faults)
+        faults = ", ".join(
+            f"{f.kind} {f.share:g} {'/'.join(f.methods)} {f.seconds or ''}".strip() for f in night.faults
+        )
         deeds = ", ".join(f"{d.kind} in {d.product} after {d.at:.1f} s" for d in night.deeds)
-        yield f"night {number}: {night.mode}{'' if night.noisy else ', quiet'}" + (f"; faults: {faults}" if faults else "") + (
-            f"; others: {deeds}" if deeds else ""
+        yield (
+            f"night {number}: {night.mode}{'' if night.noisy else ', quiet'}"
+            + (f"; faults: {faults}" if faults else "")
+            + (f"; others: {deeds}" if deeds else "")
         )
         for start in world.starts:
             if start.night == number:
@@ -104,7 +108,7 @@ def _ends(world: World) -> Iterator[Line]:
 
 
 def _journal(world: World, number: int) -> Iterator[str]:
-    for name, data in [*world.journals, *world.platters_removed()]:
+    for name, data in world.papers.journals():
         rows = [_parsed(line) for line in data.splitlines()]
         ours = [row for row in rows if row.get("product_id") == number]
         if ours:

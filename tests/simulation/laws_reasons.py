@@ -1,0 +1,119 @@
+"""What a report says of a failure must be so: each kind of reason has something in the shop's memory or on the line that bears it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .draw import NOWHERE
+from .judge import is_dead, label_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engine.core.report import Failure
+
+    from .evidence import Evidence
+    from .history import Sent
+
+Found = tuple[int, str, str]
+
+
+def reasons(case: Evidence) -> Iterator[Found]:
+    """Every failure that a run reports in the end is true."""
+    for number in range(len(case.nights)):
+        last = case.last_start(number)
+        if last.report is None or last.ending not in {"done", "failed"} or case.starts(number)[0].goes_on:
+            continue
+        for failure in last.report.failures:
+            if not _holds(case, number, failure):
+                label = (failure.image_file or "").rpartition("/")[2]
+                said = f"{failure.reason} (status {failure.status}, image {failure.image_id})"
+                yield failure.product_id or 0, label, f"night {number}: nothing bears out the failure of {label}: {said}"
+
+
+def _holds(case: Evidence, night: int, failure: Failure) -> bool:
+    calls = [c for c in case.world.line.sent if c.night == night and c.product == failure.product_id]
+    if failure.status and not any(call.status == failure.status for call in calls):
+        return False
+    for beginning, judge in _JUDGES.items():
+        if beginning in failure.reason:
+            return judge(case, night, failure, calls)
+    return bool(failure.status) or any(not call.usable for call in calls)
+
+
+def _changed(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> bool:
+    """Somebody else was there, or one of our own writes landed after its answer was lost."""
+    since = case.world.night_began[night] - case.lag
+    theirs = any(
+        h.product == failure.product_id and not h.ours and h.at >= since for h in case.world.shop.happenings
+    )
+    return theirs or any(case.is_late(call) for call in calls)
+
+
+def _added(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
+    life = case.lives.get(failure.image_id or 0)
+    return life is not None and (not case.is_ours(life) or case.names_lost) and life.born >= case.world.night_began[night]
+
+
+def _second(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
+    """Two of that name stood at one time, after the create had been sent twice."""
+    life = case.lives.get(failure.image_id or 0)
+    if life is None:
+        return False
+    rivals = [
+        other
+        for other in case.lives.values()
+        if other is not life and (other.product, other.label) == (life.product, life.label)
+    ]
+    overlap = any(other.alive(life.born) or life.alive(other.born) for other in rivals)
+    return case.names_lost or (overlap and life.label == label_of({"image_file": failure.image_file}))
+
+
+def _lost(count: int, verb: str) -> Callable[[Evidence, int, Failure, list[Sent]], bool]:
+    def judge(_case: Evidence, _night: int, failure: Failure, calls: list[Sent]) -> bool:
+        about = [
+            call
+            for call in calls
+            if call.verb == verb
+            and (call.image == failure.image_id if verb == "update" else failure.image_file in (call.source, None))
+        ]
+        return sum(not (call.told == "answered" and call.usable) for call in about) >= count
+
+    return judge
+
+
+def _unlisted(_case: Evidence, _night: int, _failure: Failure, calls: list[Sent]) -> bool:
+    return any(call.verb == "get" and not (call.told == "answered" and call.status == 200) for call in calls)
+
+
+def _version(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
+    image = case.image_row(night, failure.product_id or 0, failure.image_file or "")
+    return not case.nights[night].deletes and "version" in image
+
+
+def _unmended(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> bool:
+    """Only where something in fact kept it from being mended."""
+    return _changed(case, night, failure, calls) or any(call.writes and not call.usable for call in calls)
+
+
+def _nowhere(_case: Evidence, _night: int, failure: Failure, _calls: list[Sent]) -> bool:
+    return failure.product_id == NOWHERE
+
+
+def _unfetched(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
+    return is_dead(case.image_row(night, failure.product_id or 0, failure.image_file or ""))
+
+
+_JUDGES = {
+    "somebody changed this product": _changed,
+    "somebody added this image": _added,
+    "a second image of this name": _second,
+    "the answer to its create was lost": _lost(8, "create"),
+    "its update was lost": _lost(3, "update"),
+    "it can't be listed": _unlisted,
+    "its last look failed": _unlisted,
+    "its version is new": _version,
+    "still not as asked": _unmended,
+    "the store has no such product": _nowhere,
+    "could not be downloaded": _unfetched,
+}

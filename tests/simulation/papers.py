@@ -1,0 +1,50 @@
+"""What lies on the disk between two processes: read from the platters, not by the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .platters import Platters
+
+
+class Papers:
+    """Checkpoint, journal and plan of the manifest, and every journal there ever was."""
+
+    def __init__(self, platters: Platters, folder: Path) -> None:
+        self._platters = platters
+        self.checkpoint = folder / "m.jsonl.checkpoint.json"
+        self.journal = folder / "m.jsonl.checkpoint.json.journal"
+        self.plan = folder / "m.jsonl.checkpoint.json.plan"
+        self._kept: list[tuple[str, bytes]] = []
+
+    def unfinished(self) -> bool:
+        """Whether a run is under way: a journal whose run the checkpoint doesn't know as over."""
+        journal, checkpoint = self._run_of(self.journal), self._run_of(self.checkpoint)
+        return journal is not None and journal != checkpoint
+
+    def half_listed(self) -> bool:
+        """Whether an interrupted listing lies there that the next run may go on with: what changed since, it won't see."""
+        data = self._read(self.plan)
+        return bool(data) and b'"summary"' not in data
+
+    def keep_journal(self, process: int) -> None:
+        """Take a copy of the journal as a process left it."""
+        self._kept.append((f"after process {process}", self._read(self.journal)))
+
+    def journals(self) -> list[tuple[str, bytes]]:
+        """Every journal: as each process left it, and as each run's was at its end."""
+        over = [data for path, data in self._platters.removed if path == self.journal]
+        return [*self._kept, *((f"{number} of those that were over", data) for number, data in enumerate(over, 1))]
+
+    def _read(self, path: Path) -> bytes:
+        inode = self._platters.names.get(path)
+        return b"" if inode is None else bytes(inode.data)
+
+    def _run_of(self, path: Path) -> str | None:
+        first = self._read(path).partition(b"\n")[0]
+        return orjson.loads(first)["run"] if first.endswith(b"}") else None

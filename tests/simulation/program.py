@@ -1,0 +1,108 @@
+"""The program as a person starts it: which verb, with which options, and how that start ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+import engine
+from jobs.sandbox.picture import made_up
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.core.report import Report
+    from engine.options import Seams
+
+    from .draw import Night
+
+ACCESS = engine.Access("sim", "sim", "http://127.0.0.1:1")
+PICTURE = made_up("simulation")
+
+
+@dataclass
+class Start:
+    """One start of the command in a night and how it ended: a report, an error, or a crash.
+
+    `goes_on`: an unfinished run's journal lay there; `half_listed`: an interrupted listing; `power`: it went with the power.
+    """
+
+    number: int
+    night: int
+    began: float
+    ended: float = 0.0
+    report: Report | None = None
+    error: BaseException | None = None
+    proposal: engine.Proposal | None = None
+    goes_on: bool = False
+    half_listed: bool = False
+    power: bool = False
+
+    @property
+    def requests(self) -> int:
+        """What the process says that it sent, for its plan, where it made one, and for its run."""
+        planned = self.proposal.report if self.proposal is not None else None
+        carried = self.report if self.report is not planned else None
+        return sum(report.requests for report in (planned, carried) if report is not None)
+
+    @property
+    def ending(self) -> str:
+        if self.report is not None:
+            return self.report.outcome
+        return type(self.error).__name__
+
+
+class Program:
+    """What the person types, night after night."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = folder / "m.jsonl"
+        self.settings = settings
+        self._planned = False
+
+    def prepare(self, night: Night) -> None:
+        """Write the night's manifest and put the local pictures beside it."""
+        self._planned = False
+        self.manifest.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in night.rows))
+        for image in (image for row in night.rows for image in row["images"]):
+            if image["image_file"].startswith("local-"):
+                (self.folder / image["image_file"]).write_bytes(PICTURE)
+
+    async def run(self, start: Start, night: Night, seams: Seams, stop: engine.Stop) -> None:
+        """One process, from its first line to its last."""
+        options = self._options()
+        if night.mode == "sync":
+            start.report = await engine.sync(ACCESS, self.manifest, options, stop=stop, seams=seams)
+        elif night.mode == "migrate":
+            start.report = await engine.migrate(ACCESS, self.manifest, options, stop=stop, seams=seams)
+        else:
+            start.report = await self._plan_and_apply(start, night, options, seams, stop)
+
+    async def _plan_and_apply(
+        self, start: Start, night: Night, options: engine.Options, seams: Seams, stop: engine.Stop
+    ) -> Report:
+        """Plan until there is a plan, then apply that one until it is carried out."""
+        if not self._planned:
+            start.proposal = await engine.plan(
+                ACCESS, self.manifest, options, delete=night.deletes, stop=stop, seams=seams
+            )
+            if start.proposal.plan is None:
+                return start.proposal.report
+            self._planned = True
+        return await engine.apply(ACCESS, self.folder / "m.jsonl.plan", options, stop=stop, seams=seams)
+
+    def _options(self) -> engine.Options:
+        settings = self.settings
+        return engine.Options(
+            settle=settings["settle"],
+            give_up_after=settings["give_up_after"],
+            stall_after=settings["stall_after"],
+            concurrency=settings["concurrency"],
+            rate=settings["rate"],
+            max_deletes=engine.MaxDeletes.parse(settings["max_deletes"]),
+            allow_shrink=settings["allow"],
+            allow_missing=settings["allow"],
+        )
