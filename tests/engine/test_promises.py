@@ -13,6 +13,7 @@ from PIL import Image
 
 import engine
 from engine.core import errors
+from engine.gate import MOST_WORKERS
 from jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import control, differences, lines, log, manifest_for, state, writes
@@ -206,8 +207,8 @@ async def test_the_first_interrupt_drains_and_the_same_command_goes_on(tmp_path:
                     while progress.phase != "applying" or not progress.images_done:
                         await anyio.sleep(0.01)
                     await anyio.sleep(0.1)
-                    standing = engine.status(checkpoint)
-                    assert standing.state == "applying"
+                    over = progress.images_done == progress.images
+                    assert engine.status(checkpoint).state == "applying" or over
                     stop.ask()
 
                 tasks.start_soon(interrupt)
@@ -233,7 +234,7 @@ async def test_the_same_refusal_of_fifty_creates_stops_the_run(tmp_path: Path) -
         report = await engine.migrate(access(sandbox), manifest)
         assert report.outcome == "failed"
         assert "50 creates in a row" in report.notes[0]
-        assert 50 <= len(writes(await log(sandbox.url))) < 100
+        assert 50 <= len(writes(await log(sandbox.url))) < 50 + MOST_WORKERS  # what was in flight is finished
         for n in range(1, 201):
             (sandbox.import_folder / f"gone-{n}.png").write_bytes(picture("red"))
         again = await engine.migrate(access(sandbox), manifest)

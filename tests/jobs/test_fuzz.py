@@ -66,7 +66,12 @@ FLAGS = sorted(
 )
 VALUES = ["products.jsonl", "-", "", ".", "folder", "no/such", "\0", "x" * 300, "1", "0", "-1", "30%", "101%", "nan", "inf", "1e400",
           "9" * 400, "1,2,3", "1,,2", ",", "\x1b[2J", "\udcff", "٣", "http://127.0.0.1:1", "https://", "http://[", "https://a b/", "file:///etc/passwd"]  # fmt: skip
-WORDS = st.one_of(st.sampled_from([c.name for c in COMMANDS if c.name not in SERVES]), st.sampled_from(FLAGS), st.sampled_from(VALUES), st.text(max_size=12))
+WORDS = st.one_of(
+    st.sampled_from([c.name for c in COMMANDS if c.name not in SERVES]),
+    st.sampled_from(FLAGS),
+    st.sampled_from(VALUES),
+    st.text(max_size=12),
+)
 CORPUS = [
     ["sync", "\0"],
     ["sync", "x" * 5000],
@@ -116,7 +121,9 @@ CORPUS = [
 
 @pytest.mark.parametrize("argv", CORPUS, ids=lambda argv: ascii(" ".join(argv))[1:40])
 @pytest.mark.parametrize("json_too", [False, True], ids=["page", "json"])
-def test_a_command_line_of_the_corpus_ends_as_the_contract_says(forbidding: Rehearsal, argv: list[str], json_too: bool) -> None:
+def test_a_command_line_of_the_corpus_ends_as_the_contract_says(
+    forbidding: Rehearsal, argv: list[str], json_too: bool
+) -> None:
     """Once found, for ever kept: no traceback, one object with --json, and no control character on the terminal."""
     with working_in(forbidding.folder):
         result = forbidding.run(*argv, *(["--json"] * json_too))
@@ -239,10 +246,17 @@ def test_status_reads_any_file_without_a_traceback(lived: Rehearsal, damage: tup
 
 
 COMMANDS_OF = {
-    "done": [["sync", "done.jsonl", "-n"], ["undo", "done.jsonl.checkpoint.json", "-n", "--backup", "kept"], ["sync", "done.jsonl"]],
+    "done": [
+        ["sync", "done.jsonl", "-n"],
+        ["undo", "done.jsonl.checkpoint.json", "-n", "--backup", "kept"],
+        ["sync", "done.jsonl"],
+    ],
     "dead": [["sync", "dead.jsonl", "-n"], ["sync", "dead.jsonl"]],
     "a.pl": [["apply", "a.plan", "-n", "--checkpoint", "c.json"], ["apply", "a.plan", "--checkpoint", "c.json"]],
-    "kept": [["undo", "done.jsonl.checkpoint.json", "-n", "--backup", "kept"], ["undo", "done.jsonl.checkpoint.json", "--yes", "--backup", "kept"]],
+    "kept": [
+        ["undo", "done.jsonl.checkpoint.json", "-n", "--backup", "kept"],
+        ["undo", "done.jsonl.checkpoint.json", "--yes", "--backup", "kept"],
+    ],
 }
 HASTE = ["--settle", "0", "--give-up-after", "2", "--stall-after", "5"]
 
@@ -251,7 +265,9 @@ HASTE = ["--settle", "0", "--give-up-after", "2", "--stall-after", "5"]
 @settings(FUZZ, max_examples=100)
 @example(("dead.jsonl.checkpoint.json.journal", "cut", 0.99, 0, None))
 @example(("a.plan", "gone", 1.0, 0, None))
-def test_commands_refuse_what_is_damaged_and_leave_it_as_it_is(lived: Rehearsal, damage: tuple[str, str, float, int, Any]) -> None:
+def test_commands_refuse_what_is_damaged_and_leave_it_as_it_is(
+    lived: Rehearsal, damage: tuple[str, str, float, int, Any]
+) -> None:
     """Never a traceback; where the exit code is 2 the damaged file is byte for byte what it was."""
     copy, path, before = damaged(lived, damage)
     for argv in COMMANDS_OF[damage[0][:4]]:

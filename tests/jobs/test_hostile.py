@@ -94,6 +94,8 @@ SICK: dict[str, Callable[[], Any]] = {
     "429 with no number": lambda: answer(b"", 429, *quota("NaN", "NaN")),
     "429 with a retry in a year": lambda: answer(b"", 429, "X-Retry-After: 31536000"),
 }
+
+
 def quota(left: object, reset: object) -> list[str]:
     """The four headers."""
     return [
@@ -140,7 +142,9 @@ def test_a_listing_that_is_sick_ends_the_run_and_is_named(tmp_path: Path, sickne
     assert "GET /v2/products/1/images" in result.err, result.err
 
 
-@pytest.mark.parametrize("sickness", ["html with 200", "not HTTP", "1,000 nested objects", "a gzip bomb", "500", "429 until next year"])
+@pytest.mark.parametrize(
+    "sickness", ["html with 200", "not HTTP", "1,000 nested objects", "a gzip bomb", "500", "429 until next year"]
+)
 def test_a_first_call_that_is_sick_ends_the_run_and_is_named(tmp_path: Path, sickness: str) -> None:
     """The count comes first: the same ending."""
     result = crossing(tmp_path, lambda call: SICK[sickness]() if call.kind == "count" else well(call))
@@ -148,7 +152,10 @@ def test_a_first_call_that_is_sick_ends_the_run_and_is_named(tmp_path: Path, sic
     assert "GET /v2/products/images/count" in result.err, result.err
 
 
-@pytest.mark.parametrize("sickness", ["html with 200", "nothing at all", "a cut body", "1,000 closed brackets", "a number", "negative ids", "bare 429"])
+@pytest.mark.parametrize(
+    "sickness",
+    ["html with 200", "nothing at all", "a cut body", "1,000 closed brackets", "a number", "negative ids", "bare 429"],
+)
 def test_creates_whose_answers_are_sick_are_told_by_name(tmp_path: Path, sickness: str) -> None:
     """An answer that can't be read is a lost one: looked for, tried again for a while, and then a failure with its image."""
     result = crossing(tmp_path, lambda call: SICK[sickness]() if call.kind == "POST" else well(call))
@@ -176,7 +183,9 @@ def test_quota_headers_that_make_no_sense_hold_nothing_up(tmp_path: Path, remark
     """Good answers with mad headers: the run goes well all the same, and soon."""
 
     def play(call: Call) -> bytes:
-        return well(call).replace(b"Connection: close", b"\r\n".join([b"Connection: close", *map(str.encode, REMARKS[remark])]))
+        return well(call).replace(
+            b"Connection: close", b"\r\n".join([b"Connection: close", *map(str.encode, REMARKS[remark])])
+        )
 
     manifest = tmp_path / "products.jsonl"
     manifest.write_text(json.dumps({"product_id": 1, "images": []}) + "\n")
@@ -189,7 +198,9 @@ def test_no_redirect_is_followed(tmp_path: Path, status: int, kind: str) -> None
     """Whoever it leads to gets no call and no token; the message says where it would have led."""
     with sick_store(well) as elsewhere:
         there = f"{elsewhere.url}/stores/sick/v2/x"
-        result = crossing(tmp_path, lambda call: answer(b"", status, f"Location: {there}") if call.kind == kind else well(call))
+        result = crossing(
+            tmp_path, lambda call: answer(b"", status, f"Location: {there}") if call.kind == kind else well(call)
+        )
         assert not elsewhere.calls
     assert result.code in {1, 5}
     assert there in result.err + result.out
@@ -220,7 +231,18 @@ def test_pages_that_never_end_come_to_an_end(tmp_path: Path, command: str) -> No
     assert "1,000 images at most" in told
 
 
-NAMES = ["../../../../tmp/evil.jpg", "/etc/passwd", "a\0b.jpg", "x" * 5000, "\x1b[31mred\x07.jpg", "..", "", "a/./../b", "\u202egpj.exe", "con\r\nSet-Cookie: a=b"]
+NAMES = [
+    "../../../../tmp/evil.jpg",
+    "/etc/passwd",
+    "a\0b.jpg",
+    "x" * 5000,
+    "\x1b[31mred\x07.jpg",
+    "..",
+    "",
+    "a/./../b",
+    "\u202egpj.exe",
+    "con\r\nSet-Cookie: a=b",
+]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:24])
@@ -256,13 +278,24 @@ def test_what_a_store_says_reaches_the_terminal_escaped(tmp_path: Path) -> None:
     result = crossing(tmp_path, play)
     assert result.code == 1
     with sick_store(play) as store:
-        page = sick_rehearsal(store.url, tmp_path).run("migrate", tmp_path / "products.jsonl", "--checkpoint", tmp_path / "c")
+        page = sick_rehearsal(store.url, tmp_path).run(
+            "migrate", tmp_path / "products.jsonl", "--checkpoint", tmp_path / "c"
+        )
     for told in (result.err, result.out, page.out, page.err):
         assert not any(letter in told for letter in "\x1b\x07\u202e\r")
     assert "\nimageferry: done" not in page.out
 
 
-@pytest.mark.parametrize("url", ["http://192.0.2.1", "http://localhost.example.com", "http://127.0.0.1.nip.io", "http://[2001:db8::1]", "http://0x7f000001.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://192.0.2.1",
+        "http://localhost.example.com",
+        "http://127.0.0.1.nip.io",
+        "http://[2001:db8::1]",
+        "http://0x7f000001.example",
+    ],
+)
 def test_http_to_anything_but_this_machine_is_refused(tmp_path: Path, url: str) -> None:
     """Before anything is asked of a name server or sent: exit 2, and the address is named."""
     patient = sick_rehearsal(url, tmp_path)

@@ -119,11 +119,29 @@ def test_the_table_of_settings_is_the_parsers() -> None:
 
 
 def test_the_table_of_names_is_the_engines() -> None:
-    """What the README offers to scripts is what `import engine` offers; a verb only once there is a command for it."""
+    """What the README offers to scripts is what `import engine` offers; every verb but `review` is a command's name."""
     section = README.split("| Name | What it is |")[1].split("\n\n")[0]
     commands = {command.name for command in COMMANDS}
-    offered = {name for name in engine.__all__ if name in commands or not name.islower()}
-    assert set(re.findall(r"`(\w+)`", section)) == offered
+    assert commands & set(engine.__all__) == {name for name in engine.__all__ if name.islower()} - {"review"}
+    assert set(re.findall(r"`(\w+)`", section)) == set(engine.__all__)
+
+
+def test_what_the_promises_are_tested_by_is_there() -> None:
+    """Each file, command and test that the table names exists, and every promise names at least one."""
+    section = README.split("## What it promises")[1].split("\n## ")[0]
+    tests = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
+    for words in re.findall(r"`([^`]+)`", section):
+        if words.startswith("tests/"):
+            assert (ROOT / words).is_file(), words
+        elif words.startswith("test_"):
+            assert f"def {words}(" in tests, words
+        elif words.startswith("python -m"):
+            assert (ROOT / words.split()[2].replace(".", "/") / "__main__.py").is_file(), words
+    for file in re.findall(r"\]\(([^)]+)\)", section):
+        assert (ROOT / file).is_file(), file
+    rows = re.findall(r"^\| (?!Promise|---)(.+?) \| (.+) \|$", section, re.MULTILINE)
+    assert len(rows) >= 12
+    assert all("`" in tested for _, tested in rows)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 6, 130])

@@ -38,7 +38,12 @@ def held(folder: Path, *results: Result) -> list[str]:
 def echoes(call: Call, status: int | None = None) -> bytes:
     """A store that says the token wherever one can say a thing."""
     said = call.headers.get("x-auth-token", "none")
-    headers = [f"Set-Cookie: a={said}", f"X-Request-ID: {said}", f"Server: {said}", f"Location: https://example.invalid/{said}"]
+    headers = [
+        f"Set-Cookie: a={said}",
+        f"X-Request-ID: {said}",
+        f"Server: {said}",
+        f"Location: https://example.invalid/{said}",
+    ]
     if status is not None:
         body = [{"status": status, "message": f"no {said}", "details": {"invalid_reason": f"bad {said}"}}]
         return answer(body, status, *headers)
@@ -83,10 +88,15 @@ def test_a_token_that_the_store_says_back_is_not_said_on(tmp_path: Path, echo: s
     with sick_store(ECHOES[echo]) as store:
         patient = sick_rehearsal(store.url, tmp_path)
         manifest = tmp_path / "m.jsonl"
-        manifest.write_text(json.dumps({"product_id": 1, "images": [{"image_file": "https://a.example/new.jpg", "description": "x"}]}) + "\n")
+        manifest.write_text(
+            json.dumps({"product_id": 1, "images": [{"image_file": "https://a.example/new.jpg", "description": "x"}]})
+            + "\n"
+        )
         haste = [each for each in HASTE if each != "--json"]
         results = [patient.run("plan", manifest, *haste, "-v")]
-        results.append(patient.run("sync", manifest, *haste, "--json", "--max-deletes", "9", "--backup", tmp_path / "kept"))
+        results.append(
+            patient.run("sync", manifest, *haste, "--json", "--max-deletes", "9", "--backup", tmp_path / "kept")
+        )
         if results[0].code == 0:
             results.append(patient.run("status", f"{manifest}.checkpoint.json", "-v"))
             results.append(patient.run("sync", manifest, *haste, "-v", "--max-deletes", "9"))
@@ -104,7 +114,9 @@ def test_no_file_that_a_whole_life_leaves_holds_the_token(tmp_path: Path) -> Non
         store.write({1: 2, 2: 3}, description="d")
         results.append(store.run("sync", manifest, "-v", *kept, "--max-deletes", "9"))
         results += [store.run("verify", manifest, "-v"), store.run("export", "-v")]
-        results.append(store.run("undo", f"{manifest}.checkpoint.json", "--backup", store.folder / "kept", "--yes", "-v"))
+        results.append(
+            store.run("undo", f"{manifest}.checkpoint.json", "--backup", store.folder / "kept", "--yes", "-v")
+        )
         assert [result.code for result in results] == [0] * 6
         store.sandbox.play(Fault("failed_before", methods=("POST",), status=401))
         broken = store.run("sync", manifest, "-v", "--max-deletes", "9")
@@ -113,7 +125,9 @@ def test_no_file_that_a_whole_life_leaves_holds_the_token(tmp_path: Path) -> Non
         assert not held(tmp_path, *results)
 
 
-def test_a_traceback_of_a_fault_of_ours_does_not_hold_the_token(store: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_traceback_of_a_fault_of_ours_does_not_hold_the_token(
+    store: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """-v shows where a fault of imageferry's own came from, and with which error; neither has the token."""
 
     def broken(*_: object) -> None:

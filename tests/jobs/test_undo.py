@@ -73,7 +73,12 @@ def test_a_dry_undo_shows_plan_price_and_losses_and_writes_nothing(store: Rehear
     """Exit 0, as a plan; without the backup it says what can't come back, with it that the id is new."""
     before = writes(store)
     page = store.run("undo", done, "--backup", store.folder / "kept", "-n").out
-    for said in ("undo --dry-run: 6 changes take the run back, in 2 products", "applying takes", "comes back with a new id", "description \"new\" -> \"\""):
+    for said in (
+        "undo --dry-run: 6 changes take the run back, in 2 products",
+        "applying takes",
+        "comes back with a new id",
+        'description "new" -> ""',
+    ):
         assert said in page
     assert "Next: imageferry apply" not in page
     poorer = store.run("undo", done, "-n", "--yes", "--json")

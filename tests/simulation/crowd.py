@@ -27,6 +27,11 @@ class Crowd:
         self.chance = chance
         self._timers: list[asyncio.TimerHandle] = []
 
+    def ravage(self, night: Night) -> None:
+        """What happened while nothing ran."""
+        for deed in night.vandals:
+            self._do(deed)
+
     def let_in(self, night: Night, config: Config) -> None:
         """The night has begun."""
         self._timers = [self.loop.call_later(deed.at, self._do, deed) for deed in night.deeds]

@@ -39,6 +39,7 @@ class Night:
     quotas: list[tuple[float, int]] = field(default_factory=list)
     pause: float = 60.0
     most: int | None = None
+    vandals: list[Deed] = field(default_factory=list)
 
     @property
     def deletes(self) -> bool:
@@ -133,8 +134,12 @@ def _nights(chance: Random, rows: list[Row], products: list[int], config: Config
     for _ in range(chance.choice([1, 1, 1, 2])):
         night = _noisy(chance, mode, rows, products, config)
         nights.append(night)
+        if len(nights) > 1 and chance.random() < 0.1:
+            night.vandals = [troubles.deletion(chance, products) for _ in range(12)]
         if chance.random() < 0.2:
             rows = manifests.later(chance, rows)
+        if chance.random() < 0.05:
+            rows = manifests.cut_short(chance, rows)
         if chance.random() < 0.12:
             night.most = chance.choice([1, 2])
             mode = chance.choice(_MODES)

@@ -222,26 +222,6 @@ class Evidence:
             (isinstance(life.maker, Sent) and life.maker.night == call.night) or self.resent(life)
         )
 
-    def is_replaced(self, life: Life, night: int) -> bool:
-        """Whether another image of that label was made by the engine in that night."""
-        return any(
-            other.label == life.label
-            and other.product == life.product
-            and isinstance(other.maker, Sent)
-            and other.maker.night == night
-            for other in self.lives.values()
-        )
-
-    def allowed_deletes(self, night: int) -> float:
-        """What --max-deletes comes to."""
-        said = self.world.scenario.settings["max_deletes"]
-        if not said.endswith("%"):
-            return float(said)
-        products = {row["product_id"] for row in self.nights[night].rows}
-        began = self.world.night_began[night]
-        existing = sum(len(self.gallery(product, began)) for product in products)
-        return inf if existing < 10 else int(existing * float(said[:-1]) / 100 + 1e-9)
-
     def version_since(self, night: int, product: int, image: dict[str, Any]) -> float | None:
         """Since when an image's bytes must be new: the end of the last run that finished knowing it under another version."""
         for former in range(night - 1, -1, -1):

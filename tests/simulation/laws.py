@@ -10,6 +10,7 @@ from .evidence import Evidence
 from .history import Sent
 from .judge import differences, is_dead, label_of
 from .laws_counts import counts, endings, journals, quota, requests
+from .laws_guards import guards
 from .laws_reasons import reasons
 
 if TYPE_CHECKING:
@@ -102,24 +103,6 @@ def order_of_work(case: Evidence) -> Iterator[Found]:
             if missing:
                 name = label_of(image)
                 yield call.product, name, f"call {call.number} ({call.method} {call.path}) goes before {missing}"
-
-
-def guards(case: Evidence) -> Iterator[Found]:
-    """No more images are deleted than --max-deletes allows; a refused run writes nothing."""
-    for number, night in enumerate(case.nights):
-        last = case.last_start(number)
-        if last.ending == "UnsafePlanError" and (wrote := [c for c in case.writes if c.process == last.number]):
-            yield 0, "", f"process {last.number} was refused and wrote all the same (call {wrote[0].number})"
-        if night.deeds:
-            continue
-        gone = [life for life, call in case.taken() if call.night == number and not case.is_replaced(life, number)]
-        allowed = case.allowed_deletes(number)
-        if len(gone) > allowed:
-            yield (
-                gone[0].product,
-                gone[0].label,
-                f"{len(gone)} images were deleted in night {number}, {allowed} were allowed",
-            )
 
 
 def strangers(case: Evidence) -> Iterator[Found]:

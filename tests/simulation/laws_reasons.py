@@ -26,9 +26,13 @@ def reasons(case: Evidence) -> Iterator[Found]:
             continue
         for failure in last.report.failures:
             if not _holds(case, number, failure):
-                label = (failure.image_file or "").rpartition("/")[2]
+                label = _label(failure)
                 said = f"{failure.reason} (status {failure.status}, image {failure.image_id})"
-                yield failure.product_id or 0, label, f"night {number}: nothing bears out the failure of {label}: {said}"
+                yield (
+                    failure.product_id or 0,
+                    label,
+                    f"night {number}: nothing bears out the failure of {label}: {said}",
+                )
 
 
 def _holds(case: Evidence, night: int, failure: Failure) -> bool:
@@ -44,15 +48,15 @@ def _holds(case: Evidence, night: int, failure: Failure) -> bool:
 def _changed(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> bool:
     """Somebody else was there, or one of our own writes landed after its answer was lost."""
     since = case.world.night_began[night] - case.lag
-    theirs = any(
-        h.product == failure.product_id and not h.ours and h.at >= since for h in case.world.shop.happenings
-    )
+    theirs = any(h.product == failure.product_id and not h.ours and h.at >= since for h in case.world.shop.happenings)
     return theirs or any(case.is_late(call) for call in calls)
 
 
 def _added(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
     life = case.lives.get(failure.image_id or 0)
-    return life is not None and (not case.is_ours(life) or case.names_lost) and life.born >= case.world.night_began[night]
+    return (
+        life is not None and (not case.is_ours(life) or case.names_lost) and life.born >= case.world.night_began[night]
+    )
 
 
 def _second(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
@@ -66,20 +70,24 @@ def _second(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) ->
         if other is not life and (other.product, other.label) == (life.product, life.label)
     ]
     overlap = any(other.alive(life.born) or life.alive(other.born) for other in rivals)
-    return case.names_lost or (overlap and life.label == label_of({"image_file": failure.image_file}))
+    return case.names_lost or (overlap and life.label == _label(failure))
 
 
 def _lost(count: int, verb: str) -> Callable[[Evidence, int, Failure, list[Sent]], bool]:
-    def judge(_case: Evidence, _night: int, failure: Failure, calls: list[Sent]) -> bool:
+    def judge(case: Evidence, _night: int, failure: Failure, calls: list[Sent]) -> bool:
         about = [
             call
             for call in calls
             if call.verb == verb
-            and (call.image == failure.image_id if verb == "update" else failure.image_file in (call.source, None))
+            and (call.image == failure.image_id if verb == "update" else label_of(call.body) == _label(failure))
         ]
-        return sum(not (call.told == "answered" and call.usable) for call in about) >= count
+        return sum(case.lost_at(call) is not None for call in about) >= count
 
     return judge
+
+
+def _label(failure: Failure) -> str:
+    return label_of({"image_file": failure.image_file or ""})
 
 
 def _unlisted(_case: Evidence, _night: int, _failure: Failure, calls: list[Sent]) -> bool:

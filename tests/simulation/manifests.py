@@ -89,3 +89,8 @@ def _changed(chance: Random, former: Row) -> Row:
         chance.shuffle(images)
         _fields(chance, images)
     return {"product_id": former["product_id"], "images": images}
+
+
+def cut_short(chance: Random, rows: list[Row]) -> list[Row]:
+    """The manifest as a broken export leaves it: the same products with far fewer images."""
+    return [{**each, "images": each["images"][: chance.choice([0, 1, 1])] or each["images"][:1]} for each in rows]

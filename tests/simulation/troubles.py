@@ -94,3 +94,8 @@ def deed(chance: Random, products: list[int], labels: dict[int, list[str]], *, m
         label = chance.choice(labels[product])
     at = chance.choice([chance.uniform(0.0, 5.0), chance.uniform(0.0, 60.0)])
     return Deed(at, kind, product, chance.random(), label)
+
+
+def deletion(chance: Random, products: list[int]) -> Deed:
+    """One image that goes between two nights, as when a store loses its data."""
+    return Deed(0.0, "delete", chance.choice(products), chance.random())

@@ -82,17 +82,18 @@ class World:
     async def live(self) -> None:
         """All nights, one after another; before each, what was late has landed."""
         for number, night in enumerate(self.scenario.nights):
+            crowd = Crowd(self.shop, self.loop, random.Random(f"crowd {self.scenario.seed}"))
+            crowd.ravage(night)
             await asyncio.sleep(night.pause + LATEST_COMMIT + 5.0 + self.config.list_lag)
-            await self._spend(number, night)
+            await self._spend(number, night, crowd)
 
-    async def _spend(self, number: int, night: Night) -> None:
+    async def _spend(self, number: int, night: Night, crowd: Crowd) -> None:
         began = self.loop.time()
         self.night_began.append(began)
         self._program.prepare(night)
         self.conductor.script = Script(night.faults, self.scenario.seed)
         self.line.night = number
         self.line.down = [(began + since, began + until) for since, until in night.down]
-        crowd = Crowd(self.shop, self.loop, random.Random(f"crowd {self.scenario.seed}"))
         crowd.let_in(night, self.config)
         for attempt in range(night.most or MOST_PROCESSES):
             if attempt >= QUIET_FROM:
