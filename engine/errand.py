@@ -175,8 +175,7 @@ class Errand:
         Raises SetAside where its time has not come.
         """
         sighting = sight(self.batch, self.course, present, names_lost=self._tools.seen.names_lost)
-        for row, image_id in sighting.found.items():
-            self._writes.note("found", f"create:{row}", image_id=image_id)
+        self._adopt(sighting.found)
         if not sighting.absent:
             return
         due = self.lost_at + self._tools.settle
@@ -189,6 +188,12 @@ class Errand:
                 self._writes.refuse(
                     row, RefusedError(f"the answer to its create was lost {MOST_LOSSES} times, and it never appeared")
                 )
+
+    def _adopt(self, found: dict[int, int]) -> None:
+        """These rows have their images after all; one that was refused when it was sent again is no failure any more."""
+        for row, image_id in found.items():
+            self._writes.note("found", f"create:{row}", image_id=image_id)
+            self._writes.forgive(row)
 
     async def _perform(self, changes: Changes) -> bool:
         """Send the changes in order; True where one is in doubt, and then nothing more was sent."""
@@ -222,8 +227,10 @@ class Errand:
             )
             self._finish()
             return
-        strangers = sight(self.batch, self.course, present, names_lost=False).strangers
-        names_lost = self._tools.seen.names_lost
+        sighting = sight(self.batch, self.course, present, names_lost=False)
+        if sighting.found:
+            await self._go_on_with(sighting.found, present)
+        strangers, names_lost = sighting.strangers, self._tools.seen.names_lost
         left = len(self._writes.failures)
         for row, alike in twins(self.batch, self.course, strangers, names_lost=names_lost).items():
             if self._tools.mirror and len(alike) == 1 and not names_lost:
@@ -233,6 +240,15 @@ class Errand:
         if len(self._writes.failures) > left:
             self._finish()
         self._settled(present)
+
+    async def _go_on_with(self, found: dict[int, int], present: list[Present]) -> None:
+        """What had failed has appeared: do what was held back for it."""
+        self._adopt(found)
+        try:
+            await self._rounds(self._left(present))
+        except SetAside:
+            self._writes.failures.append(image_failure(self.batch, None, "it was still settling when the run ended"))
+        self._finish()
 
     def _settled(self, present: list[Present]) -> None:
         """The last look is over; what may still come after it is for the next run to notice."""

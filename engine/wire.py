@@ -206,7 +206,7 @@ class HttpWire:
         if self._secret in body:
             body = body.replace(self._secret, REDACTED.encode())
         headers: Mapping[str, str] = response.headers
-        if any(self._token in value for value in headers.values()):
+        if self._token in "".join(headers.values()):
             headers = CIMultiDict((name, value.replace(self._token, REDACTED)) for name, value in headers.items())
         return Answer(response.status, headers, body)
 

@@ -99,6 +99,13 @@ class Writes:
         self.failures.append(row_failure(self.batch, row, error.reason, error.status))
         self._tools.progress.images_done += 1
 
+    def forgive(self, row: int) -> None:
+        """The image of a refused row is there after all."""
+        if row in self.refused:
+            self.refused.discard(row)
+            source = self.batch.product.images[row].image_file
+            self.failures = [f for f in self.failures if f.image_file != source or f.image_id is not None]
+
     def _count_refusal(self, error: RefusedError) -> None:
         """Stop the run where the store refuses the same thing all the time."""
         refusals = self._tools.refusals

@@ -18,6 +18,8 @@ MOST = 64
 EASY = 8
 
 GROWTH = 1.5
+# A quota that asks for more than this many times the most in flight doesn't bind.
+FAR = 4
 # Until the first growth that brings nothing, or the first trouble, it doubles, and shorter measurements will do.
 START = 2.0
 GLANCE = 2
@@ -54,7 +56,8 @@ class Flow:
         if self._fixed or self.latency is None:
             return
         needed = None if quota is None else math.ceil(2.0 * self.latency * quota / window)
-        self._needed = None if needed is None or needed > MOST else max(EASY, needed)
+        # A quota that asks for a little more than the most is led by all the same; one in the millions is none.
+        self._needed = None if needed is None or needed > FAR * MOST else min(MOST, max(EASY, needed))
         if self._needed is not None and (self.limit > self._needed or self._shrunk_at == -math.inf):
             self.limit = self._needed
 

@@ -95,16 +95,21 @@ class Course:
         return [int(key[7:]) for key, c in self.changes.items() if key.startswith("create:") and c.in_doubt]
 
     def given_up(self) -> list[int]:
-        """The rows whose create was looked for in vain and has not been sent again yet: it may appear all the same."""
+        """The rows whose create was looked for in vain, and not sent again or then refused: it may appear all the same."""
         return [
             int(key[7:])
             for key, c in self.changes.items()
-            if key.startswith("create:") and c.absents and c.state == State.PLANNED
+            if key.startswith("create:") and c.absents and c.state in {State.PLANNED, State.FAILED}
         ]
 
     def twins_possible(self) -> list[int]:
         """The rows whose create was sent again after a look in vain: the first one may still have come to be."""
         return [int(key[7:]) for key, c in self.changes.items() if key.startswith("create:") and c.absents]
+
+    def made_again(self) -> list[int]:
+        """Those of them that have an image: whatever else of that name appears is a second one."""
+        rows = set(self.made.values())
+        return [row for row in self.twins_possible() if row in rows]
 
 
 @dataclass(slots=True)

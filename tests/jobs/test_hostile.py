@@ -261,10 +261,10 @@ def test_names_that_a_store_makes_up_lead_nowhere(tmp_path: Path, name: str) -> 
         url = f"http://{call.headers['host']}/picture"
         return answer([image(1, name, zoom_url=url)]) if call.kind == "list" and not gone else well(call)
 
-    before = {path for path in tmp_path.parent.iterdir()}
+    before = set(tmp_path.parent.iterdir())
     result = crossing(tmp_path, play, "--backup", kept, "--max-deletes", "1", "-v")
     assert bool(gone) == bool(result.record["deleted"])
-    assert {path for path in tmp_path.parent.iterdir()} == before
+    assert set(tmp_path.parent.iterdir()) == before
     assert all(path.resolve().is_relative_to(kept) for path in kept.rglob("*"))
     gone.clear()
     planned = crossing(tmp_path, play, "--checkpoint", tmp_path / "other", command="plan")

@@ -29,10 +29,8 @@ def held(folder: Path, *results: Result) -> list[str]:
     """Where the token is: streams and files below the folder, their names included."""
     streams = [result.out + result.err for result in results]
     found = [f"stream {n}: {text}" for n, text in enumerate(streams) if TOKEN in text]
-    for path in folder.rglob("*"):
-        if TOKEN in path.name or (path.is_file() and TOKEN.encode() in path.read_bytes()):
-            found.append(path.name)
-    return found
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return found + [str(path) for path in files if TOKEN in path.name or TOKEN.encode() in path.read_bytes()]
 
 
 def echoes(call: Call, status: int | None = None) -> bytes:

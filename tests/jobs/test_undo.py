@@ -158,11 +158,10 @@ def at_a_terminal(store: Rehearsal, argv: list[str], typed: bytes) -> tuple[int,
     """Run with all three streams on a pseudo terminal; what is typed comes once there is a question."""
     ours, theirs = pty.openpty()
     environment: dict[str, Any] = {**clean_environment(), **store.environment, "TERM": "xterm", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "jobs", *argv]
+    command = ["setsid", "--ctty", sys.executable, "-m", "jobs", *argv]
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=store.folder, start_new_session=True,
-        preexec_fn=_own_terminal,
-    ) as process:  # fmt: skip
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=store.folder
+    ) as process:
         os.close(theirs)
         shown = b""
         asked = False
@@ -177,11 +176,3 @@ def at_a_terminal(store: Rehearsal, argv: list[str], typed: bytes) -> tuple[int,
             pass  # Linux says EIO when the other side is closed
         os.close(ours)
         return process.wait(20), shown.decode()
-
-
-def _own_terminal() -> None:
-    """Make standard input the controlling terminal, so that ^C is a signal."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -76,12 +76,15 @@ class Evidence:
             return False
         if not call.told or call.told_at > start.ended - _UNSURE:
             return True
-        # What no later intent was synced with is lost with the power, or with the disk.
-        return start.power or start.ending == "DiskError"
+        # What no later intent was synced with is lost with the power, also a later process's, or with the disk.
+        after = [other for other in self.starts(start.night) if other.number >= start.number]
+        return any(other.power or other.ending == "DiskError" for other in after)
 
     def could_know(self, earlier: Sent, later: Sent) -> bool:
         """Whether whoever sent the later create had to know what came of the earlier one."""
         if not earlier.images or earlier.committed_at is None:
+            return False
+        if self._blind(later):
             return False
         lost_at = self.lost_at(earlier)
         if earlier.process == later.process and earlier.told:
@@ -91,6 +94,10 @@ class Evidence:
         if self.names_lost and not self._is_plain(earlier, later):
             return False
         return earlier.committed_at + self.lag <= lost_at + self.settle
+
+    def _blind(self, call: Sent) -> bool:
+        """Whether the plan was made beside an unfinished run, so that it could not know what settling that run would find."""
+        return self.nights[call.night].mode.startswith("apply") and self.starts(call.night)[0].goes_on
 
     def _is_plain(self, earlier: Sent, later: Sent) -> bool:
         """Without names: whether only one image can be the create's, and a confirmed create had shown that names are lost."""

@@ -1,0 +1,93 @@
+"""The guards: what a run must not do by itself, reckoned up anew from the shop's memory and the manifests."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from .draw import NOWHERE
+from .history import Life, Sent
+from .judge import label_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .evidence import Evidence
+
+FLOOR, SHARE = 10, 0.3
+"""Below so many images a share says nothing; over so large a part is too much (contract, Settings)."""
+
+Found = tuple[int, str, str]
+
+
+def guards(case: Evidence) -> Iterator[Found]:
+    """No more is deleted than --max-deletes allows; a refused run writes nothing, nor does one that had to be refused."""
+    for number, night in enumerate(case.nights):
+        last = case.last_start(number)
+        wrote = [call for call in case.writes if call.night == number]
+        refused = [call for call in wrote if call.process == last.number]
+        if last.ending == "UnsafePlanError" and refused:
+            yield 0, "", f"process {last.number} was refused and wrote all the same (call {refused[0].number})"
+        if wrote and not case.starts(number)[0].goes_on and (why := _objection(case, number)):
+            yield wrote[0].product, "", f"night {number} had to be refused and wrote (call {wrote[0].number}): {why}"
+        if night.deeds:
+            continue
+        gone = [life for life, call in case.taken() if call.night == number and not _is_replaced(case, life, number)]
+        allowed = _allowed_deletes(case, number)
+        if len(gone) > allowed:
+            said = f"{len(gone)} images were deleted in night {number}, {allowed} were allowed"
+            yield gone[0].product, gone[0].label, said
+
+
+def _is_replaced(case: Evidence, life: Life, night: int) -> bool:
+    """Whether another image of that label was made by the engine in that night."""
+    return any(
+        (other.product, other.label) == (life.product, life.label)
+        and isinstance(other.maker, Sent)
+        and other.maker.night == night
+        for other in case.lives.values()
+    )
+
+
+def _allowed_deletes(case: Evidence, night: int) -> float:
+    """What --max-deletes comes to."""
+    said = case.world.scenario.settings["max_deletes"]
+    if not said.endswith("%"):
+        return float(said)
+    products = {row["product_id"] for row in case.nights[night].rows}
+    began = case.world.night_began[night]
+    existing = sum(len(case.gallery(product, began)) for product in products)
+    return inf if existing < FLOOR else int(existing * float(said[:-1]) / 100 + 1e-9)
+
+
+def _objection(case: Evidence, night: int) -> str | None:
+    """Why this night compares too badly with the finished one before it, where that isn't allowed."""
+    former = night - 1
+    if case.world.scenario.settings["allow"] or former < 0 or case.last_start(former).ending != "done":
+        return None
+    was, wanted = _wanted(case, former), _wanted(case, night)
+    if was >= FLOOR and wanted < was * (1 - SHARE):
+        return f"the manifest wants {wanted} images, it wanted {was}"
+    known = _known(case, former, night)
+    lost = [life for life in known if not life.alive(case.world.night_began[night] - case.lag)]
+    if len(known) >= FLOOR and len(lost) > len(known) * SHARE + 1:
+        return f"{len(lost)} of {len(known)} images that were known are gone"
+    return None
+
+
+def _wanted(case: Evidence, night: int) -> int:
+    return sum(len(row["images"]) for row in case.nights[night].rows)
+
+
+def _known(case: Evidence, former: int, night: int) -> list[Life]:
+    """The images that the former night left as wanted, of products that are named again."""
+    ended = case.last_start(former).ended
+    known: list[Life] = []
+    for row in case.nights[former].rows:
+        product = row["product_id"]
+        if product == NOWHERE or case.row(night, product) is None:
+            continue
+        for image in row["images"]:
+            standing = case.standing(product, label_of(image), ended)
+            known += standing if len(standing) == 1 else []
+    return known
