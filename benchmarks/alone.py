@@ -27,7 +27,7 @@ from engine.disk import RealDisk
 from engine.intake import check
 from engine.journal import Journal
 from engine.planfile import PlanWriter
-from engine.survey import Former, Survey, joined
+from engine.survey import Former, Survey
 
 from .resuming import prepare, resume
 
@@ -79,7 +79,7 @@ async def _merge(manifest: Path, pages: Path, folder: Path) -> dict[str, Any]:
             progress=engine.Progress(),
             stop=engine.Stop(),
         )
-        await survey.run(joined(wanted.read(), ()), lambda: 8)
+        await survey.run(((product, {}) for product in wanted.read()), lambda: 8)
         await writer.finish()
     summary = writer.summary
     return {

@@ -86,10 +86,11 @@ class Errand:
     def _is_outdated(self, present: list[Present]) -> bool:
         """Whether the plan would make an image that is known by now to be there: a doubt was settled since it was made."""
         ids = {image.image_id for image in present}
-        sources = [
-            self.batch.product.images[c.row].image_file for c in self.batch.changes.creates if c.replaces is None
-        ]
-        return any(source in self.batch.memory and self.batch.memory[source][0] in ids for source in sources)
+        for create in self.batch.changes.creates:
+            known_id = self.batch.memory.get(self.batch.product.images[create.row].image_file, (0,))[0]
+            if known_id in ids and known_id != create.replaces:
+                return True
+        return False
 
     async def _rounds(self, changes: Changes) -> None:
         mended = 0

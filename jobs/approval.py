@@ -14,10 +14,14 @@ QUESTION = "Take this back? Nothing is written unless the answer is y. [y/N] "
 
 
 class Approval:
-    """What `engine.undo` asks. `proposal` is the plan that it was shown, None where it never came to one."""
+    """What `engine.undo` asks. `proposal` is the plan that it was shown, None where it never came to one.
+
+    `losses` is what the plan said beforehand that it can't bring back.
+    """
 
     def __init__(self, telling: Telling, watch: Watch, *, dry_run: bool, yes: bool) -> None:
         self.proposal: engine.Proposal | None = None
+        self.losses: tuple[str, ...] = ()
         self._telling = telling
         self._watch = watch
         self._dry_run = dry_run
@@ -25,7 +29,7 @@ class Approval:
 
     async def __call__(self, proposal: engine.Proposal) -> bool:
         """Show the plan; whether it may be carried out."""
-        self.proposal = proposal
+        self.proposal, self.losses = proposal, tuple(proposal.report.notes)
         if self._dry_run:
             return False
         return await self._watch.aside(self._decide)

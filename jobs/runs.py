@@ -19,7 +19,7 @@ from .watch import Watch
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .console import Console
 
@@ -85,10 +85,11 @@ class Run:
         report = watch.run(partial(act, made.access, self.arguments.argument, made.options))
         return self._tell_run(report, watch)
 
-    def _tell_run(self, report: engine.Report, watch: Watch) -> int:
+    def _tell_run(self, report: engine.Report, watch: Watch, shown: Iterable[str] = ()) -> int:
+        """A run that came to its end; notes that were `shown` on the plan's page, or said meanwhile, aren't repeated."""
         stopped = watch.stop.reason
         lines = reporting.of_run(report, verbose=self.telling.verbose, stopped=stopped)
-        return self.telling.report(report, lines, {*watch.said, stopped or ""})
+        return self.telling.report(report, lines, {*watch.said, *shown, stopped or ""})
 
     def _undo(self) -> int:
         made, watch = self._settings(), self._watch()
@@ -103,7 +104,7 @@ class Run:
             if error.report is None or not watch.stop.draining:
                 raise
             report = replace(error.report, outcome="interrupted")
-        return self._tell_run(report, watch)
+        return self._tell_run(report, watch, approval.losses)
 
     def _looking(self) -> settings.Settings:
         """Settings of a command that only looks: an unfinished run's checkpoint stays where it is, --fresh or not."""

@@ -90,7 +90,8 @@ def _belies(image: Present, write: Written, later: list[Written]) -> bool:
         return False
     if write.description is not None and image.description != write.description:
         return True
-    if write.is_thumbnail and not image.is_thumbnail and not any(other.is_thumbnail for other in later):
+    flag = write.is_thumbnail
+    if flag is not None and image.is_thumbnail is not flag and not any(other.is_thumbnail for other in later):
         return True
     order = write.sort_order
     if order is None or any(other.sort_order is not None and other.sort_order <= order for other in later):

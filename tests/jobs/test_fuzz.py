@@ -134,7 +134,7 @@ def test_a_command_line_of_the_corpus_ends_as_the_contract_says(
 
 
 @given(st.lists(WORDS, max_size=7))
-@settings(FUZZ, max_examples=400)
+@settings(FUZZ, max_examples=250)
 def test_no_command_line_ends_in_a_traceback(forbidding: Rehearsal, argv: list[str]) -> None:
     """Commands, flags and values in any order, with anything between them."""
     if SERVES & set(argv):
@@ -226,14 +226,11 @@ def damaged(lived: Rehearsal, damage: tuple[str, str, float, int, Any]) -> tuple
     name, way, at, bit, junk = damage
     path = copy / name
     path.write_bytes(mutate(path.read_bytes(), way, at, bit, junk))
-    for plan in (path for path in copy.iterdir() if path.suffix == ".plan"):
-        # the copy must lead to itself: its files speak of absolute paths
-        assert plan.exists()
     return Rehearsal(lived.sandbox, copy), path, path.read_bytes()
 
 
 @given(DAMAGE)
-@settings(FUZZ, max_examples=250)
+@settings(FUZZ, max_examples=150)
 def test_status_reads_any_file_without_a_traceback(lived: Rehearsal, damage: tuple[str, str, float, int, Any]) -> None:
     """Exit 0 or 2, and nothing is written at all."""
     copy, _, _ = damaged(lived, damage)
@@ -262,7 +259,7 @@ HASTE = ["--settle", "0", "--give-up-after", "2", "--stall-after", "5"]
 
 
 @given(DAMAGE)
-@settings(FUZZ, max_examples=100)
+@settings(FUZZ, max_examples=80)
 @example(("dead.jsonl.checkpoint.json.journal", "cut", 0.99, 0, None))
 @example(("a.plan", "gone", 1.0, 0, None))
 def test_commands_refuse_what_is_damaged_and_leave_it_as_it_is(

@@ -103,6 +103,7 @@ def test_on_a_terminal_it_asks_and_only_y_is_yes(store: Rehearsal, done: Path, t
     assert ended == code, shown
     assert shown.index("changes take the run back") < shown.index("[y/N]")
     assert (writes(store) > before) == (code == 0)
+    assert shown.count("comes back with a new id") == 1
 
 
 def test_a_signal_at_the_question_is_an_interrupt_and_writes_nothing(store: Rehearsal, done: Path) -> None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .world import World
 
 
-_UPDATE = re.compile(rb'"sent".*"update:([0-9]+)"')
+_FAILED_IMAGE = re.compile(rb'"image_id":([0-9]+),"line"')
+_UPDATE = re.compile(rb'"sent"[^\n]*"update:([0-9]+)"')
 _UNSURE = 0.2
 """An answer that came so short before the end, in seconds, may or may not have been written down."""
 
@@ -117,13 +118,7 @@ class Evidence:
     @cached_property
     def intended(self) -> set[int]:
         """Every image whose update was ever meant, by any journal."""
-        meant = set()
-        for _, data in self.world.papers.journals():
-            for line in data.splitlines():
-                found = _UPDATE.search(line)
-                if found is not None:
-                    meant.add(int(found[1]))
-        return meant
+        return self.world.papers.numbers(_UPDATE)
 
     def is_late(self, call: Sent) -> bool:
         """Whether a write was carried out after its caller had been told something, or had gone."""
@@ -168,7 +163,7 @@ class Evidence:
 
     def touched_by_others(self, product: int, call: Sent) -> bool:
         """Whether somebody else changed the product in that night before this call."""
-        began = self.world.night_began[call.night] - self.lag
+        began = self._run_began(call)
         return any(h.product == product and not h.ours and began <= h.at <= call.at for h in self.world.shop.happenings)
 
     def not_yet(self, image: Row, call: Sent) -> str | None:
@@ -185,7 +180,7 @@ class Evidence:
 
     def taken_by_others(self, product: int, label: str, call: Sent) -> bool:
         """Whether somebody else took an image of that label away in that night before this call."""
-        began = self.world.night_began[call.night] - self.lag
+        began = self._run_began(call)
         return any(
             (life.product, life.label) == (product, label)
             and life.died is not None
@@ -204,13 +199,25 @@ class Evidence:
         seen = call.verb != "empty" or life.born + self.lag < (looked[-1] if looked else 0.0)
         return life.born > first and seen and not self.is_late(call)
 
+    def _run_began(self, call: Sent) -> float:
+        """When the run of this call first listed anything, at the earliest as a listing that lags may show it."""
+        return self.world.starts[self.run_of(call.process) - 1].began - self.lag
+
+    def named_in_failures(self) -> set[int | None]:
+        """Every image that a report named as failed, or would have, had its process not died right after the journal."""
+        reports = [start.report for start in self.world.starts if start.report is not None]
+        told = {failure.image_id for report in reports for failure in report.failures}
+        return told | self.world.papers.numbers(_FAILED_IMAGE)
+
     def run_of(self, process: int) -> int:
         """The process with which the run began that this one goes on with."""
         while process > 1:
             start, former = self.world.starts[process - 1], self.world.starts[process - 2]
             here, there = self.nights[start.night], self.nights[former.night]
-            same = start.night == former.night or (here.mode == there.mode == "sync" and here.rows == there.rows)
-            if not (start.goes_on and same):
+            same = start.night == former.night or (
+                here.mode == there.mode and here.mode in {"sync", "migrate"} and here.rows == there.rows
+            )
+            if not ((start.goes_on or start.half_listed) and same):
                 return process
             process -= 1
         return process

@@ -136,6 +136,8 @@ def truth(case: Evidence) -> Iterator[Found]:
             or start.report.unknown
         ):
             continue
+        if case.starts(number)[0].goes_on and (night.vandals or case.nights[number - 1].deeds):
+            continue  # what was finished before isn't looked at again by the run that goes on
         failed = {
             (f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures
         }
@@ -180,7 +182,7 @@ def twins(case: Evidence) -> Iterator[Found]:
     """A second image of one create that came late is removed or reported, by this run or the next."""
     if case.last_start(len(case.nights) - 1).ending == "UnsafePlanError":
         return
-    named = {f.image_id for start in case.world.starts if start.report for f in start.report.failures}
+    named = case.named_in_failures()
     for row in case.nights[-1].rows:
         for image in row["images"]:
             if any(is_dead(other) for other in row["images"]):

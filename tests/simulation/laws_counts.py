@@ -183,12 +183,11 @@ def _run_of(case: Evidence, night: int) -> list[Start] | None:
     """
     if case.nights[night].mode.startswith("apply"):
         return None if case.starts(night)[0].goes_on else case.starts(night)
-    run: list[Start] = []
-    for start in reversed(case.starts(night)):
-        run.insert(0, start)
-        if not start.goes_on:
-            return run
-    return None
+    starts, last = case.starts(night), case.last_start(night)
+    if not last.goes_on:
+        return [last]
+    members = [start for start in starts if last.run_before in (start.run_before, start.run_after)]
+    return None if members[0].run_before == last.run_before else members
 
 
 def journals(case: Evidence) -> Iterator[Found]:
@@ -210,13 +209,18 @@ def journals(case: Evidence) -> Iterator[Found]:
 
 
 def quota(case: Evidence) -> Iterator[Found]:
-    """Our own calls never overdraw the quota by more than what a process may before it knows it."""
+    """Our own calls never overdraw the quota by more than what a process may before it knows it.
+
+    Where calls scatter by a second or more, one of each window may come too late, into the next one.
+    """
     config = case.world.config
     if config.quota is None or config.other_rate or any(night.quotas for night in case.nights):
         return
-    refused = Counter(e.app for e in case.world.conductor.log.entries() if e.status == 429 and e.fault is None)
+    entries = [entry for entry in case.world.conductor.log.entries() if entry.app]
+    refused = Counter(entry.app for entry in entries if entry.status == 429 and entry.fault is None)
     for process, count in refused.items():
-        if count > START_UP:
+        windows = {entry.at // (config.window_ms / 1000) for entry in entries if entry.app == process}
+        if count > START_UP + (len(windows) if config.jitter >= 1.0 else 0):
             yield 0, "", f"the quota refused {count} calls of {process}"
 
 

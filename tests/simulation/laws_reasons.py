@@ -74,14 +74,16 @@ def _second(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) ->
 
 
 def _lost(count: int, verb: str) -> Callable[[Evidence, int, Failure, list[Sent]], bool]:
-    def judge(case: Evidence, _night: int, failure: Failure, calls: list[Sent]) -> bool:
+    def judge(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> bool:
         about = [
             call
             for call in calls
             if call.verb == verb
             and (call.image == failure.image_id if verb == "update" else label_of(call.body) == _label(failure))
         ]
-        return sum(case.lost_at(call) is not None for call in about) >= count
+        # An intent that a crash left without its call counts as lost, too.
+        unsent = sum(start.report is None for start in case.starts(night))
+        return sum(case.lost_at(call) is not None for call in about) + unsent >= count
 
     return judge
 
@@ -101,7 +103,9 @@ def _version(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -
 
 def _unmended(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> bool:
     """Only where something in fact kept it from being mended."""
-    return _changed(case, night, failure, calls) or any(call.writes and not call.usable for call in calls)
+    return _changed(case, night, failure, calls) or any(
+        call.writes and (call.status >= 400 or not call.usable) for call in calls
+    )
 
 
 def _nowhere(_case: Evidence, _night: int, failure: Failure, _calls: list[Sent]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
+    import re
     from pathlib import Path
 
     from .platters import Platters
@@ -27,10 +28,13 @@ class Papers:
         journal, checkpoint = self._run_of(self.journal), self._run_of(self.checkpoint)
         return journal is not None and journal != checkpoint
 
+    def run(self) -> str | None:
+        """Whose journal lies there."""
+        return self._run_of(self.journal)
+
     def half_listed(self) -> bool:
-        """Whether an interrupted listing lies there that the next run may go on with: what changed since, it won't see."""
-        data = self._read(self.plan)
-        return bool(data) and b'"summary"' not in data
+        """Whether a listing lies there that no run has begun to carry out: the next run may go on with it, blind to what changed since."""
+        return bool(self._read(self.plan)) and not self._read(self.journal)
 
     def keep_journal(self, process: int) -> None:
         """Take a copy of the journal as a process left it."""
@@ -40,6 +44,10 @@ class Papers:
         """Every journal: as each process left it, and as each run's was at its end."""
         over = [data for path, data in self._platters.removed if path == self.journal]
         return [*self._kept, *((f"{number} of those that were over", data) for number, data in enumerate(over, 1))]
+
+    def numbers(self, pattern: re.Pattern[bytes]) -> set[int]:
+        """Every number that a pattern finds in any journal."""
+        return {int(found) for _, data in self.journals() for found in pattern.findall(data)}
 
     def _read(self, path: Path) -> bytes:
         inode = self._platters.names.get(path)

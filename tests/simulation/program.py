@@ -26,7 +26,8 @@ PICTURE = made_up("simulation")
 class Start:
     """One start of the command in a night and how it ended: a report, an error, or a crash.
 
-    `goes_on`: an unfinished run's journal lay there; `half_listed`: an interrupted listing; `power`: it went with the power.
+    `goes_on`: an unfinished run's journal lay there; `run_before`, `run_after`: whose journal it was, at begin and end;
+    `half_listed`: an interrupted listing lay there; `power`: it went with the power.
     """
 
     number: int
@@ -37,6 +38,8 @@ class Start:
     error: BaseException | None = None
     proposal: engine.Proposal | None = None
     goes_on: bool = False
+    run_before: str | None = None
+    run_after: str | None = None
     half_listed: bool = False
     power: bool = False
 

@@ -110,6 +110,7 @@ class World:
         process = Process(self.loop, len(self.starts) + 1)
         start = Start(process.number, number, self.loop.time())
         start.goes_on, start.half_listed = self.papers.unfinished(), self.papers.half_listed()
+        start.run_before = self.papers.run()
         self.starts.append(start)
         stop, seams = self._seams(process, doom)
         self.loop.living = process
@@ -125,6 +126,7 @@ class World:
             self.platters.lose_power()
         self.loop.living, self.shop.on_change = None, _nothing
         self.papers.keep_journal(process.number)
+        start.run_after = self.papers.run()
         return start
 
     def _seams(self, process: Process, doom: Doom) -> tuple[Stop, Seams]:
