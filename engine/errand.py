@@ -12,7 +12,7 @@ import anyio
 
 from .core.diff import Changes
 from .core.errors import LostError, MissingError, RefusedError
-from .core.mend import ROUNDS, image_failure, is_as_planned, is_stale, known, product_failures, remaining, twin
+from .core.mend import LOSSES, ROUNDS, image_failure, is_as_planned, is_stale, known, product_failures, remaining, twin
 from .core.settle import resolve_writes, sight, twins
 from .tools import Drained, SetAside
 from .writes import Writes
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 FULL_PATIENCE = 8.0
 """The longest pause, in seconds, between two looks at a listing that lags."""
-MOST_LOSSES = 8
-"""A create that was looked for in vain and sent again so often is given up for this run."""
 
 
 class Errand:
@@ -41,6 +39,7 @@ class Errand:
         self._writes = Writes(batch, tools)
         self._patience = 0.5
         self._was_stale = False
+        self._mended = 0
 
     @property
     def lost_at(self) -> float:
@@ -93,15 +92,14 @@ class Errand:
         return False
 
     async def _rounds(self, changes: Changes) -> None:
-        mended = 0
-        while mended <= ROUNDS:
+        while self._mended <= ROUNDS:
             doubt = await self._perform(changes)
             if not doubt and not self._writes.look:
                 return
             changes = await self._look_again()
             if not changes:
                 return
-            mended += not doubt
+            self._mended += not doubt
         self._writes.failures += product_failures(self.batch, f"still not as asked after {ROUNDS} rounds of mending")
 
     async def _look_again(self) -> Changes:
@@ -113,13 +111,25 @@ class Errand:
         present = await self._tools.list(self.batch.product_id)
         self._wait_if_stale(present, asked)
         self._tools.see(reading=self._writes.watched.learn(present, self._tools.seen.reading))
-        for kind_of_event, key, gone in resolve_writes(self.course, present):
-            self._writes.note(kind_of_event, key, **({} if gone is None else {"image_ids": gone}))
+        self._resolve(present, asked)
         self._settle(present, asked)
         self._writes.show(present)
         left = self._without_refused(self._left(present))
         left.look = bool(left)
         return left
+
+    def _resolve(self, present: list[Present], asked: float) -> None:
+        """Updates and deletes in doubt: what shows has happened, what doesn't show in time has not.
+
+        Raises SetAside where it is too early to tell.
+        """
+        told = resolve_writes(self.course, present)
+        due = self._writes.lost_at + self._tools.settle
+        if asked < due and not all(shows for shows, _, _ in told):
+            raise SetAside(due)
+        for shows, key, more in told:
+            happened = shows or bool(more.get("image_ids"))
+            self._writes.note("found" if happened else "absent", key, **more)
 
     def _without_refused(self, left: Changes) -> Changes:
         """What the store refused to update and still is not as asked has failed; it is not sent again in this run."""
@@ -164,7 +174,13 @@ class Errand:
     def _left(self, present: list[Present]) -> Changes:
         tools = self._tools
         found = remaining(
-            self.batch, self.course, present, tools.seen.reading, self._writes.refused, mirror=tools.mirror
+            self.batch,
+            self.course,
+            present,
+            tools.seen.reading,
+            self._writes.refused,
+            self._writes.barred,
+            mirror=tools.mirror,
         )
         if self._writes.failures or self._writes.refused:
             found.changes.deletes = []
@@ -185,9 +201,9 @@ class Errand:
         for row in sighting.absent:
             key = f"create:{row}"
             self._writes.note("absent", key)
-            if self.course.changes[key].absents >= MOST_LOSSES:
+            if self.course.changes[key].absents >= LOSSES:
                 self._writes.refuse(
-                    row, RefusedError(f"the answer to its create was lost {MOST_LOSSES} times, and it never appeared")
+                    row, RefusedError(f"the answer to its create was lost {LOSSES} times, and it never appeared")
                 )
 
     def _adopt(self, found: dict[int, int]) -> None:

@@ -32,10 +32,15 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint, Unfinished
     from .core.plan import Batch, Header
     from .core.report import Report
+    from .core.settle import Resent
     from .gate import Gate
     from .options import Options, Seams
     from .progress import Progress, Stop
     from .store import Store
+
+
+TWINS_MAY_COME = 3600.0
+"""Seconds after a run in which the next ones still look for late twins of what it sent again."""
 
 
 class Ferry:
@@ -269,11 +274,17 @@ class Ferry:
             learned = lessons(self._seams.disk, journal, self._plan, self._ledger, listing=newer)
             totals = self._ledger.totals
             run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
-            if self._ledger.resent:
-                run["resent"] = {str(product_id): resent for product_id, resent in self._ledger.resent.items()}
+            if resent := self._resent():
+                run["resent"] = {str(product_id): sources for product_id, sources in resent.items()}
             await self.checkpoint.compact(run, self._seen, learned)
         self.checkpoint.unfinished = None
         self.checkpoint.load()
+
+    def _resent(self) -> dict[int, Resent]:
+        """The creates that may still get a twin: of this run, and of one that ended less than an hour ago."""
+        former = self.checkpoint.header or {}
+        recent = self._seams.now() - float(former.get("finished_at", 0.0)) < TWINS_MAY_COME
+        return (self.checkpoint.resent() if recent else {}) | self._ledger.resent
 
     def tell(self, report: Report) -> None:
         """Put what the run has done so far into its report."""

@@ -185,7 +185,9 @@ class Gate:
         if move is Move.STOP:
             failure = type(failure)(naming(request, failure), failure.status)
             self._break(failure)
-        return given_up(failure, tries) if move is Move.FAIL else failure
+        failure = given_up(failure, tries) if move is Move.FAIL else failure
+        failure.tries = tries
+        return failure
 
     async def watch(self) -> None:
         """Cut what takes too long, say what stalls, until cancelled."""

@@ -8,7 +8,7 @@ import anyio
 
 from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError
-from .core.mend import ROUNDS, Written, image_failure, is_as_planned, row_failure, stranger
+from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
 from .core.names import bears_name, kind
 from .core.plan import PAGE, SURE_PAGE
 from .sources import resolve
@@ -151,7 +151,7 @@ class Writes:
 
     async def _put(self, update: Update) -> str:
         """PUT; where the answer is lost and siblings may have moved, the image is looked at before it is sent again."""
-        for _ in range(ROUNDS):
+        for _ in range(LOSSES):
             try:
                 image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
             except LostError:
@@ -162,7 +162,7 @@ class Writes:
             else:
                 self._confirm(image, update.fields)
                 return "confirmed"
-        raise RefusedError(f"its update was lost {ROUNDS} times in a row")
+        raise RefusedError(f"its update was lost {LOSSES} times in a row")
 
     async def delete(self, image_id: int, before: Present | None = None) -> None:
         """DELETE one image, once its picture is kept where that was asked for; 404 means that it is gone already."""
@@ -170,17 +170,20 @@ class Writes:
         before = before or self.shown.get(image_id)
         if before is not None and not await self._keep([before]):
             return
+        doubted = key in self._tools.ledger.course(self.batch.product_id).changes
         await self._tools.intend(events.sent(self.batch.product_id, key, before=before))
         try:
             await self._tools.store.delete(self.batch.product_id, image_id)
-        except MissingError:
-            self.note("confirmed", key, gone=True)
+        except MissingError as error:
+            # At the first try somebody else was quicker, unless an earlier process of this run had sent it, too.
+            ours = error.tries > 1 or doubted
+            self.note("confirmed", key, **({} if ours else {"ours": False}))
         except RefusedError as error:
             if not await self._is_gone(image_id):
                 self.note("refused", key, status=error.status, reason=error.reason)
                 self.failures.append(image_failure(self.batch, image_id, error.reason, error.status))
                 return
-            self.note("confirmed", key, gone=True)
+            self.note("confirmed", key)
         else:
             self.note("confirmed", key)
         self._tools.progress.images_done += 1
@@ -206,25 +209,29 @@ class Writes:
             return
         ids = [image.image_id for image in present]
         await self._tools.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
-        told = "confirmed"
         try:
             for _ in range(-(-len(ids) // PAGE)):
                 await store.delete_page(product_id)
-            left = await self._tools.list(product_id) if len(ids) > SURE_PAGE else []
         except LostError as error:
             self.note("lost", "empty", reason=error.reason)
-            told = "found"
-            left = await self._tools.list(product_id)
+            self._leave_to_a_look()
         except RefusedError as error:
             # Part of it may have happened before the refusal: a failure must be true.
-            left = await self._tools.list(product_id)
-            self.failures += [image_failure(self.batch, i.image_id, error.reason, error.status) for i in left]
-        still = {image.image_id for image in left}
-        gone = [image_id for image_id in ids if image_id not in still]
-        self.note(told if gone else "absent", "empty", image_ids=gone)
-        self._tools.progress.images_done += len(gone)
-        if still and not self.failures:
-            await self._empty_one_by_one(left)
+            left = {image.image_id for image in await self._tools.list(product_id)}
+            gone = [image_id for image_id in ids if image_id not in left]
+            self.note("found" if gone else "absent", "empty", image_ids=gone)
+            self.failures += [image_failure(self.batch, i, error.reason, error.status) for i in ids if i in left]
+        else:
+            if len(ids) > SURE_PAGE:
+                self._leave_to_a_look()
+            else:
+                self.note("confirmed", "empty", image_ids=ids)
+                self._tools.progress.images_done += len(ids)
+
+    def _leave_to_a_look(self) -> None:
+        """How much of it has happened is for the next listing to tell, one that may lag."""
+        self.look = True
+        self.lost_at = anyio.current_time()
 
     async def _keep(self, images: list[Present]) -> bool:
         """Back pictures up before they go; what can't be kept is not deleted, and that is a failure."""

@@ -86,7 +86,12 @@ class BackupError(FerryError):
 
 
 class StoreError(FerryError):
-    """What the store said, or failed to say, about one call; `status` is 0 where it said nothing."""
+    """What the store said, or failed to say, about one call; `status` is 0 where it said nothing.
+
+    `tries` is how often the call was sent: a 404 at the second try may be the first one's doing.
+    """
+
+    tries = 1
 
     def __init__(self, reason: str, status: int = 0) -> None:
         self.status = status

@@ -215,7 +215,7 @@ class Ledger:
             if image_id not in course.updated and image_id not in course.made:
                 course.updated.add(image_id)
                 self.totals.updated += 1
-        else:
+        elif event.get("ours", True):
             gone = [int(number)] if verb == "delete" else event["image_ids"]
             self.totals.deleted += len(set(gone) - course.deleted)
             course.deleted.update(gone)

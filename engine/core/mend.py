@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .diff import Difference, Memory, diff
+from .model import Wanted, WantedProduct
 from .report import Failure
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from .model import Present
     from .order import Reading
     from .plan import Batch
+
+
+def _unmanaged(product: WantedProduct, memory: Memory, barred: set[int]) -> WantedProduct:
+    """The product with nothing asked of the images that can't be updated."""
+    if not barred:
+        return product
+    images = [
+        Wanted(image.image_file, version=image.version) if memory.get(image.image_file, (0,))[0] in barred else image
+        for image in product.images
+    ]
+    return WantedProduct(product.product_id, images, product.line)
 
 
 @dataclass(slots=True)
@@ -29,6 +41,8 @@ class Written:
     is_thumbnail: bool | None = None
 
 
+LOSSES = 8
+"""A write whose answer was lost so often in a row, and which had not happened each time, is given up for this run."""
 ROUNDS = 3
 """How often a product is looked at and mended before it counts as failed."""
 
@@ -44,15 +58,26 @@ def known(batch: Batch, course: Course) -> Memory:
 
 
 def remaining(
-    batch: Batch, course: Course, present: list[Present], reading: Reading, refused: set[int], *, mirror: bool
+    batch: Batch,
+    course: Course,
+    present: list[Present],
+    reading: Reading,
+    refused: set[int],
+    barred: set[int],
+    *,
+    mirror: bool,
 ) -> Difference:
-    """The changes that are left; `refused` are the rows that the store would not take in this run."""
+    """The changes that are left.
+
+    `refused` are the rows that the store would not take in this run, `barred` the images that it would not update: they
+    stay as they are, and nothing is arranged as if they moved.
+    """
     ours = {image.image_id for image in batch.present} | set(course.made)
     known_images = [image for image in present if image.image_id in ours]
     strangers = [image for image in present if image.image_id not in ours]
     memory = known(batch, course)
     found = diff(
-        batch.product,
+        _unmanaged(batch.product, memory, barred),
         known_images,
         memory,
         mirror=mirror,

@@ -90,10 +90,10 @@ def _alike(source: str, strangers: list[Present], *, names_lost: bool) -> list[P
     return [image for image in strangers if names_lost or bears_name(source, image.image_file)]
 
 
-def resolve_writes(course: Course, present: list[Present]) -> list[tuple[str, str, list[int] | None]]:
-    """What became of updates and deletes in doubt, told by a fresh listing: (found or absent, change, images gone)."""
+def resolve_writes(course: Course, present: list[Present]) -> list[tuple[bool, str, dict[str, list[int]]]]:
+    """What a fresh listing shows of updates and deletes in doubt: (all of it shows, change, what else to note)."""
     by_id = {image.image_id: image for image in present}
-    told: list[tuple[str, str, list[int] | None]] = []
+    told: list[tuple[bool, str, dict[str, list[int]]]] = []
     for key, change in course.changes.items():
         if not change.in_doubt or key.startswith("create:") or change.sent is None:
             continue
@@ -101,12 +101,13 @@ def resolve_writes(course: Course, present: list[Present]) -> list[tuple[str, st
         if verb == "update":
             image = by_id.get(int(number))
             done = image is not None and all(getattr(image, k) == v for k, v in change.sent["fields"].items())
-            told.append(("found" if done else "absent", key, None))
+            told.append((done, key, {}))
         elif verb == "delete":
-            told.append(("absent" if int(number) in by_id else "found", key, None))
+            told.append((int(number) not in by_id, key, {}))
         else:
-            gone = [image_id for image_id in change.sent["image_ids"] if image_id not in by_id]
-            told.append(("found" if gone else "absent", key, gone or None))
+            ids = change.sent["image_ids"]
+            gone = [image_id for image_id in ids if image_id not in by_id]
+            told.append((len(gone) == len(ids), key, {"image_ids": gone}))
     return told
 
 

@@ -19,9 +19,13 @@ from jobs.console import Console
 from jobs.progress_display import Lines, Pace, calls, counters, duration
 
 from .rehearsal import clean_environment, rehearsing
+from .sick_store import answer, sick_store, well
+from .test_hostile import quota, sick_rehearsal
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from .sick_store import Call
 
 
 class Clock:
@@ -110,6 +114,27 @@ def test_quiet_shows_nothing_on_a_terminal_either(tmp_path: Path) -> None:
     with rehearsing(tmp_path) as store:
         environment = {**clean_environment(), **store.environment, "TERM": "xterm"}
         assert _on_terminal(["sync", str(store.write({1: 1})), "-q"], environment) == (0, "", "")
+
+
+def test_a_wait_of_over_a_minute_is_said_on_a_terminal_too(tmp_path: Path) -> None:
+    """Above the live display, with its reason; without a terminal, and with -q, tests/jobs/test_endings.py sees to it."""
+
+    def play(call: Call) -> bytes:
+        return answer(b"", 429, *quota(0, 1_500_000)) if call.kind == "list" else well(call)
+
+    with sick_store(play) as store:
+        patient = sick_rehearsal(store.url, tmp_path)
+        environment = {**clean_environment(), **patient.environment, "TERM": "xterm", "COLUMNS": "200"}
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "jobs", "sync", str(patient.write({1: 1}))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+            os.close(theirs)
+            shown = b""
+            while b"named a time" not in shown:
+                shown += os.read(ours, 4096)
+            process.kill()
+        os.close(ours)
+    assert b"waiting " in shown
 
 
 def _on_terminal(argv: list[str], environment: dict[str, str]) -> tuple[int, str, str]:

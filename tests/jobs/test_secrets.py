@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import engine
+from engine.core.dialect import v2
+from engine.steps import new_job
+from engine.store import connected
 from engine.wire import HttpWire
 from jobs.sandbox import Fault
 
@@ -123,24 +127,40 @@ def test_no_file_that_a_whole_life_leaves_holds_the_token(tmp_path: Path) -> Non
         assert not held(tmp_path, *results)
 
 
+@pytest.mark.parametrize(
+    "room", ["engine.survey.diff", "engine.wire._read", "engine.gate.read_headers", "engine.core.dialect.v2.read_count"]
+)
 def test_a_traceback_of_a_fault_of_ours_does_not_hold_the_token(
-    store: Rehearsal, monkeypatch: pytest.MonkeyPatch
+    store: Rehearsal, monkeypatch: pytest.MonkeyPatch, room: str
 ) -> None:
     """-v shows where a fault of imageferry's own came from, and with which error; neither has the token."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("odd")
 
-    monkeypatch.setattr("engine.survey.diff", broken)
+    monkeypatch.setattr(room, broken)
     result = store.run("sync", store.write({1: 1}), "-v")
     assert (result.code, "Traceback" in result.err) == (1, True)
     assert store.sandbox.access_token not in result.err + result.out
 
 
-def test_no_repr_holds_the_token() -> None:
-    """Not of what carries it, and not of what carries that."""
-    access = engine.Access("abc123", TOKEN)
-    assert TOKEN not in f"{access!r} {access} {HttpWire('https://api.example.com', 'abc123', TOKEN)!r}"
+async def test_no_repr_holds_the_token() -> None:
+    """Not of what carries it, and not of what carries that: all that the engine makes of a token, while it is connected."""
+    access = engine.Access("abc123", TOKEN, "http://127.0.0.1:9")
+    job = new_job("sync", access, None, None, None, None)
+    async with AsyncExitStack() as alive, connected(access, job.options, job.seams, job.progress) as (store, gate):
+        wire = await alive.enter_async_context(HttpWire(access.api_url, access.store_hash, access.access_token))
+        carriers = [access, wire, job, job.options, job.seams, job.progress, job.report, store, gate]
+        with pytest.raises(engine.FerryError) as caught:
+            await wire(v2.count_images())
+        carriers += [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert not [each for each in carriers if TOKEN in f"{each!r} {each}"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The engine runs on asyncio."""
+    return "asyncio"
 
 
 def test_the_token_is_not_in_the_process_list(store: Rehearsal) -> None:

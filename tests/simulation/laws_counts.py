@@ -65,6 +65,8 @@ def counts(case: Evidence) -> Iterator[Found]:
         last, run = case.last_start(number), _run_of(case, number)
         if last.report is None or run is None or night.deeds or last.report.unknown:
             continue
+        if case.names_lost and last.report.failed:
+            continue  # among images without names, what is nobody's can't be counted as anybody's
         report, members = last.report, {start.number for start in run}
         made = [
             life

@@ -101,7 +101,8 @@ class World:
                 self.conductor.script = Script()
             doom = night.dooms[attempt] if attempt < len(night.dooms) else Doom()
             start = await self._start(number, night, doom)
-            if start.ending not in _BROKEN_OFF and (night.noisy or not (start.goes_on or start.half_listed)):
+            again = start.ending in _BROKEN_OFF or (not night.noisy and _was_late(start))
+            if not again:
                 break
             await asyncio.sleep(doom.pause)
         crowd.send_home()
@@ -145,6 +146,11 @@ class World:
             process.at_turn[at] = lambda: process.tell(stop.ask)
         chance = random.Random(f"engine {self.scenario.seed} {process.number}")
         return stop, Seams(wire=wire.open, disk=disk, now=self.loop.wall, chance=chance)
+
+
+def _was_late(start: Start) -> bool:
+    """Whether it went on with what an earlier process had begun, and so may have missed what changed since."""
+    return start.ending in {"done", "failed"} and (start.goes_on or start.half_listed)
 
 
 async def _fetch(source: Source) -> Picture | None:
