@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
-from .turnstile import LONG_WAIT, renewed
+from .turnstile import LONG_WAIT, in_words, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ class Bench:
         self._say = say
         self._sitting: dict[asyncio.Future[None], tuple[float, str]] = {}
         self._shut: StoreError | None = None
+        self._said = -math.inf
 
     async def sit(self, delay: float, reason: str) -> None:
         """Wait `delay` seconds because of `reason`; over a minute is said.
@@ -34,8 +36,10 @@ class Bench:
         over: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(delay, _wake, over)
         self._sitting[over] = (loop.time() + delay, reason)
-        if delay > LONG_WAIT:
-            self._say(f"waiting {delay:.0f} s before another try, as the store asks: {reason}")
+        due = loop.time() + delay
+        if delay > LONG_WAIT and due > self._said + LONG_WAIT:
+            self._said = due
+            self._say(f"waiting {in_words(delay)} before another try, as the store asks: {reason}")
         try:
             await over
         finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .core.errors import StoppedError
 from .crew import Crew
 from .errand import Errand
 from .tools import Drained, SetAside
@@ -56,7 +57,7 @@ class Carry:
             await errand.run()
         except SetAside as aside:
             heapq.heappush(self._aside, (aside.due, errand.batch.product_id, errand))
-        except Drained:
+        except (Drained, StoppedError):
             self._dropped = True
         else:
             self._done(errand)
@@ -123,7 +124,7 @@ class Carry:
                 return False
             try:
                 await errand.last_look()
-            except Drained:
+            except (Drained, StoppedError):
                 return False
             looked.append(errand)
             self._progress.products_done += 1

@@ -86,7 +86,7 @@ async def apply(
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
-        async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
+        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
             checkpoint.reopen(plan.digest)
             former = ferry.resumes("apply", None, plan.digest)
@@ -105,7 +105,7 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
-        async with telling(job), connected(job.access, job.options, job.seams, job.progress) as (store, gate):
+        async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, files_folder(job, manifest))
             header = header_for(job, job.command, wanted, checkpoint)
             made = ferry.resumes(job.command, header, None)

@@ -65,7 +65,7 @@ async def export(
 
 
 async def _export(job: Job, write: Callable[[bytes], None]) -> None:
-    async with connected(job.access, job.options, job.seams, job.progress) as (store, gate):
+    async with connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
         job.progress.begin("connecting")
         job.report.images_before = await store.count()
         job.progress.begin("exporting")

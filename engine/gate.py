@@ -14,7 +14,7 @@ import anyio
 from aiolimiter import AsyncLimiter
 
 from .backoff import Bench
-from .core.errors import LostError, StoreError, UnreachableError, UnsentError
+from .core.errors import LostError, StoppedError, StoreError, UnreachableError, UnsentError
 from .core.exchange import Replay
 from .core.flow import MOST, Flow
 from .core.patience import Patience
@@ -101,6 +101,9 @@ class Gate:
                     self._heard()
                     return value
                 kind, asked, failure = judge(answer, self._explain)
+            except StoppedError as error:
+                error.tries = tries - 1
+                raise
             except UnsentError as error:
                 kind, failure = Kind.UNSENT, error
             except LostError as error:
@@ -188,6 +191,10 @@ class Gate:
         failure = given_up(failure, tries) if move is Move.FAIL else failure
         failure.tries = tries
         return failure
+
+    def drain(self) -> None:
+        """Turn away whoever waits, now and later, with StoppedError; what is in flight comes to its end."""
+        self._break(StoppedError("the run was asked to stop"))
 
     async def watch(self) -> None:
         """Cut what takes too long, say what stalls, until cancelled."""

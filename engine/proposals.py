@@ -55,7 +55,7 @@ async def plan(
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
-        async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
+        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
             made = await survey_into(job, wanted, checkpoint, store, gate, path, header, resume=False)
@@ -89,7 +89,7 @@ async def review(
     proposal: Proposal | None = None
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
-        async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
+        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             await count_before(job, store)
             objection = new_ferry(job, checkpoint, store, gate, Path(made.header.files)).objection(made)
             proposal = propose(job, made, str(Path(plan_file).absolute()), gate, objection)
@@ -118,7 +118,7 @@ async def verify(
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
         path = checkpoint.paths.beside(".verify")
         opened.callback(job.seams.disk.remove, path)
-        async with telling(job), connected(access, job.options, job.seams, job.progress) as (store, gate):
+        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
             made = await survey_into(job, wanted, checkpoint, store, gate, path, header, resume=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from .checkpoint import Checkpoint
-from .core.errors import CheckpointError, RefusedError
+from .core.errors import CheckpointError, RefusedError, StoppedError
 from .core.plan import Header, Summary
 from .core.report import MOST_FAILURES, Report
 from .ferry import Ferry
@@ -68,6 +68,8 @@ async def count_before(job: Job, store: Store) -> None:
     """The first call: it also tells at once whether the credentials are good."""
     job.progress.begin("connecting")
     job.report.images_before = await _count(store)
+    if job.stop.draining:
+        raise Interrupted
 
 
 def propose(job: Job, made: PlanFile, path: str, gate: Gate, refusal: str | None) -> Proposal:
@@ -105,6 +107,8 @@ async def _count(store: Store) -> int | None:
     """The store's image count informs and doesn't judge: where the store won't tell it, the run goes on without."""
     try:
         return await store.count()
+    except StoppedError:
+        return None
     except RefusedError as error:
         if 300 <= error.status < 400:
             raise

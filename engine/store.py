@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .core.exchange import Answer
     from .core.model import Present
     from .options import Access, Options, Seams
-    from .progress import Progress
+    from .progress import Progress, Stop
 
 _MOST_PAGES = 64
 """A product has 1,000 images at most (store-api.md 1.8), 20 pages of 50; a listing that goes on beyond is sick."""
@@ -98,7 +98,7 @@ class Store:
 
 @asynccontextmanager
 async def connected(
-    access: Access, options: Options, seams: Seams, progress: Progress
+    access: Access, options: Options, seams: Seams, progress: Progress, stop: Stop
 ) -> AsyncIterator[tuple[Store, Gate]]:
     """A store behind its gate, watched until the end."""
     limits = Limits(
@@ -111,6 +111,7 @@ async def connected(
     async with seams.wire(access) as wire:
         gate = Gate(wire, limits=limits, explain=v2.explain, chance=seams.chance, say=progress.say)
         progress.traffic = gate.traffic
+        stop.on_drain(gate.drain)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(gate.watch)
             try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .core.errors import FerryError
+from .core.errors import FerryError, StoppedError
 from .core.report import Report
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def telling(job: Job) -> AsyncIterator[None]:
 
 
 def _ended(job: Job, error: FerryError | Interrupted) -> FerryError | None:
-    if isinstance(error, Interrupted):
+    if isinstance(error, Interrupted | StoppedError):
         job.report.outcome = "interrupted"
         return None
     error.report = job.report

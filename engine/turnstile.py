@@ -122,7 +122,12 @@ class Turnstile:
         self._timer = loop.call_at(due, self.pump)
         if due - now > LONG_WAIT and due > self._said + LONG_WAIT:
             self._said = due
-            self._say(f"waiting {due - now:.0f} s: {self._quota.reason(now)}")
+            self._say(f"waiting {in_words(due - now)}: {self._quota.reason(now)}")
+
+
+def in_words(seconds: float) -> str:
+    """A long wait as a person says it."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def renewed(error: StoreError) -> StoreError:

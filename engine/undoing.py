@@ -64,7 +64,7 @@ async def undo(
         if (done.header or {}).get("state") == "undone" and done.history() is None:
             job.report.notes.append("the run was taken back already; there is nothing left to undo")
             return job.report
-        async with telling(job), connected(job.access, job.options, job.seams, job.progress) as (store, gate):
+        async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             await _undo(job, done, kept, store, gate, approve)
     return job.report
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
 from .core import ledger as events
-from .core.errors import BackupError, LostError, MissingError, RefusedError
+from .core.errors import BackupError, LostError, MissingError, RefusedError, StoppedError
 from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
 from .core.names import bears_name, kind
 from .core.plan import PAGE, SURE_PAGE
 from .sources import resolve
-from .tools import Tools, Watched
+from .tools import Drained, Tools, Watched
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from .core.diff import Create, Update
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .core.plan import Batch
     from .core.report import Failure
 
+T = TypeVar("T")
 SAME_REFUSALS = 50
 """So many creates refused in a row for the same reason stop the run: it isn't the pictures."""
 
@@ -65,7 +67,8 @@ class Writes:
             return True
         await self._tools.intend(events.sent(self.batch.product_id, key, fields=create.fields))
         try:
-            made = await self._tools.store.create(self.batch.product_id, image.image_file, create.fields, picture)
+            call = self._tools.store.create(self.batch.product_id, image.image_file, create.fields, picture)
+            made = await self._unless_stopped(key, call)
         except LostError as error:
             self.lost_at = anyio.current_time()
             self.note("lost", key, reason=error.reason)
@@ -82,6 +85,18 @@ class Writes:
         self._compare(made, image.image_file, create.fields)
         self._tools.progress.images_done += 1
         return True
+
+    async def _unless_stopped(self, key: str, call: Awaitable[T], *, sent_before: bool = False) -> T:
+        """A call that was turned away before it was ever sent did not happen; one that was sent stays in doubt.
+
+        Raises Drained.
+        """
+        try:
+            return await call
+        except StoppedError as error:
+            if not error.tries and not sent_before:
+                self.note("deferred", key)
+            raise Drained from None
 
     def _picture(self, image_file: str) -> Path | None:
         """The local picture to upload, None where the store fetches it itself; looked at once more right before.
@@ -136,7 +151,7 @@ class Writes:
         event = events.sent(self.batch.product_id, key, fields=update.fields, before=update.before)
         await self._tools.intend(event)
         try:
-            kind_of_outcome = await self._put(update)
+            kind_of_outcome = await self._unless_stopped(key, self._put(update))
         except RefusedError as error:
             self.note("refused", key, status=error.status, reason=error.reason)
             # It may have happened before it was refused, so a look decides; a refusal that stands is a failure then.
@@ -151,12 +166,15 @@ class Writes:
 
     async def _put(self, update: Update) -> str:
         """PUT; where the answer is lost and siblings may have moved, the image is looked at before it is sent again."""
-        for _ in range(LOSSES):
+        for tried in range(LOSSES):
             try:
                 image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
+            except StoppedError as error:
+                error.tries += tried
+                raise
             except LostError:
                 self.look = True
-                image = await self._tools.store.image(self.batch.product_id, update.image_id)
+                image = await self._look_at(update.image_id)
                 if all(getattr(image, name) == value for name, value in update.fields.items()):
                     return "found"
             else:
@@ -173,7 +191,7 @@ class Writes:
         doubted = key in self._tools.ledger.course(self.batch.product_id).changes
         await self._tools.intend(events.sent(self.batch.product_id, key, before=before))
         try:
-            await self._tools.store.delete(self.batch.product_id, image_id)
+            await self._unless_stopped(key, self._tools.store.delete(self.batch.product_id, image_id))
         except MissingError as error:
             # At the first try somebody else was quicker, unless an earlier process of this run had sent it, too.
             ours = error.tries > 1 or doubted
@@ -187,6 +205,14 @@ class Writes:
         else:
             self.note("confirmed", key)
         self._tools.progress.images_done += 1
+
+    async def _look_at(self, image_id: int) -> Present:
+        """Get one image whose update is in doubt; turned away here, it stays in doubt."""
+        try:
+            return await self._tools.store.image(self.batch.product_id, image_id)
+        except StoppedError as error:
+            error.tries += 1
+            raise
 
     async def _is_gone(self, image_id: int) -> bool:
         """Whether a delete that was refused in the end had happened before: an earlier answer may have been lost."""
@@ -210,8 +236,8 @@ class Writes:
         ids = [image.image_id for image in present]
         await self._tools.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
         try:
-            for _ in range(-(-len(ids) // PAGE)):
-                await store.delete_page(product_id)
+            for page in range(-(-len(ids) // PAGE)):
+                await self._unless_stopped("empty", store.delete_page(product_id), sent_before=page > 0)
         except LostError as error:
             self.note("lost", "empty", reason=error.reason)
             self._leave_to_a_look()

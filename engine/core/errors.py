@@ -127,5 +127,9 @@ class UnsentError(StoreError):
     """The call never reached the store (no connection); nothing happened."""
 
 
+class StoppedError(StoreError):
+    """The run was asked to stop while this call still waited; with `tries` 0 it was never sent."""
+
+
 class LostError(StoreError):
     """No usable answer came (reset, time-out, 5xx, unreadable body): the call may or may not have happened."""

@@ -65,7 +65,7 @@ FLAGS = sorted(
     | {name for _, group in GROUPS.values() for flag in group for name in flag.names}
 )
 VALUES = ["products.jsonl", "-", "", ".", "folder", "no/such", "\0", "x" * 300, "1", "0", "-1", "30%", "101%", "nan", "inf", "1e400",
-          "9" * 400, "1,2,3", "1,,2", ",", "\x1b[2J", "\udcff", "٣", "http://127.0.0.1:1", "https://", "http://[", "https://a b/", "file:///etc/passwd"]  # fmt: skip
+          "9" * 400, "1,2,3", "1,,2", ",", "\x1b[2J", "\udcff", "٣", "https://", "http://[", "https://a b/", "file:///etc/passwd"]  # fmt: skip
 WORDS = st.one_of(
     st.sampled_from([c.name for c in COMMANDS if c.name not in SERVES]),
     st.sampled_from(FLAGS),
@@ -111,6 +111,7 @@ CORPUS = [
     ["sync", "products.jsonl", "--api-url", "https://" + "a" * 300],
     ["sync", "products.jsonl", "--store-hash", "../.."],
     ["sync", "products.jsonl", "--storefront-url", "\x1b"],
+    ["sync", "products.jsonl", "--api-url", "http://127.0.0.1:1", "--give-up-after", "0.1"],
     ["--json"],
     ["--", "sync"],
     ["sync", "--", "--json"],

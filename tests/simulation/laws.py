@@ -136,7 +136,8 @@ def truth(case: Evidence) -> Iterator[Found]:
             or start.report.unknown
         ):
             continue
-        if case.starts(number)[0].goes_on and (night.vandals or case.nights[number - 1].deeds):
+        first = case.starts(number)[0]
+        if (first.goes_on or first.half_listed) and (night.vandals or case.nights[number - 1].deeds):
             continue  # what was finished before isn't looked at again by the run that goes on
         failed = {
             (f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures

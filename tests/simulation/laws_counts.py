@@ -110,9 +110,12 @@ def _taken_late(case: Evidence, members: set[int]) -> int:
 
 
 def _gone_before(case: Evidence, members: set[int]) -> int:
-    asked = {c.image for c in case.writes if c.process in members and c.verb == "delete" and c.status == 404}
+    """Images that were asked to go when they had gone already, as a listing that lags makes one do."""
+    calls = [call for call in case.writes if call.process in members]
+    asked = {call.image for call in calls if call.verb == "delete" and call.status == 404}
     ours = {life.image_id for life, call in case.taken() if call.process in members}
-    return len(asked - ours)
+    in_vain = sum(len(case.lives) for call in calls if call.verb == "empty" and not call.images)
+    return len(asked - ours) + in_vain
 
 
 def _adopted(case: Evidence, number: int, members: set[int], adopted: int) -> Iterator[Found]:
@@ -161,7 +164,7 @@ def _updated(case: Evidence, members: set[int], made: set[int], until: float) ->
         for call in case.writes
         if call.process in members and call.verb == "update" and not (call.told == "answered" and call.usable)
     }
-    doubtful |= case.intended - {call.image for call in case.writes if call.verb == "update"}
+    doubtful |= case.intended - {c.image for c in case.writes if c.process in members and c.verb == "update"}
     ids = {
         image_id
         for call in case.writes
@@ -211,18 +214,14 @@ def journals(case: Evidence) -> Iterator[Found]:
 
 
 def quota(case: Evidence) -> Iterator[Found]:
-    """Our own calls never overdraw the quota by more than what a process may before it knows it.
-
-    Where calls scatter by a second or more, one of each window may come too late, into the next one.
-    """
+    """Our own calls never overdraw the quota by more than what a process may before it knows it."""
     config = case.world.config
     if config.quota is None or config.other_rate or any(night.quotas for night in case.nights):
         return
-    entries = [entry for entry in case.world.conductor.log.entries() if entry.app]
+    entries = case.world.conductor.log.entries()
     refused = Counter(entry.app for entry in entries if entry.status == 429 and entry.fault is None)
     for process, count in refused.items():
-        windows = {entry.at // (config.window_ms / 1000) for entry in entries if entry.app == process}
-        if count > START_UP + (len(windows) if config.jitter >= 1.0 else 0):
+        if count > START_UP:
             yield 0, "", f"the quota refused {count} calls of {process}"
 
 
