@@ -125,7 +125,8 @@ class Ferry:
         self._ledger.resent.update(resent_by(self._plan, self._ledger))
         former = self.checkpoint.header or {}
         kept: dict[str, Any] = {key: former[key] for key in ("wanted", "report") if key in former}
-        await self._compact({**unfinished.header, **kept, "state": "interrupted"})
+        over = {"state": "interrupted", "finished_at": self._seams.now()}
+        await self._compact({**unfinished.header, **kept, **over})
         self._plan, self._ledger = None, Ledger()
 
     def _remember_seen(self) -> None:

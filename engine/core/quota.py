@@ -81,7 +81,7 @@ class Quota:
     def _due_in_window(self, now: float) -> float:
         start, stop = self._end.start, self._end.stop
         free = self._free
-        if self.remaining is not None and self.remaining <= free and not self.others.seen:
+        if self.remaining is not None and 0 < self.remaining <= free and not self.others.seen:
             return now
         if now > stop + HAIR or free < 1.0:
             return start
