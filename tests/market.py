@@ -58,7 +58,10 @@ def lines(rows: list[Row]) -> bytes:
 
 async def state(url: str, *, digests: bool = False) -> dict[int, list[Row]]:
     """The store's own word on its galleries, by product."""
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/_sandbox/state{'?digests=1' * digests}") as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/_sandbox/state{'?digests=1' * digests}") as answer,
+    ):
         rows = [orjson.loads(line) for line in (await answer.read()).splitlines()]
     return {row["product_id"]: row["images"] for row in rows}
 

@@ -79,7 +79,7 @@ def drawn(kind: str = "PNG", size: tuple[int, int] = (8, 6), tone: int = 0) -> b
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what the store does by itself."""
-    while not holds():  # noqa: ASYNC110 - nobody gives a sign
+    while not holds():
         await asyncio.sleep(0.005)
 
 

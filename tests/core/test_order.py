@@ -30,8 +30,7 @@ def carried_out(places: list[Place], orders: dict[int, int], reading: Reading, p
     by_row = {place.row: place for place in places}
     for row, value in sorted(plan.creates.items(), key=lambda each: (each[1], by_row[each[0]].asked, each[0])):
         if reading.post:
-            for sibling in now:
-                now[sibling] += now[sibling] >= value
+            now = {sibling: present + (present >= value) for sibling, present in now.items()}
         now[new_id] = value
         by_row[row].image_id = new_id
         new_id += 1

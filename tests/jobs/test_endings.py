@@ -79,7 +79,7 @@ def test_a_dry_run_is_a_plan(store: Rehearsal, command: str) -> None:
     result = store.run(command, manifest, "-n", "--json")
     assert (result.code, result.record["command"], result.record["creates"]) == (0, command, 2)
     assert all(entry.method == "GET" for entry in store.sandbox.log)
-    assert os.path.exists(result.record["plan"])  # noqa: PTH110
+    assert os.path.exists(result.record["plan"])
 
 
 def test_a_dry_apply_shows_the_plan_and_sends_nothing(store: Rehearsal) -> None:

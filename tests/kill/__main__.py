@@ -33,7 +33,10 @@ async def _all(kills: int, each: int, seed: int) -> list[Story]:
             while sum(len(story.kills) for story in stories) < kills:
                 story = await one_run(Path(folder), number, each)
                 stories.append(story)
-                print(f"seed {story.seed}: {len(story.kills)} kills, exit {story.exit_code}, {'; '.join(story.wrong) or 'as asked'}", flush=True)
+                print(
+                    f"seed {story.seed}: {len(story.kills)} kills, exit {story.exit_code}, {'; '.join(story.wrong) or 'as asked'}",
+                    flush=True,
+                )
                 number += 2
 
         async with anyio.create_task_group() as tasks:
@@ -48,7 +51,9 @@ def _show(stories: list[Story]) -> None:
     for phase in PHASES:
         print(f"{phase:<14}{hits[phase]:>6}")
     wrong = sum(bool(story.wrong) for story in stories)
-    print(f"{'in all':<14}{hits.total():>6}   {len(stories)} runs, {sum(s.starts for s in stories)} starts, {wrong} runs not as asked")
+    print(
+        f"{'in all':<14}{hits.total():>6}   {len(stories)} runs, {sum(s.starts for s in stories)} starts, {wrong} runs not as asked"
+    )
 
 
 if __name__ == "__main__":

@@ -125,7 +125,19 @@ def _counts(sandbox: Sandbox) -> int:
 
 @asynccontextmanager
 async def _process(sandbox: Sandbox, manifest: Path) -> AsyncIterator[Any]:
-    command = [sys.executable, "-m", "jobs", "sync", str(manifest), "--json", "-q", "--max-deletes", "100%", "--settle", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "jobs",
+        "sync",
+        str(manifest),
+        "--json",
+        "-q",
+        "--max-deletes",
+        "100%",
+        "--settle",
+        "1",
+    ]
     environment = {
         **os.environ,
         "BIGCOMMERCE_STORE_HASH": sandbox.store_hash,
@@ -167,4 +179,6 @@ async def _judge(sandbox: Sandbox, manifest: Path, rows: list[dict[str, Any]], s
     async with _process(sandbox, manifest) as process:
         code = await process.wait()
     if code or len(writes(await log(sandbox.url))) != before:
-        story.wrong.append(f"the same command once more: exit {code}, and {len(writes(await log(sandbox.url))) - before} writes")
+        story.wrong.append(
+            f"the same command once more: exit {code}, and {len(writes(await log(sandbox.url))) - before} writes"
+        )
