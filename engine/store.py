@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from .core.dialect import Dialect
     from .core.exchange import Answer
     from .core.model import Present
     from .options import Access, Options, Seams
@@ -29,19 +30,20 @@ _MOST_PAGES = 64
 class Store:
     """List, get, count, create, update and delete. Raises what `Gate.call` raises."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, dialect: Dialect) -> None:
         self._gate = gate
+        self._dialect = dialect
 
     async def images(self, product_id: int) -> list[Present]:
         """All images of a product, each once, lowest id first."""
-        return await self._pages(product_id, v2.read_images)
+        return await self._pages(product_id, self._dialect.read_images)
 
     async def images_with_urls(self, product_id: int) -> list[Present]:
         """As `images`, each with the address of its largest rendition."""
-        return await self._pages(product_id, v2.read_images_with_urls)
+        return await self._pages(product_id, self._dialect.read_images_with_urls)
 
     async def _pages(self, product_id: int, read: Callable[[Answer], list[Present]]) -> list[Present]:
-        images = await self._gate.call(v2.list_images(product_id, 1), read)
+        images = await self._gate.call(self._dialect.list_images(product_id, 1), read)
         if len(images) < SURE_PAGE and len({image.image_id for image in images}) == len(images):
             return images
         found = {image.image_id: image for image in images}
@@ -49,7 +51,7 @@ class Store:
         for page in range(2, _MOST_PAGES):
             if full not in (SURE_PAGE, PAGE):
                 return list(found.values())
-            images = await self._gate.call(v2.list_images(product_id, page), read)
+            images = await self._gate.call(self._dialect.list_images(product_id, page), read)
             full = len(images)
             if all(image.image_id in found for image in images):
                 return list(found.values())
@@ -60,16 +62,16 @@ class Store:
 
     async def image(self, product_id: int, image_id: int) -> Present:
         """One image."""
-        return await self._gate.call(v2.get_image(product_id, image_id), v2.read_image)
+        return await self._gate.call(self._dialect.get_image(product_id, image_id), self._dialect.read_image)
 
     async def count(self) -> int:
         """How many images the whole store has."""
-        return await self._gate.call(v2.count_images(), v2.read_count)
+        return await self._gate.call(self._dialect.count_images(), self._dialect.read_count)
 
     async def product_ids(self) -> AsyncIterator[int]:
         """Every product of the store, ascending."""
         last = 0
-        while ids := await self._gate.call(v2.list_products(last + 1), v2.read_product_ids):
+        while ids := await self._gate.call(self._dialect.list_products(last + 1), self._dialect.read_product_ids):
             fresh = sorted({product_id for product_id in ids if product_id > last})
             for product_id in fresh:
                 yield product_id
@@ -79,21 +81,23 @@ class Store:
 
     async def create(self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Present:
         """Make an image; LostError means that it may exist."""
-        request = v2.create_image(product_id, image_file, fields, picture)
-        return await self._gate.call(request, v2.read_created, Replay.LOOK)
+        request = self._dialect.create_image(product_id, image_file, fields, picture)
+        return await self._gate.call(request, self._dialect.read_created, Replay.LOOK)
 
     async def update(self, product_id: int, image_id: int, fields: dict[str, Any]) -> Present:
         """Write fields of an image; one that moves siblings is not sent twice unseen (LostError)."""
         replay = Replay.LOOK if "sort_order" in fields else Replay.FREELY
-        return await self._gate.call(v2.update_image(product_id, image_id, fields), v2.read_image, replay)
+        return await self._gate.call(
+            self._dialect.update_image(product_id, image_id, fields), self._dialect.read_image, replay
+        )
 
     async def delete(self, product_id: int, image_id: int) -> None:
         """Remove one image; MissingError means that it is gone already."""
-        await self._gate.call(v2.delete_image(product_id, image_id), v2.read_nothing)
+        await self._gate.call(self._dialect.delete_image(product_id, image_id), self._dialect.read_nothing)
 
     async def delete_page(self, product_id: int) -> None:
         """Remove a page of a product's images; not sent twice unseen, for somebody may add one meanwhile (LostError)."""
-        await self._gate.call(v2.delete_images(product_id), v2.read_nothing, Replay.LOOK)
+        await self._gate.call(self._dialect.delete_images(product_id), self._dialect.read_nothing, Replay.LOOK)
 
 
 @asynccontextmanager
@@ -115,6 +119,6 @@ async def connected(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(gate.watch)
             try:
-                yield Store(gate), gate
+                yield Store(gate, v2), gate
             finally:
                 tasks.cancel_scope.cancel()

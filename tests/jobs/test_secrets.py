@@ -148,7 +148,8 @@ async def test_no_repr_holds_the_token() -> None:
     """Not of what carries it, and not of what carries that: all that the engine makes of a token, while it is connected."""
     access = engine.Access("abc123", TOKEN, "http://127.0.0.1:9")
     job = new_job("sync", access, None, None, None, None)
-    async with AsyncExitStack() as alive, connected(access, job.options, job.seams, job.progress) as (store, gate):
+    about = access, job.options, job.seams, job.progress, job.stop
+    async with AsyncExitStack() as alive, connected(*about) as (store, gate):
         wire = await alive.enter_async_context(HttpWire(access.api_url, access.store_hash, access.access_token))
         carriers = [access, wire, job, job.options, job.seams, job.progress, job.report, store, gate]
         with pytest.raises(engine.FerryError) as caught:

@@ -128,7 +128,7 @@ def test_an_undo_that_was_killed_goes_on(store: Rehearsal, done: Path) -> None:
     assert store.run("undo", done, "--backup", store.folder / "kept", "-n").code == 0
     assert store.run("undo", done, "--backup", store.folder / "kept").code == 3
     assert writes(store) == before
-    assert store.run("undo", done, "--backup", store.folder / "kept", "--yes").code == 0
+    assert store.run("undo", done, "--backup", store.folder / "kept", "--yes", "--settle", "0.3").code == 0
     assert [len(images) for images in gallery(store).values()] == [3, 2]
 
 

@@ -124,8 +124,8 @@ def read_product_ids(answer: Answer) -> list[int]:
     return [product_id for product_id in ids if product_id is not None]
 
 
-def read_nothing(_: Answer) -> None:
-    """A delete's answer: there is nothing in it to read."""
+def read_nothing(answer: Answer) -> None:  # there is nothing in it to read
+    """Take a delete's answer as it is."""
 
 
 def explain(answer: Answer) -> str:
