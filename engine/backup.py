@@ -162,7 +162,8 @@ def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Ke
         try:
             if row["store"] == store:
                 fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
-                known[row["product_id"], row["image_id"]] = Kept(row["file"], row["rendition"], row["sha256"], fields)
+                file, rendition, digest = (str(row[name]) for name in ("file", "rendition", "sha256"))
+                known[row["product_id"], row["image_id"]] = Kept(file, rendition, digest, fields)
         except (KeyError, TypeError):
             raise CheckpointError(
                 f"{path}:{number}: not a picture's line of a backup; give another --backup folder"

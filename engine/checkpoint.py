@@ -32,6 +32,19 @@ FORMAT = 1
 LESSONS_HELD = 4 * 1024 * 1024
 """Bytes of lessons kept in memory before they are sorted on disk: a first run learns every product of the store."""
 _PRODUCT = b'{"product_id":'
+_HEADER: dict[str, type | tuple[type, ...]] = {
+    "run": str,
+    "command": str,
+    "plan": str,
+    "state": str,
+    "finished_at": (int, float),
+    "wanted": (int, type(None)),
+    "changed": bool,
+    "report": dict,
+    "reading": dict,
+    "resent": dict,
+}
+"""What a header's fields must be for the engine to go by them."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -124,6 +137,9 @@ class Checkpoint:
                 f"{path}:1: it belongs to the store {row.get('store')}, this run is for {self.store}: give another --checkpoint, "
                 "or the right --store-hash. It was left as it is."
             )
+        wrong = [name for name, kind in _HEADER.items() if name in row and not isinstance(row[name], kind)]
+        if wrong:
+            raise self._damaged(path, 1, f"its {wrong[0]} makes no sense")
         return row
 
     def _damaged(self, path: Path, line: int, what: str) -> CheckpointError:

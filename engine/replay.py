@@ -74,10 +74,14 @@ def _sum_up(ledger: Ledger, line: bytes) -> bool:
     """Take a product that finished well at the counts of its last line; False where the long way must be gone."""
     event = orjson.loads(line)
     counts = event.get("counts")
-    if "failures" in event or counts is None or event["product_id"] in ledger.courses:
+    if "failures" in event or not _are_counts(counts) or event["product_id"] in ledger.courses:
         return False
     ledger.take_finished(event["product_id"], counts)
     return True
+
+
+def _are_counts(counts: object) -> bool:
+    return isinstance(counts, list) and len(counts) == 4 and all(type(count) is int for count in counts)
 
 
 def _fold_all(ledger: Ledger, lines: list[tuple[int, bytes]], damaged: Damaged) -> None:
@@ -90,3 +94,6 @@ def _fold(ledger: Ledger, number: int, line: bytes, damaged: Damaged) -> None:
         ledger.apply(orjson.loads(line))
     except CheckpointError as error:
         raise damaged(number, str(error)) from None
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        # Sealed, and still not an event: a hand wrote it.
+        raise damaged(number, f"not an event ({type(error).__name__}: {error})") from None

@@ -158,6 +158,9 @@ class Ledger:
         Raises CheckpointError where the event can't follow what came before it.
         """
         kind = event.get("event")
+        product_id = event.get("product_id", 1)
+        if type(product_id) is not int or product_id < 1:
+            raise CheckpointError(f"an event of a product that can't be: {product_id!r:.40}")
         try:
             if kind in _OUTCOMES:
                 self._change(event, str(kind))
@@ -190,6 +193,7 @@ class Ledger:
             raise CheckpointError(f"{kind!r} can't follow {change.state!r} ({key} of product {event['product_id']})")
         change.state = following
         if kind == "sent":
+            _check_sent(key, event)
             change.sent = None if key.startswith("create:") else event
             return
         if following == State.DONE:
@@ -271,6 +275,21 @@ class Ledger:
         return named[:MOST_FAILURES]
 
 
+def _check_sent(key: str, event: Event) -> None:
+    """What a look will have to go by must be there, in its shape."""
+    verb, _, number = key.partition(":")
+    fields, ids = event.get("fields"), event.get("image_ids")
+    sound = {
+        "create": number.isdigit(),
+        "update": number.isdigit() and isinstance(fields, dict) and fields.keys() <= _FIELDS,
+        "delete": number.isdigit(),
+        "empty": isinstance(ids, list) and all(type(image_id) is int for image_id in ids),
+    }
+    if not sound.get(verb, False):
+        raise CheckpointError(f"what was sent is not told ({key})")
+
+
+_FIELDS = frozenset({"description", "sort_order", "is_thumbnail"})
 _OUTCOMES = frozenset({"sent", "confirmed", "refused", "deferred", "lost", "found", "absent"})
 
 
