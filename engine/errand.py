@@ -12,6 +12,7 @@ import anyio
 
 from .core.diff import Changes
 from .core.errors import LostError, MissingError, RefusedError
+from .core.ledger import State
 from .core.mend import LOSSES, ROUNDS, image_failure, is_as_planned, is_stale, known, product_failures, remaining, twin
 from .core.settle import resolve_writes, sight, twins
 from .tools import Drained, SetAside
@@ -140,7 +141,9 @@ class Errand:
                 writes.barred.add(update.image_id)
                 writes.failures.append(image_failure(self.batch, update.image_id, error.reason, error.status))
         for image_id in writes.refused_puts.keys() - writes.barred:
-            writes.note("found", f"update:{image_id}")
+            key = f"update:{image_id}"
+            if self.course.changes[key].state == State.FAILED:
+                writes.note("found", key)
         writes.refused_puts.clear()
         left.updates = [update for update in left.updates if update.image_id not in writes.barred]
         if writes.failures:

@@ -153,9 +153,12 @@ class Writes:
         try:
             kind_of_outcome = await self._unless_stopped(key, self._put(update))
         except RefusedError as error:
-            self.note("refused", key, status=error.status, reason=error.reason)
-            # It may have happened before it was refused, so a look decides; a refusal that stands is a failure then.
+            # Given up after several tries, one of them may have happened all the same: a look decides what has failed.
+            given_up = error.tries > 1 and not isinstance(error, MissingError)
+            self.note("lost" if given_up else "refused", key, status=error.status, reason=error.reason)
             self.look = True
+            if given_up:
+                self.lost_at = anyio.current_time()
             if not isinstance(error, MissingError):
                 self.refused_puts[update.image_id] = error
             return
