@@ -90,6 +90,7 @@ async def apply(
             ferry = new_ferry(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
             checkpoint.reopen(plan.digest)
             former = ferry.resumes("apply", None, plan.digest)
+            ferry.tell(job.report)
             await count_before(job, store)
             if former is None:
                 await ferry.settle_former()
@@ -109,6 +110,7 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
             ferry = new_ferry(job, checkpoint, store, gate, files_folder(job, manifest))
             header = header_for(job, job.command, wanted, checkpoint)
             made = ferry.resumes(job.command, header, None)
+            ferry.tell(job.report)
             await count_before(job, store)
             if made is None:
                 await ferry.settle_former()

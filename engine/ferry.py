@@ -83,6 +83,7 @@ class Ferry:
             return None
         if header is not None and (plan.header.digest, plan.header.selection) != (header.digest, header.selection):
             return None
+        self._plan, self._ledger = plan, unfinished.ledger
         return plan
 
     def plan_of(self, unfinished: Unfinished) -> PlanFile:

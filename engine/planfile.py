@@ -153,7 +153,8 @@ class PlanFile:
 def _interrupted(disk: Disk, path: Path, header: Header, now: float | None) -> Header | None:
     if now is None or not disk.size(path) or disk.age(path, now) > HOUR:
         return None
-    first = _parse(next(iter(disk.lines(path)), b""))
+    line = next(iter(disk.lines(path)), b"")
+    first = _parse(line) if line.endswith(b"\n") else None
     if first is None:
         return None
     try:

@@ -73,6 +73,7 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     folder = job.options.backup or done.paths.checkpoint.parent
     ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder)
     made = ferry.resumes("undo", None, None)
+    ferry.tell(job.report)
     await count_before(job, store)
     if made is None:
         made = await _plan(job, done, kept, store, gate, folder)

@@ -75,7 +75,8 @@ async def _start_and_kill(sandbox: Sandbox, manifest: Path, phase: str, chance: 
             code = await process.wait()
             tasks.cancel_scope.cancel()
         error = await _drain(process)
-    if code == -signal.SIGKILL:
+    # A SIGINT that comes when all is done, the report printed and the handlers gone, ends the interpreter.
+    if code in {-signal.SIGKILL, -signal.SIGINT}:
         story.kills.append(phase)
     elif code != 130:
         story.exit_code = code

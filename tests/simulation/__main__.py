@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from . import bad_engines, story
 from .laws import breaches
-from .runner import Tally, by_law, soak
+from .runner import Tally, by_law, soak, workplace
 from .world import simulate
 
 
@@ -32,8 +30,8 @@ def main() -> int:
 
 
 def _one(asked: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory(prefix="imageferry-") as folder:
-        world = simulate(asked.seed, Path(folder))
+    with workplace() as folder:
+        world = simulate(asked.seed, folder)
     found = breaches(world)
     if found or asked.verbose:
         _say("\n".join(story.told(world, found)))

@@ -122,6 +122,7 @@ class SimDisk:
         inode = self.platters.names.get(path)
         if inode is None:
             raise disk_error(path, FileNotFoundError(errno.ENOENT, "No such file or directory"), "renaming")
+        self.platters.removed.append((path, bytes(inode.data)))
         self.platters.change({path: None, to: inode})
 
     def remove(self, path: Path) -> None:

@@ -109,7 +109,14 @@ class Evidence:
             if c.product == earlier.product and c.night == later.night and self.lost_at(c) is not None
         ]
         seen = any(c.number < earlier.number and c.images and self.lost_at(c) is None for c in creates)
-        return seen and not rivals and earlier.night == later.night and not self.nights[earlier.night].deeds
+        crashed = any(start.report is None and start.number < later.process for start in self.starts(later.night))
+        return (
+            seen
+            and not rivals
+            and not crashed
+            and earlier.night == later.night
+            and not self.nights[earlier.night].deeds
+        )
 
     def may_guess(self, night: int) -> bool:
         """Whether a stranger's image may rightly be taken for a create's: the store loses names, and others were about."""
@@ -235,14 +242,3 @@ class Evidence:
         return life is not None and (
             (isinstance(life.maker, Sent) and life.maker.night == call.night) or self.resent(life)
         )
-
-    def version_since(self, night: int, product: int, image: dict[str, Any]) -> float | None:
-        """Since when an image's bytes must be new: the end of the last run that finished knowing it under another version."""
-        for former in range(night - 1, -1, -1):
-            known = self.image_row(former, product, image["image_file"]).get("version")
-            last = self.last_start(former)
-            if "version" not in image or known is None or last.report is None:
-                return None
-            if last.ending == "done" and known != image["version"] and self.nights[former].deletes:
-                return last.ended
-        return None

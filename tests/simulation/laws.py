@@ -16,6 +16,7 @@ from .laws_reasons import reasons
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .manifests import Row
     from .world import World
 
 
@@ -161,13 +162,13 @@ def _differences(case: Evidence, number: int, at: float) -> Iterator[Found]:
         yield from _versions(case, number, at, row)
 
 
-def _versions(case: Evidence, number: int, at: float, row: dict[str, object]) -> Iterator[Found]:
+def _versions(case: Evidence, number: int, at: float, row: Row) -> Iterator[Found]:
     """A new version means new bytes, by those who may delete."""
-    product = int(str(row["product_id"]))
-    if not case.nights[number].deletes or number == 0 or any(is_dead(image) for image in row["images"]):  # type: ignore[attr-defined]
+    product = row["product_id"]
+    if not case.nights[number].deletes or number == 0 or any(is_dead(image) for image in row["images"]):
         return
-    for image in row["images"]:  # type: ignore[attr-defined]
-        since = case.version_since(number, product, image)
+    for image in row["images"]:
+        since = _version_since(case, number, product, image)
         stale = [
             life for life in case.standing(product, label_of(image), at) if since is not None and life.born < since
         ]
@@ -177,6 +178,18 @@ def _versions(case: Evidence, number: int, at: float, row: dict[str, object]) ->
                 label_of(image),
                 f"{label_of(image)} (image {stale[0].image_id}) still has the bytes of an older version",
             )
+
+
+def _version_since(case: Evidence, night: int, product: int, image: Row) -> float | None:
+    """Since when an image's bytes must be new: the end of the last run that finished knowing it under another version."""
+    for former in range(night - 1, -1, -1):
+        known = case.image_row(former, product, image["image_file"]).get("version")
+        last = case.last_start(former)
+        if "version" not in image or known is None or last.report is None:
+            return None
+        if last.ending == "done" and known != image["version"] and case.nights[former].deletes:
+            return last.ended
+    return None
 
 
 def twins(case: Evidence) -> Iterator[Found]:

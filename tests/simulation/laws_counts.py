@@ -63,7 +63,13 @@ def counts(case: Evidence) -> Iterator[Found]:
     """The summary's created, updated, deleted and adopted are what the shop saw of the run; twins on both sides or on neither."""
     for number, night in enumerate(case.nights):
         last, run = case.last_start(number), _run_of(case, number)
-        if last.report is None or run is None or night.deeds or last.report.unknown:
+        if (
+            last.report is None
+            or last.ending not in {"done", "failed"}
+            or run is None
+            or night.deeds
+            or last.report.unknown
+        ):
             continue
         if case.names_lost and last.report.failed:
             continue  # among images without names, what is nobody's can't be counted as anybody's

@@ -68,6 +68,8 @@ def _objection(case: Evidence, night: int) -> str | None:
     was, wanted = _wanted(case, former), _wanted(case, night)
     if was >= FLOOR and wanted < was * (1 - SHARE):
         return f"the manifest wants {wanted} images, it wanted {was}"
+    if any(call.verb == "get" and call.told != "answered" for call in case.world.line.sent if call.night == night):
+        return None  # what couldn't be listed isn't missed
     known = _known(case, former, night)
     lost = [life for life in known if not life.alive(case.world.night_began[night] - case.lag)]
     if len(known) >= FLOOR and len(lost) > len(known) * SHARE + 1:

@@ -7,6 +7,7 @@ import multiprocessing
 import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _CHUNK = 25
+_LONG = 100
 
 
 @dataclass
@@ -36,13 +38,22 @@ class Tally:
         self.seconds += other.seconds
 
 
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """A folder for manifests whose name is always as long: it is written into files, and where those tear is drawn by their length."""
+    with tempfile.TemporaryDirectory(prefix="imageferry-") as made:
+        folder = Path(made, "simulation".ljust(_LONG - len(made), "-"))
+        folder.mkdir()
+        yield folder
+
+
 def try_seeds(seeds: Iterable[int]) -> Tally:
     """Live through these seeds one by one, in a folder of their own."""
     tally, began = Tally(), time.process_time()
     gc.freeze()
-    with tempfile.TemporaryDirectory(prefix="imageferry-") as folder:
+    with workplace() as folder:
         for seed in seeds:
-            world = simulate(seed, Path(folder))
+            world = simulate(seed, folder)
             tally.seeds += 1
             tally.endings.update(start.ending for start in world.starts)
             found = breaches(world)
