@@ -54,6 +54,11 @@ class Evidence:
         """The version of the bytes that a create brought."""
         return self.image_row(call.night, call.product, call.source).get("version")
 
+    def wanted_all_along(self, earlier: Sent, later: Sent) -> bool:
+        """Whether every manifest from the one create to the other wanted that image with the same bytes."""
+        rows = [self.image_row(n, later.product, later.source) for n in range(earlier.night, later.night + 1)]
+        return all(row and row.get("version") == rows[0].get("version") for row in rows)
+
     def starts(self, night: int) -> list[Start]:
         """The night's processes."""
         return [start for start in self.world.starts if start.night == night]

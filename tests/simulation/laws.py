@@ -68,7 +68,7 @@ def doubles(case: Evidence) -> Iterator[Found]:
     sent = [call for call in case.writes if call.verb == "create"]
     for later, earlier in ((later, earlier) for n, later in enumerate(sent) for earlier in sent[:n]):
         same = (earlier.product, earlier.source) == (later.product, later.source)
-        if not same or case.version(earlier) != case.version(later) or not case.could_know(earlier, later):
+        if not same or not case.wanted_all_along(earlier, later) or not case.could_know(earlier, later):
             continue
         for life in (case.lives[image_id] for image_id in earlier.images):
             if life.alive(later.at) and life.label == label_of(later.body):
