@@ -25,8 +25,10 @@ LINES: list[tuple[str, str | None]] = [
         "images[0].sort_order",
     ),
     (
-        '{"product_id": 6, "images": [{"image_file": "https://old.example.com/a.png", "is_thumbnail": true}, '
-        '{"image_file": "https://old.example.com/b.png", "is_thumbnail": true}]}',
+        (
+            '{"product_id": 6, "images": [{"image_file": "https://old.example.com/a.png", "is_thumbnail": true}, '
+            '{"image_file": "https://old.example.com/b.png", "is_thumbnail": true}]}'
+        ),
         "images[1].is_thumbnail",
     ),
     (
