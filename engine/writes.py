@@ -10,7 +10,7 @@ from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError, StoppedError
 from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
 from .core.names import bears_name, kind
-from .core.plan import PAGE, SURE_PAGE
+from .core.plan import SURE_PAGE, bulk_calls
 from .sources import resolve
 from .tools import Drained, Tools, Watched
 
@@ -224,7 +224,7 @@ class Writes:
         except MissingError:
             return True
         except (RefusedError, LostError):
-            return False
+            pass
         return False
 
     async def empty(self) -> None:
@@ -239,7 +239,7 @@ class Writes:
         ids = [image.image_id for image in present]
         await self._tools.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
         try:
-            for page in range(-(-len(ids) // PAGE)):
+            for page in range(bulk_calls(len(ids))):
                 await self._unless_stopped("empty", store.delete_page(product_id), sent_before=page > 0)
         except LostError as error:
             self.note("lost", "empty", reason=error.reason)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from .manifest_fields import kind as source_kind
+
 GONE = "//store/"
 """An absolute path is a fault in a manifest, so no source can be mistaken for one of these."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -22,11 +24,7 @@ def kind(image_file: str) -> str:
 
     "gone" is what undo calls an image that is in the store and can't be made again; no manifest may name one.
     """
-    if image_file.startswith(("http://", "https://", "HTTP://", "HTTPS://")):
-        return "url"
-    if image_file.startswith(GONE):
-        return "gone"
-    return "import" if image_file.startswith("import:") else "file"
+    return "gone" if image_file.startswith(GONE) else source_kind(image_file)
 
 
 def basename(image_file: str) -> str:

@@ -125,7 +125,7 @@ class Summary:
         self.updates += len(changes.updates)
         self.deletes += len(changes.deletes)
         self.replaced += sum(create.replaces is not None for create in changes.creates)
-        self.delete_calls += _bulk_calls(present) if batch.empties else len(changes.deletes)
+        self.delete_calls += bulk_calls(present) if batch.empties else len(changes.deletes)
         after = present + len(changes.creates) - len(changes.deletes)
         self.looks += (pages(after) if changes.look else 0) + (batch.empties and present > SURE_PAGE)
         self.relists += pages(present)
@@ -158,7 +158,8 @@ def pages(images: int) -> int:
     return images // PAGE + 1 + (images % PAGE == SURE_PAGE)
 
 
-def _bulk_calls(images: int) -> int:
+def bulk_calls(images: int) -> int:
+    """Delete-many calls for a gallery of so many images, a page each."""
     return -(-images // PAGE)
 
 

@@ -56,8 +56,15 @@ def test_any_text_has_a_stem_and_the_stem_of_a_stem_is_itself_once_folded(text: 
 
 @pytest.mark.parametrize(
     ("image_file", "expected"),
-    [("https://x/a.png", "url"), ("http://x/a.png", "url"), ("import:a.png", "import"), ("dir/a.png", "file")],
-    ids=["https", "http", "import", "file"],
+    [
+        ("https://x/a.png", "url"),
+        ("http://x/a.png", "url"),
+        ("HtTpS://x/a.png", "url"),
+        ("import:a.png", "import"),
+        ("dir/a.png", "file"),
+        ("//store/7", "gone"),
+    ],
+    ids=["https", "http", "mixed case", "import", "file", "gone"],
 )
 def test_how_an_image_reaches_the_store_is_told_by_its_beginning(image_file: str, expected: str) -> None:
     """A URL, a name in the import folder, or a local picture."""
