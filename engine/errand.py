@@ -13,8 +13,19 @@ import anyio
 from .core.diff import Changes
 from .core.errors import LostError, MissingError, RefusedError
 from .core.ledger import State
-from .core.mend import LOSSES, ROUNDS, image_failure, is_as_planned, is_stale, known, product_failures, remaining, twin
-from .core.settle import resolve_writes, sight, twins
+from .core.mend import (
+    LOSSES,
+    ROUNDS,
+    image_failure,
+    is_as_planned,
+    is_stale,
+    known,
+    product_failures,
+    remaining,
+    twin,
+    unexplained,
+)
+from .core.settle import resent_in, resolve_writes, sight, twins
 from .tools import Drained, SetAside
 from .writes import Writes
 
@@ -257,9 +268,11 @@ class Errand:
                 await self._writes.delete(alike[0].image_id, alike[0])
             else:
                 self._writes.failures += [twin(self.batch, row, image) for image in alike]
+        if self.course.given_up() and not names_lost:
+            self._writes.failures += [unexplained(self.batch, image) for image in strangers]
         if len(self._writes.failures) > left:
             self._finish()
-        self._settled(present)
+        self._settled()
 
     async def _go_on_with(self, found: dict[int, int], present: list[Present]) -> None:
         """What had failed has appeared: do what was held back for it."""
@@ -270,13 +283,12 @@ class Errand:
             self._writes.failures.append(image_failure(self.batch, None, "it was still settling when the run ended"))
         self._finish()
 
-    def _settled(self, present: list[Present]) -> None:
-        """The last look is over; what may still come after it is for the next run to notice."""
+    def _settled(self) -> None:
+        """The last look is over. What may still come after it, and a twin that was left, is for the next run to notice."""
         event: events.Event = {"event": "settled", "product_id": self.batch.product_id}
-        rows = self.course.twins_possible()
-        if rows:
-            ids = [image.image_id for image in present]
-            event["resent"] = {self.batch.product.images[row].image_file: ids for row in rows}
+        resent = resent_in(self.batch, self.course)
+        if resent:
+            event["resent"] = resent
         self._tools.note(event)
 
     def _finish(self) -> None:

@@ -271,9 +271,10 @@ class Ferry:
         run = {key: value for key, value in run.items() if key not in {"imageferry", "format", "store"}}
         if self._plan is not None:
             journal = self.checkpoint.paths.journal
-            # An older plan's listing teaches nothing that a run finished since has not learned better.
-            newer = (self.checkpoint.header or {}).get("finished_at", 0) <= self._plan.header.made_at
-            learned = lessons(self._seams.disk, journal, self._plan, self._ledger, listing=newer)
+            # What a run that finished since has learned is better than an older plan's listing.
+            older = (self.checkpoint.header or {}).get("finished_at", 0) > self._plan.header.made_at
+            newer = self.checkpoint.memories() if older else None
+            learned = lessons(self._seams.disk, journal, self._plan, self._ledger, newer=newer)
             totals = self._ledger.totals
             run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
             if resent := self._resent():

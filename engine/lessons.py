@@ -8,6 +8,7 @@ import orjson
 
 from .core.mend import known
 from .core.record import is_whole
+from .core.settle import resent_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,15 +27,19 @@ _FINISHED = b'{"event":"finished"'
 
 
 def lessons(
-    disk: Disk, journal: Path, plan: PlanFile, ledger: Ledger, *, listing: bool = True
+    disk: Disk,
+    journal: Path,
+    plan: PlanFile,
+    ledger: Ledger,
+    *,
+    newer: Iterable[tuple[int, Memory]] | None = None,
 ) -> Iterator[tuple[int, Memory]]:
     """The listing's pairs, then the finished products', then those of products under way; of several the last holds.
 
-    Without `listing` the plan's own pairs are left out.
+    Where something `newer` than the plan's listing is known, the plan's own pairs add no more to it than versions.
     """
-    for row, _ in plan.rows() if listing else ():
-        if "images" in row:
-            yield row["product_id"], row["images"]
+    listed = ((row["product_id"], row["images"]) for row, _ in plan.rows() if "images" in row)
+    yield from listed if newer is None else _versions(listed, newer)
     for line in disk.lines(journal):
         if line.startswith(_FINISHED) and is_whole(line):
             row = orjson.loads(line)
@@ -46,6 +51,21 @@ def lessons(
                 yield batch.product_id, known(batch, ledger.courses[batch.product_id])
 
 
+def _versions(
+    listed: Iterable[tuple[int, Memory]], newer: Iterable[tuple[int, Memory]]
+) -> Iterator[tuple[int, Memory]]:
+    """What is known of each product, with the version that the plan tells of the same image where none is known."""
+    remembered = iter(newer)
+    at, memory = next(remembered, (None, {}))
+    for product_id, pairs in listed:
+        while at is not None and at < product_id:
+            at, memory = next(remembered, (None, {}))
+        if at == product_id:
+            told = {s: (pair[0], pair[1]) for s, pair in pairs.items() if memory.get(s) == (pair[0], None)}
+            if told:
+                yield product_id, memory | told
+
+
 def resent_by(plan: PlanFile, ledger: Ledger) -> dict[int, Resent]:
     """The creates that an unfinished run sent again after a look in vain, with the images that it knew of then."""
     if not any(course.twins_possible() for course in ledger.courses.values()):
@@ -53,10 +73,8 @@ def resent_by(plan: PlanFile, ledger: Ledger) -> dict[int, Resent]:
     resent: dict[int, Resent] = {}
     for batch in plan.batches():
         course = ledger.courses.get(batch.product_id)
-        rows = course.twins_possible() if course is not None else []
-        if course is not None and rows:
-            ids = [image.image_id for image in batch.present] + list(course.made)
-            resent[batch.product_id] = {batch.product.images[row].image_file: ids for row in rows}
+        if course is not None and (again := resent_in(batch, course)):
+            resent[batch.product_id] = again
     return resent
 
 

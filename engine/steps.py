@@ -14,7 +14,7 @@ from .core.plan import Header, Summary
 from .core.report import MOST_FAILURES, Report
 from .ferry import Ferry
 from .intake import Manifest, Selection, check
-from .lessons import joined, lessons
+from .lessons import joined, lessons, resent_by
 from .lock import held
 from .options import Options, Seams
 from .planfile import PlanFile, PlanWriter, same_file_error
@@ -222,9 +222,16 @@ def _memories(job: Job, checkpoint: Checkpoint) -> Iterator[tuple[int, Memory]]:
 
 
 def _former(job: Job, checkpoint: Checkpoint) -> Former:
+    """What the run before left to be minded, whether it came to its end or not."""
     settle = job.options.settle
     lag = min(max(checkpoint.trusted_from(settle) - job.seams.now(), 0.0), settle)
-    return Former(checkpoint.resent(), checkpoint.names_lost(), lag)
+    former = Former(checkpoint.resent(), checkpoint.names_lost(), lag)
+    unfinished = checkpoint.unfinished
+    if unfinished is not None:
+        ledger = unfinished.ledger
+        former.resent |= ledger.resent | resent_by(PlanFile(job.seams.disk, checkpoint.paths.plan), ledger)
+        former.names_lost = former.names_lost or bool((ledger.seen or {}).get("names_lost"))
+    return former
 
 
 def read_plan(access: Access, plan_file: str | Path, seams: Seams) -> PlanFile:

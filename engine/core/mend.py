@@ -172,3 +172,12 @@ def twin(batch: Batch, row: int, image: Present) -> Failure:
     failure = row_failure(batch, row, reason)
     failure.image_id = image.image_id
     return failure
+
+
+def unexplained(batch: Batch, image: Present) -> Failure:
+    """An image under another name, in a product of which a create was given up."""
+    reason = (
+        "it appeared while a create of this product was in doubt, and bears another name: it may be that create's image "
+        "or somebody else's; it was left alone"
+    )
+    return image_failure(batch, image.image_id, reason)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .plan import Batch
 
 Resent = dict[str, list[int]]
-"""Of one product, the sources whose create was sent again after a look in vain -> the image ids at the last look."""
+"""Of one product, the sources whose create was sent again after a look in vain -> the images that are no twins of theirs."""
 
 
 @dataclass(slots=True)
@@ -70,10 +70,16 @@ def twins(batch: Batch, course: Course, strangers: list[Present], *, names_lost:
     return suspects
 
 
+def resent_in(batch: Batch, course: Course) -> Resent:
+    """The product's creates that were sent again after a look in vain, and the images that are explained without them."""
+    explained = [image.image_id for image in batch.present] + list(course.made)
+    return {batch.product.images[row].image_file: explained for row in course.twins_possible()}
+
+
 def late_twins(
     product: WantedProduct, present: list[Present], paired: set[int], resent: Resent, *, names_lost: bool
 ) -> dict[int, list[Present]]:
-    """Twins that came only after the former run's last look: row -> images that were not there then and have no row."""
+    """Twins that the former run could not see, or left: row -> images that it can't explain and that have no row."""
     late: dict[int, list[Present]] = {}
     for row, image in enumerate(product.images):
         known = resent.get(image.image_file)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .world import World
 
 
-_FAILED_IMAGE = re.compile(rb'"image_id":([0-9]+),"line"')
 _UPDATE = re.compile(rb'"sent"[^\n]*"update:([0-9]+)"')
 _UNSURE = 0.2
 """An answer that came so short before the end, in seconds, may or may not have been written down."""
@@ -216,10 +215,9 @@ class Evidence:
         return self.world.starts[self.run_of(call.process) - 1].began - self.lag
 
     def named_in_failures(self) -> set[int | None]:
-        """Every image that a report named as failed, or would have, had its process not died right after the journal."""
+        """Every image that a report named as failed."""
         reports = [start.report for start in self.world.starts if start.report is not None]
-        told = {failure.image_id for report in reports for failure in report.failures}
-        return told | self.world.papers.numbers(_FAILED_IMAGE)
+        return {failure.image_id for report in reports for failure in report.failures}
 
     def run_of(self, process: int) -> int:
         """The process with which the run began that this one goes on with."""

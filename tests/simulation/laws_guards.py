@@ -68,13 +68,19 @@ def _objection(case: Evidence, night: int) -> str | None:
     was, wanted = _wanted(case, former), _wanted(case, night)
     if was >= FLOOR and wanted < was * (1 - SHARE):
         return f"the manifest wants {wanted} images, it wanted {was}"
-    if any(call.verb == "get" and call.told != "answered" for call in case.world.line.sent if call.night == night):
-        return None  # what couldn't be listed isn't missed
-    known = _known(case, former, night)
-    lost = [life for life in known if not life.alive(case.world.night_began[night] - case.lag)]
+    known, listed = _known(case, former, night), _listed(case, night)
+    began = case.world.night_began[night] - case.lag
+    lost = [life for life in known if life.product in listed and not life.alive(began)]
     if len(known) >= FLOOR and len(lost) > len(known) * SHARE + 1:
         return f"{len(lost)} of {len(known)} images that were known are gone"
     return None
+
+
+def _listed(case: Evidence, night: int) -> set[int]:
+    """The products that could be listed before the night's first write; what couldn't be isn't missed."""
+    calls = [call for call in case.world.line.sent if call.night == night]
+    first = next(call.number for call in calls if call.writes)
+    return {call.product for call in calls if call.verb == "get" and call.usable and call.number < first}
 
 
 def _wanted(case: Evidence, night: int) -> int:

@@ -73,6 +73,11 @@ def _second(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) ->
     return case.names_lost or (overlap and life.label == _label(failure))
 
 
+def _appeared(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
+    life = case.lives.get(failure.image_id or 0)
+    return life is not None and life.born >= case.world.night_began[night] - case.lag
+
+
 def _lost(count: int, verb: str) -> Callable[[Evidence, int, Failure, list[Sent]], bool]:
     def judge(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> bool:
         about = [
@@ -93,7 +98,7 @@ def _label(failure: Failure) -> str:
 
 
 def _unlisted(_case: Evidence, _night: int, _failure: Failure, calls: list[Sent]) -> bool:
-    return any(call.verb == "get" and not (call.told == "answered" and call.status == 200) for call in calls)
+    return any(call.verb == "get" and not (call.usable and call.status == 200) for call in calls)
 
 
 def _version(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
@@ -120,6 +125,7 @@ _JUDGES = {
     "somebody changed this product": _changed,
     "somebody added this image": _added,
     "a second image of this name": _second,
+    "it appeared while a create": _appeared,
     "the answer to its create was lost": _lost(8, "create"),
     "its update was lost": _lost(3, "update"),
     "it can't be listed": _unlisted,

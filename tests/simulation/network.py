@@ -137,6 +137,6 @@ def _is_usable(sent: Sent, reply: Reply) -> bool:
     """Whether the answer says what came of the call."""
     if reply.status >= 500:
         return reply.status in {501, 505, 507}
-    if sent.verb not in {"create", "update"} or reply.status >= 300:
+    if reply.status >= 300 or sent.verb in {"delete", "empty"}:
         return True
-    return reply.body.startswith(b"{")
+    return not reply.body.startswith(b"<") and (sent.verb == "get" or reply.body.startswith(b"{"))
