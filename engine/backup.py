@@ -35,6 +35,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 class Kept:
     """One picture of a backup: where it lies below the folder, and which rendition it is ("original" or "largest")."""
 
+    image_file: str
     file: str
     rendition: str
     sha256: str
@@ -42,7 +43,7 @@ class Kept:
 
 
 class Backup:
-    """A folder of pictures; one run writes to it at a time. What it holds already is not fetched again."""
+    """A folder of pictures; one run writes to it at a time. What it holds already, and whole, is not fetched again."""
 
     def __init__(self, disk: Disk, folder: Path, store: str, fetch: Fetch, storefront_url: str | None) -> None:
         self._disk = disk
@@ -69,7 +70,8 @@ class Backup:
 
         Raises BackupError where that can't be done; then the image must not be deleted.
         """
-        if (product_id, image.image_id) in self._known:
+        kept = self._known.get((product_id, image.image_id))
+        if kept is not None and kept.image_file == image.image_file and is_intact(self._disk, self._folder, kept):
             return
         try:
             data, url, rendition = await self._best(product_id, image)
@@ -128,11 +130,22 @@ class Backup:
         }
         self._file.write(seal(row))
         await self._file.sync()
-        self._known[product_id, image.image_id] = Kept(name, rendition, digest, fields)
+        self._known[product_id, image.image_id] = Kept(image.image_file, name, rendition, digest, fields)
 
     def close(self) -> None:
         """Give the index back."""
         self._file.close()
+
+
+def is_intact(disk: Disk, folder: Path, kept: Kept) -> bool:
+    """Whether a kept picture is there, and still what the index says of it."""
+    path = folder / kept.file
+    if disk.size(path) is None:
+        return False
+    digest = hashlib.sha256()
+    for block in disk.blocks(path):
+        digest.update(block)
+    return digest.hexdigest() == kept.sha256
 
 
 def _safe_name(image_file: str) -> str:
@@ -162,8 +175,8 @@ def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Ke
         try:
             if row["store"] == store:
                 fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
-                file, rendition, digest = (str(row[name]) for name in ("file", "rendition", "sha256"))
-                known[row["product_id"], row["image_id"]] = Kept(file, rendition, digest, fields)
+                name, file, rendition, digest = (str(row[n]) for n in ("image_file", "file", "rendition", "sha256"))
+                known[row["product_id"], row["image_id"]] = Kept(name, file, rendition, digest, fields)
         except (KeyError, TypeError):
             raise CheckpointError(
                 f"{path}:{number}: not a picture's line of a backup; give another --backup folder"

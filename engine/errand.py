@@ -52,6 +52,7 @@ class Errand:
         self._patience = 0.5
         self._was_stale = False
         self._mended = 0
+        self._left_as: list[Present] = []
 
     @property
     def lost_at(self) -> float:
@@ -84,6 +85,8 @@ class Errand:
         return self.batch.changes
 
     async def _as_planned(self) -> Changes:
+        if self.batch.empties and not await self._writes.keep_gallery():
+            return Changes()
         present = await self._tools.list(self.batch.product_id)
         if is_as_planned(self.batch, present):
             self._writes.listing = present
@@ -126,6 +129,7 @@ class Errand:
         self._resolve(present, asked)
         self._settle(present, asked)
         self._writes.show(present)
+        self._left_as = present
         left = self._without_refused(self._left(present))
         left.look = bool(left)
         return left
@@ -295,6 +299,8 @@ class Errand:
         memory = known(self.batch, self.course)
         event: events.Event = {"event": "finished", "product_id": self.batch.product_id, "images": memory}
         event["counts"] = self.course.counts()
+        if self._left_as:
+            event["orders"] = [(image.image_id, image.sort_order) for image in self._left_as]
         failures = self._writes.failures + self.batch.left_alone
         if failures:
             event["failures"] = [asdict(failure) for failure in failures]

@@ -56,7 +56,7 @@ def open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
     checkpoint.load()
     if checkpoint.stale:
         checkpoint.retire(changed=bool((checkpoint.header or {}).get("changed")))
-    if job.options.backup is not None:
+    if job.options.backup is not None and job.command != "undo":
         job.seams.disk.make_folder(job.options.backup.absolute())
     if job.options.fresh:
         for aside in checkpoint.set_aside(int(job.seams.now())):

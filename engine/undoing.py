@@ -6,13 +6,12 @@ was taken back.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .backup import read_index
-from .core.errors import CheckpointError, RefusedError, UnsafePlanError
+from .backup import INDEX, is_intact, read_index
+from .core.errors import CheckpointError, RefusedError, SettingsError, UnsafePlanError
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
 from .core.undo import Kept, TakenBack, take_back
@@ -60,6 +59,7 @@ async def undo(
     own = path.with_name(path.name + ".undo.json")
     job.report.checkpoint = str(own)
     with ExitStack() as opened:
+        _check_backup(job)
         done, kept = open_checkpoint(job, opened, path), open_checkpoint(job, opened, own)
         if (done.header or {}).get("state") == "undone" and done.history() is None:
             job.report.notes.append("the run was taken back already; there is nothing left to undo")
@@ -82,6 +82,16 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     await carry_plan(job, ferry, made, store, relist=False)
     if job.report.outcome in {"done", "failed"} and not job.stop.draining:
         await _unlearn(job, done)
+
+
+def _check_backup(job: Job) -> None:
+    """A mistyped folder must not look like one that holds nothing.
+
+    Raises SettingsError.
+    """
+    folder = job.options.backup
+    if folder is not None and job.seams.disk.size(folder.absolute() / INDEX) is None:
+        raise SettingsError(f"--backup {folder}: there is no backup in it ({INDEX} is missing); nothing was written")
 
 
 def _without_backup(options: Options) -> Options:
@@ -127,7 +137,8 @@ async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
         batch = None if job.stop.draining else next(batches, None)
         if batch is None:
             return False
-        lines[batch.product_id] = batch, await _take_back(store, batch, told, backup, restored, header)
+        taken = await _take_back(store, batch, told, backup, restored, header, names_lost=done.names_lost())
+        lines[batch.product_id] = batch, taken
         job.progress.products_done += 1
         return True
 
@@ -155,6 +166,8 @@ async def _take_back(
     backup: dict[tuple[int, int], Kept],
     restored: dict[int, Memory],
     header: Header,
+    *,
+    names_lost: bool,
 ) -> TakenBack:
     course = told.ledger.courses[batch.product_id]
     try:
@@ -164,18 +177,18 @@ async def _take_back(
     for row, image_id in sight(batch, course, present, names_lost=False).found.items():
         course.made[image_id] = row
     pictures = {image_id: copy for (product_id, image_id), copy in backup.items() if product_id == batch.product_id}
-    return take_back(batch, course, present, pictures, header.reading, restored.get(batch.product_id, {}))
+    memory = restored.get(batch.product_id, {})
+    return take_back(batch, course, present, pictures, header.reading, memory, names_lost=names_lost)
 
 
 def _intact(job: Job, folder: Path) -> dict[tuple[int, int], Kept]:
     """The backup's pictures that still are what its index says."""
     index = read_index(job.seams.disk, folder, job.access.store)
-    intact = {}
-    for key, entry in index.items():
-        path = folder / entry.file
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256:
-            intact[key] = Kept(entry.file, entry.rendition == "original")
-    return intact
+    return {
+        key: Kept(entry.file, entry.rendition == "original")
+        for key, entry in index.items()
+        if is_intact(job.seams.disk, folder, entry)
+    }
 
 
 async def _unlearn(job: Job, done: Checkpoint) -> None:

@@ -228,13 +228,15 @@ class Writes:
         return False
 
     async def empty(self) -> None:
-        """The delete-many call, only right after a listing that equals the plan's."""
+        """The delete-many call, only right after a listing that equals the plan's; what is to be kept is kept before it."""
         store, product_id = self._tools.store, self.batch.product_id
-        present, self.listing = self.listing or await self._tools.list(product_id), None
+        present, self.listing = self.listing, None
+        if present is None:
+            if not await self.keep_gallery():
+                return
+            present = await self._tools.list(product_id)
         if not is_as_planned(self.batch, present):
             await self._empty_one_by_one(present)
-            return
-        if not await self._keep(present):
             return
         ids = [image.image_id for image in present]
         await self._tools.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
@@ -261,6 +263,13 @@ class Writes:
         """How much of it has happened is for the next listing to tell, one that may lag."""
         self.look = True
         self.lost_at = anyio.current_time()
+
+    async def keep_gallery(self) -> bool:
+        """Back up all that one call will take: fetching takes long, so it comes before the listing that allows the call."""
+        images = self.batch.present
+        if self._tools.backup is not None and any(image.url is None for image in images):
+            images = await self._tools.list(self.batch.product_id)  # the plan was made without --backup
+        return await self._keep(images)
 
     async def _keep(self, images: list[Present]) -> bool:
         """Back pictures up before they go; what can't be kept is not deleted, and that is a failure."""

@@ -55,7 +55,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 
 @dataclass(slots=True)
 class Change:
-    """One change of a product: its state, how often it was looked for in vain, and what was sent (none for creates)."""
+    """One change of a product: its state, how often it was looked for in vain, and what was sent (of creates for undo alone)."""
 
     state: str = State.PLANNED
     absents: int = 0
@@ -75,7 +75,8 @@ class Change:
 class Course:
     """What has been done in one product. Keys of `changes` are `create:ROW`, `update:ID`, `delete:ID`, `empty`.
 
-    `made` is image id -> manifest row, `written` the names of the fields that were put, by image id.
+    `made` is image id -> manifest row, `written` the names of the fields that were put, by image id; `orders` the sort
+    orders that the last look showed, kept for undo where the run looked.
     """
 
     changes: dict[str, Change] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Course:
     written: dict[int, set[str]] = field(default_factory=dict)
     updated: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
+    orders: dict[int, int] = field(default_factory=dict)
     adopted: int = 0
     doubted: bool = False
 
@@ -194,7 +196,7 @@ class Ledger:
         change.state = following
         if kind == "sent":
             _check_sent(key, event)
-            change.sent = None if key.startswith("create:") else event
+            change.sent = event if self._keep_all or not key.startswith("create:") else None
             return
         if following == State.DONE:
             self._done(course, key, event)
@@ -227,6 +229,8 @@ class Ledger:
     def _finish(self, event: Event) -> None:
         product_id = event["product_id"]
         failures = [Failure(**failure) for failure in event.get("failures", ())]
+        if self._keep_all and "orders" in event:
+            self.course(product_id).orders = dict(event["orders"])
         former = self.failures.pop(product_id, [])
         self.totals.failed += len(failures) - len(former)
         if failures:
@@ -280,7 +284,7 @@ def _check_sent(key: str, event: Event) -> None:
     verb, _, number = key.partition(":")
     fields, ids = event.get("fields"), event.get("image_ids")
     sound = {
-        "create": number.isdigit(),
+        "create": number.isdigit() and isinstance(fields or {}, dict),
         "update": number.isdigit() and isinstance(fields, dict) and fields.keys() <= _FIELDS,
         "delete": number.isdigit(),
         "empty": isinstance(ids, list) and all(type(image_id) is int for image_id in ids),

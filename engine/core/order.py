@@ -174,7 +174,7 @@ def _stayings(row: list[Place], orders: dict[int, int]) -> Iterator[set[int]]:
     The longest run alone may leave no room for those that must go between.
     """
     there = [place.image_id for place in row if place.image_id is not None]
-    yield _longest_run([place for place in row if place.image_id is not None], orders)
+    yield longest_run(there, orders)
     if len(there) <= SMALL:
         for count in range(len(there), -1, -1):
             yield from map(set, combinations(there, count))
@@ -228,12 +228,12 @@ def _rises(ranks: list[tuple[int, int]]) -> bool:
     return all(left < right or (left == right and left[1] == _NEWEST) for left, right in itertools.pairwise(ranks))
 
 
-def _longest_run(row: list[Place], orders: dict[int, int]) -> set[int]:
-    """The ids of a longest subsequence whose (sort order, id) already rises."""
+def longest_run(row: Sequence[int], orders: dict[int, int]) -> set[int]:
+    """The ids of a longest subsequence of `row` whose (sort order, id) already rises."""
     tails: list[tuple[int, int]] = []
     at: list[int] = []
     came_from: list[int | None] = []
-    ranks = [(orders[place.image_id], place.image_id) for place in row if place.image_id is not None]
+    ranks = [(orders[image_id], image_id) for image_id in row]
     for index, rank in enumerate(ranks):
         length = bisect_left(tails, rank)
         came_from.append(at[length - 1] if length else None)
@@ -242,7 +242,7 @@ def _longest_run(row: list[Place], orders: dict[int, int]) -> set[int]:
     run: set[int] = set()
     index_now = at[-1] if at else None
     while index_now is not None:
-        run.add(ranks[index_now][1])
+        run.add(row[index_now])
         index_now = came_from[index_now]
     return run
 

@@ -7,13 +7,13 @@ backup. What somebody changed since is left alone and named; what can't come bac
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .diff import diff
 from .mend import image_failure
 from .model import Wanted, WantedProduct
-from .names import GONE
-from .order import Place, is_met
+from .names import GONE, bears_name
+from .order import longest_run
 from .plan import Batch
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .report import Failure
 
 CHANGED = "somebody changed it since the run; it was left alone"
+LOST = "the run deleted it, and this backup has no whole picture of it; give undo again with the --backup folder of the run"
 
 
 @dataclass(slots=True)
@@ -52,15 +53,19 @@ def take_back(
     kept: Mapping[int, Kept],
     reading: Reading,
     restored: Memory,
+    *,
+    names_lost: bool = False,
 ) -> TakenBack:
     """Turn what a run did to a product back; `present` is how the product is now, `kept` what the backup has of it.
 
-    `restored` is what an earlier undo brought back: file of the backup -> its new image.
+    `restored` is what an earlier undo brought back: file of the backup -> its new image. With `names_lost` a picture
+    can't be told by its name.
     """
     taken = TakenBack(done)
     now = {image.image_id: image for image in present}
-    removable = _removable(done, course, now, taken)
-    restore_order = _restores_order(done, course, now, taken)
+    moved = _moved(done, course, now)
+    removable = _removable(done, course, now, moved, taken, names_lost=names_lost)
+    restore_order = _restores_order(done, course, moved, taken)
     thumbnail = _thumbnail(done, course, now, taken)
     memory: Memory = {}
     rows: list[Wanted] = []
@@ -76,32 +81,59 @@ def take_back(
         if thumbnail is not None:
             wanted.is_thumbnail = image.image_id == thumbnail
         rows.append(wanted)
-    kept_ids = memory_ids(memory) | removable
-    ours = [image for image in present if image.image_id in kept_ids]
-    others = [image for image in present if image.image_id not in kept_ids]
     product = WantedProduct(done.product_id, rows, done.product.line)
-    found = diff(product, ours, memory, mirror=True, reading=reading, bystanders=others, by_name=False)
-    taken.batch = Batch(product, present, found.changes, memory, by_name=False)
+    taken.batch = _towards(product, present, memory, removable, reading)
     return taken
 
 
-def memory_ids(memory: Memory) -> set[int]:
-    """The image ids that a memory speaks of."""
-    return {image_id for image_id, _ in memory.values()}
+def _towards(
+    product: WantedProduct, present: list[Present], memory: Memory, removable: set[int], reading: Reading
+) -> Batch:
+    """The batch that leads to the former state: only the former images and the removable ones are touched."""
+    ids = {image_id for image_id, _ in memory.values()} | removable
+    ours = [image for image in present if image.image_id in ids]
+    others = [image for image in present if image.image_id not in ids]
+    found = diff(product, ours, memory, mirror=True, reading=reading, bystanders=others, by_name=False)
+    return Batch(product, present, found.changes, memory, by_name=False)
 
 
-def _removable(done: Batch, course: Course, now: dict[int, Present], taken: TakenBack) -> set[int]:
+def _removable(
+    done: Batch, course: Course, now: dict[int, Present], moved: set[int], taken: TakenBack, *, names_lost: bool
+) -> set[int]:
     """The images that the run made and that nobody has touched since."""
     removable = set()
     for image_id, row in course.made.items():
         if image_id not in now or image_id in course.deleted:
             continue
-        wanted, image = done.product.images[row], now[image_id]
-        if wanted.description is not None and wanted.description != image.description:
+        source, sent, image = done.product.images[row].image_file, _sent(course, row), now[image_id]
+        if (
+            (not names_lost and not bears_name(source, image.image_file))
+            or sent.get("description", "") != image.description
+            or image_id in moved
+            or _was_given_the_thumbnail(done, course, sent, image, now)
+        ):
             taken.left_alone.append(image_failure(done, image_id, CHANGED))
         else:
             removable.add(image_id)
     return removable
+
+
+def _sent(course: Course, row: int) -> dict[str, Any]:
+    """The fields that the row's create carried."""
+    change = course.changes.get(f"create:{row}")
+    event = (change.sent if change is not None else None) or {}
+    fields: dict[str, Any] = event.get("fields", {})
+    return fields
+
+
+def _was_given_the_thumbnail(
+    done: Batch, course: Course, sent: dict[str, Any], image: Present, now: dict[int, Present]
+) -> bool:
+    """Whether a made image has the thumbnail without having asked for it, though the store had no need to pass it on."""
+    if not image.is_thumbnail or sent.get("is_thumbnail"):
+        return False
+    former = next((each.image_id for each in done.present if each.is_thumbnail), 0)
+    return former in now and former not in course.deleted
 
 
 def _former(
@@ -123,6 +155,7 @@ def _former(
     copy = kept.get(image_id)
     if copy is None:
         taken.losses.append(f"image {image_id} of product {done.product_id} can't come back: no backup has its picture")
+        taken.left_alone.append(image_failure(done, image_id, LOST))
         return None
     what = "" if copy.original else ", and only its largest rendition was kept"
     taken.losses.append(f"image {image_id} of product {done.product_id} comes back with a new id{what}")
@@ -141,26 +174,44 @@ def _order_written(done: Batch, course: Course) -> bool:
     return moved or (bool(course.made) and any(image.sort_order is not None for image in done.product.images))
 
 
-def _restores_order(done: Batch, course: Course, now: dict[int, Present], taken: TakenBack) -> bool:
+def _restores_order(done: Batch, course: Course, moved: set[int], taken: TakenBack) -> bool:
     """Whether the former order is to be put back: the run wrote it, and nobody has written it since."""
     if not _order_written(done, course):
         return False
-    if _order_as_left(done, course, now):
+    if not moved:
         return True
-    taken.left_alone.append(image_failure(done, None, "its order: " + CHANGED))
+    taken.left_alone += [
+        image_failure(done, image_id, "its place: " + CHANGED) for image_id in sorted(moved - course.made.keys())
+    ]
+    if moved <= course.made.keys():
+        taken.left_alone.append(image_failure(done, None, "its order: " + CHANGED))
     return False
 
 
-def _order_as_left(done: Batch, course: Course, now: dict[int, Present]) -> bool:
-    """Whether the managed images stand as the run left them."""
-    ids = {source: pair[0] for source, pair in done.memory.items()}
-    ids |= {done.product.images[row].image_file: image_id for image_id, row in course.made.items()}
-    places = [
-        Place(image.sort_order, ids[image.image_file], row)
-        for row, image in enumerate(done.product.images)
-        if image.sort_order is not None and ids.get(image.image_file) in now
-    ]
-    return is_met(places, {image_id: image.sort_order for image_id, image in now.items()})
+def _moved(done: Batch, course: Course, now: dict[int, Present]) -> set[int]:
+    """The images that stand elsewhere among the others than where the run left them.
+
+    Only their order tells: on a store that renumbers, an image that somebody adds changes every number.
+    """
+    left = {image_id: order for image_id, order in _left(done, course).items() if image_id in now}
+    orders = {image_id: now[image_id].sort_order for image_id in left}
+    row = sorted(left, key=lambda image_id: (left[image_id], image_id))
+    return set(row) - longest_run(row, orders)
+
+
+def _left(done: Batch, course: Course) -> dict[int, int]:
+    """The sort orders as the run left them: as its last look showed them, else as it wrote or found them."""
+    if course.orders:
+        return course.orders
+    asked = {image_id: _sent(course, row).get("sort_order") for image_id, row in course.made.items()}
+    if any("sort_order" in fields for fields in course.written.values()):
+        # Nobody looked after those PUTs, so what they did to the unmanaged images is not known.
+        rows = {image.image_file: image.sort_order for image in done.product.images}
+        asked |= {pair[0]: rows.get(source) for source, pair in done.memory.items()}
+        return {image_id: order for image_id, order in asked.items() if order is not None}
+    return {image.image_id: image.sort_order for image in done.present} | {
+        image_id: order for image_id, order in asked.items() if order is not None
+    }
 
 
 def _thumbnail(done: Batch, course: Course, now: dict[int, Present], taken: TakenBack) -> int | None:

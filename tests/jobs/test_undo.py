@@ -53,7 +53,7 @@ def writes(store: Rehearsal) -> int:
 def test_without_a_terminal_an_undo_is_not_done_unless_yes_is_given(store: Rehearsal, done: Path) -> None:
     """Exit 3 with the plan shown and nothing written; then --yes takes it back, and there is nothing left."""
     before = writes(store)
-    refused = store.run("undo", done, "--backup", "kept")
+    refused = store.run("undo", done, "--backup", store.folder / "kept")
     assert refused.code == 3
     assert "changes take the run back" in refused.out
     assert "--yes" in refused.err
