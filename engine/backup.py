@@ -53,6 +53,7 @@ class Backup:
         self._storefront = storefront_url
         self._known = read_index(disk, folder, store)
         self._line_end()
+        self._broken: DiskError | None = None
         self._file = disk.append(folder / INDEX)
 
     def _line_end(self) -> None:
@@ -68,16 +69,20 @@ class Backup:
     async def keep(self, product_id: int, image: Present) -> None:
         """Have the picture and its fields on disk.
 
-        Raises BackupError where that can't be done; then the image must not be deleted.
+        Raises BackupError where the picture can't be had, and then the image must not be deleted; DiskError.
         """
+        if self._broken is not None:
+            raise self._broken
         kept = self._known.get((product_id, image.image_id))
         if kept is not None and kept.image_file == image.image_file and is_intact(self._disk, self._folder, kept):
             return
+        data, url, rendition = await self._best(product_id, image)
         try:
-            data, url, rendition = await self._best(product_id, image)
             await self._write(product_id, image, data, url, rendition)
-        except (StoreError, DiskError) as error:
-            raise BackupError(f"its picture can't be kept: {error}") from None
+        except DiskError as error:
+            # Whatever else is under way must not write behind a line that may be torn.
+            self._broken = error
+            raise
 
     async def _best(self, product_id: int, image: Present) -> tuple[bytes, str, str]:
         tries = []
@@ -107,6 +112,9 @@ class Backup:
         try:
             file.write(data)
             await file.sync()
+        except DiskError:
+            self._disk.remove(made)
+            raise
         finally:
             file.close()
         await self._disk.publish(made, path)

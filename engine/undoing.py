@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .backup import INDEX, is_intact, read_index
-from .core.errors import CheckpointError, RefusedError, SettingsError, UnsafePlanError
+from .core.diff import Changes
+from .core.errors import CheckpointError, MissingError, RefusedError, SettingsError, UnsafePlanError
+from .core.mend import image_failure
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
 from .core.undo import Kept, TakenBack, take_back
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
     from .checkpoint import Checkpoint, Unfinished
     from .core.diff import Memory
-    from .core.report import Report
+    from .core.report import Failure, Report
+    from .disk import Disk
     from .gate import Gate
     from .options import Access
     from .progress import Progress, Stop
@@ -129,8 +132,9 @@ async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     writer = PlanWriter(job.seams.disk, kept.paths.plan, header)
     backup = _intact(job, folder)
     restored = dict(kept.memories())
-    batches = (batch for batch in history.batches() if batch.product_id in told.ledger.courses)
-    job.progress.begin("listing", products=len(told.ledger.courses))
+    to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, history.digest)
+    batches = (batch for batch in history.batches() if batch.product_id in to_do)
+    job.progress.begin("listing", products=len(to_do))
     lines: dict[int, tuple[Batch, TakenBack]] = {}
 
     async def look() -> bool:
@@ -172,13 +176,30 @@ async def _take_back(
     course = told.ledger.courses[batch.product_id]
     try:
         present = await store.images(batch.product_id)
-    except RefusedError:
-        present = []
+    except RefusedError as error:
+        return TakenBack(Batch(batch.product, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
     for row, image_id in sight(batch, course, present, names_lost=False).found.items():
         course.made[image_id] = row
     pictures = {image_id: copy for (product_id, image_id), copy in backup.items() if product_id == batch.product_id}
     memory = restored.get(batch.product_id, {})
     return take_back(batch, course, present, pictures, header.reading, memory, names_lost=names_lost)
+
+
+def _unlisted(batch: Batch, error: RefusedError) -> Failure:
+    missing = isinstance(error, MissingError)
+    reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
+    return image_failure(batch, None, f"{reason}; nothing of it was taken back", error.status)
+
+
+def _taken_back_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
+    """The products that an earlier undo of the same run took back and finished well."""
+    found = kept.history()
+    if found is None:
+        return set()
+    path, told = found
+    if PlanFile(disk, path).header.digest != digest:
+        return set()
+    return told.ledger.finished - told.ledger.failures.keys()
 
 
 def _intact(job: Job, folder: Path) -> dict[tuple[int, int], Kept]:

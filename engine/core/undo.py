@@ -17,7 +17,7 @@ from .order import longest_run
 from .plan import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .diff import Memory
     from .ledger import Course
@@ -63,20 +63,22 @@ def take_back(
     """
     taken = TakenBack(done)
     now = {image.image_id: image for image in present}
-    moved = _moved(done, course, now)
+    former = sorted(done.present, key=lambda each: (each.sort_order, each.image_id))
+    there = {image.image_id: _where(image, kept, restored, now) for image in former}
+    moved = _moved(done, course, [image_id for image_id in there.values() if image_id is not None], now)
     removable = _removable(done, course, now, moved, taken, names_lost=names_lost)
-    restore_order = _restores_order(done, course, moved, taken)
-    thumbnail = _thumbnail(done, course, now, taken)
+    in_order = _restores_order(done, course, there, moved, taken)
+    thumbnail = _thumbnail(done, course, there, kept, now, taken)
     memory: Memory = {}
     rows: list[Wanted] = []
-    for image in sorted(done.present, key=lambda each: (each.sort_order, each.image_id)):
-        wanted = _former(done, course, image, now, kept, taken)
+    for image in former:
+        at = there[image.image_id]
+        wanted = _former(done, course, image, now.get(at or 0), kept, taken)
         if wanted is None:
             continue
-        there = image.image_id if image.image_id in now else restored.get(wanted.image_file, (0, None))[0]
-        if there in now:
-            memory[wanted.image_file] = (there, None)
-        if restore_order or there not in now:
+        if at is not None:
+            memory[wanted.image_file] = (at, None)
+        if in_order or at is None:
             wanted.sort_order = image.sort_order
         if thumbnail is not None:
             wanted.is_thumbnail = image.image_id == thumbnail
@@ -84,6 +86,15 @@ def take_back(
     product = WantedProduct(done.product_id, rows, done.product.line)
     taken.batch = _towards(product, present, memory, removable, reading)
     return taken
+
+
+def _where(image: Present, kept: Mapping[int, Kept], restored: Memory, now: dict[int, Present]) -> int | None:
+    """The id under which a former image stands: its own, or the one that an earlier undo brought it back with."""
+    if image.image_id in now:
+        return image.image_id
+    copy = kept.get(image.image_id)
+    back = restored.get(copy.file, (0, None))[0] if copy is not None else 0
+    return back if back in now else None
 
 
 def _towards(
@@ -110,7 +121,7 @@ def _removable(
             (not names_lost and not bears_name(source, image.image_file))
             or sent.get("description", "") != image.description
             or image_id in moved
-            or _was_given_the_thumbnail(done, course, sent, image, now)
+            or _was_given_the_thumbnail(done, course, image_id, now)
         ):
             taken.left_alone.append(image_failure(done, image_id, CHANGED))
         else:
@@ -126,25 +137,23 @@ def _sent(course: Course, row: int) -> dict[str, Any]:
     return fields
 
 
-def _was_given_the_thumbnail(
-    done: Batch, course: Course, sent: dict[str, Any], image: Present, now: dict[int, Present]
-) -> bool:
+def _was_given_the_thumbnail(done: Batch, course: Course, image_id: int, now: dict[int, Present]) -> bool:
     """Whether a made image has the thumbnail without having asked for it, though the store had no need to pass it on."""
-    if not image.is_thumbnail or sent.get("is_thumbnail"):
+    if not now[image_id].is_thumbnail or _sent(course, course.made[image_id]).get("is_thumbnail"):
         return False
     former = next((each.image_id for each in done.present if each.is_thumbnail), 0)
     return former in now and former not in course.deleted
 
 
 def _former(
-    done: Batch, course: Course, image: Present, now: dict[int, Present], kept: Mapping[int, Kept], taken: TakenBack
+    done: Batch, course: Course, image: Present, now: Present | None, kept: Mapping[int, Kept], taken: TakenBack
 ) -> Wanted | None:
     """How one of the former images is wanted again; None where there is nothing to be done about it."""
-    image_id = image.image_id
-    if image_id in now:
+    image_id, copy = image.image_id, kept.get(image.image_id)
+    if now is not None and now.image_id == image_id:
         wanted = Wanted(f"{GONE}{image_id}")
-        if "description" in course.written.get(image_id, ()):
-            if now[image_id].description == _asked(done, image_id):
+        if "description" in course.written.get(image_id, ()) and now.description != image.description:
+            if now.description == _asked(done, image_id):
                 wanted.description = image.description
             else:
                 taken.left_alone.append(image_failure(done, image_id, "description: " + CHANGED))
@@ -152,13 +161,13 @@ def _former(
     if image_id not in course.deleted:
         taken.left_alone.append(image_failure(done, image_id, "somebody deleted it since the run"))
         return None
-    copy = kept.get(image_id)
     if copy is None:
         taken.losses.append(f"image {image_id} of product {done.product_id} can't come back: no backup has its picture")
         taken.left_alone.append(image_failure(done, image_id, LOST))
         return None
-    what = "" if copy.original else ", and only its largest rendition was kept"
-    taken.losses.append(f"image {image_id} of product {done.product_id} comes back with a new id{what}")
+    if now is None:
+        what = "" if copy.original else ", and only its largest rendition was kept"
+        taken.losses.append(f"image {image_id} of product {done.product_id} comes back with a new id{what}")
     return Wanted(copy.file, image.description, image.sort_order, image.is_thumbnail)
 
 
@@ -174,9 +183,12 @@ def _order_written(done: Batch, course: Course) -> bool:
     return moved or (bool(course.made) and any(image.sort_order is not None for image in done.product.images))
 
 
-def _restores_order(done: Batch, course: Course, moved: set[int], taken: TakenBack) -> bool:
-    """Whether the former order is to be put back: the run wrote it, and nobody has written it since."""
-    if not _order_written(done, course):
+def _restores_order(
+    done: Batch, course: Course, there: dict[int, int | None], moved: set[int], taken: TakenBack
+) -> bool:
+    """Whether the former order is to be put back: the run wrote it, or an image comes back, and nobody has moved any."""
+    comes_back = any(at is None and image_id in course.deleted for image_id, at in there.items())
+    if not comes_back and not _order_written(done, course):
         return False
     if not moved:
         return True
@@ -188,15 +200,23 @@ def _restores_order(done: Batch, course: Course, moved: set[int], taken: TakenBa
     return False
 
 
-def _moved(done: Batch, course: Course, now: dict[int, Present]) -> set[int]:
-    """The images that stand elsewhere among the others than where the run left them.
+def _moved(done: Batch, course: Course, former: list[int], now: dict[int, Present]) -> set[int]:
+    """The images that stand elsewhere among the others than where the run left them; `former`: those of before, in order.
 
     Only their order tells: on a store that renumbers, an image that somebody adds changes every number.
     """
+    orders = {image_id: image.sort_order for image_id, image in now.items()}
     left = {image_id: order for image_id, order in _left(done, course).items() if image_id in now}
-    orders = {image_id: now[image_id].sort_order for image_id in left}
+    if longest_run(former, orders) == set(former):
+        made = course.made.keys() & left.keys()
+        return {i for i in made if _ahead(i, left.keys() - made, left) != _ahead(i, left.keys() - made, orders)}
     row = sorted(left, key=lambda image_id: (left[image_id], image_id))
     return set(row) - longest_run(row, orders)
+
+
+def _ahead(image_id: int, others: Iterable[int], orders: dict[int, int]) -> set[int]:
+    """Which of the others stand before an image."""
+    return {other for other in others if (orders[other], other) < (orders[image_id], image_id)}
 
 
 def _left(done: Batch, course: Course) -> dict[int, int]:
@@ -214,16 +234,35 @@ def _left(done: Batch, course: Course) -> dict[int, int]:
     }
 
 
-def _thumbnail(done: Batch, course: Course, now: dict[int, Present], taken: TakenBack) -> int | None:
+def _thumbnail(
+    done: Batch,
+    course: Course,
+    there: dict[int, int | None],
+    kept: Mapping[int, Kept],
+    now: dict[int, Present],
+    taken: TakenBack,
+) -> int | None:
     """Which former image shall have the thumbnail again: its id, 0 for none, None where it isn't ours to move."""
     former = next((image.image_id for image in done.present if image.is_thumbnail), 0)
     present = next((image_id for image_id, image in now.items() if image.is_thumbnail), 0)
-    asked = any(image.is_thumbnail is not None for image in done.product.images)
-    if present == former or not (asked or former in course.deleted or present in course.made):
+    back = there.get(former)
+    written = any(image.is_thumbnail is not None for image in done.product.images)
+    touched = written or former in course.deleted or present in course.made
+    if present == (back or 0) or not touched or (former and back is None and former not in kept):
         return None
-    sources = {pair[0]: source for source, pair in done.memory.items()}
-    ours = {sources.get(present)} & {image.image_file for image in done.product.images if image.is_thumbnail}
-    if present and present not in course.made and not ours:
-        taken.left_alone.append(image_failure(done, present, "the thumbnail: " + CHANGED))
+    if present in course.made and _was_given_the_thumbnail(done, course, present, now):
         return None
-    return former
+    asked = _asked_thumbnail(done, course)
+    # Where its bearer was taken away, by the run or by an undo, the store has passed it on by itself.
+    passed_on = former in course.deleted or present in course.made or asked in course.made
+    if present in {0, asked} or (asked not in now and passed_on):
+        return former
+    taken.left_alone.append(image_failure(done, present, "the thumbnail: " + CHANGED))
+    return None
+
+
+def _asked_thumbnail(done: Batch, course: Course) -> int:
+    """The image that the manifest gave the thumbnail to; 0 for none."""
+    ids = {source: pair[0] for source, pair in done.memory.items()}
+    ids |= {done.product.images[row].image_file: image_id for image_id, row in course.made.items()}
+    return next((ids.get(image.image_file, 0) for image in done.product.images if image.is_thumbnail), 0)
