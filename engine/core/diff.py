@@ -175,12 +175,13 @@ def _changes(
     reading: Reading,
 ) -> Changes:
     arrangement = _arrangement(images, rows, pairs, orders, reading)
+    claimed = any(image.is_thumbnail for image in images)
     changes = Changes()
     for row in rows:
         if row not in pairs:
             image = images[row]
             old = by_id[replaced[row]] if row in replaced else None
-            fields = _create_fields(image, arrangement.creates.get(row), old)
+            fields = _create_fields(image, arrangement.creates.get(row), old, claimed=claimed)
             changes.creates.append(Create(row, fields, replaced.get(row)))
     changes.creates.sort(key=lambda create: _creation_rank(create, images))
     changes.updates = _updates(images, rows, pairs, by_id, arrangement)
@@ -204,8 +205,13 @@ def _arrangement(
     return Arrangement() if is_met(places, orders) else arrange(places, orders, reading)
 
 
-def _create_fields(image: Wanted, sort_order: int | None, old: Present | None) -> dict[str, Any]:
-    """The fields a POST carries; a replacement takes over from the old image what the manifest does not manage."""
+def _create_fields(
+    image: Wanted, sort_order: int | None, old: Present | None, *, claimed: bool = False
+) -> dict[str, Any]:
+    """The fields a POST carries; a replacement takes over from the old image what the manifest does not manage.
+
+    The thumbnail isn't taken over where the manifest has `claimed` it for an image.
+    """
     fields: dict[str, Any] = {}
     if image.description is not None or (old is not None and old.description):
         fields["description"] = image.description if image.description is not None or old is None else old.description
@@ -216,7 +222,7 @@ def _create_fields(image: Wanted, sort_order: int | None, old: Present | None) -
     if image.is_thumbnail is not None:
         fields["is_thumbnail"] = image.is_thumbnail
     elif old is not None:
-        fields["is_thumbnail"] = old.is_thumbnail
+        fields["is_thumbnail"] = old.is_thumbnail and not claimed
     return fields
 
 

@@ -65,7 +65,7 @@ def take_back(
     now = {image.image_id: image for image in present}
     former = sorted(done.present, key=lambda each: (each.sort_order, each.image_id))
     there = {image.image_id: _where(image, kept, restored, now) for image in former}
-    moved = _moved(done, course, [image_id for image_id in there.values() if image_id is not None], now)
+    moved = _moved(done, course, [image_id for image_id in there.values() if image_id is not None], now, reading)
     removable = _removable(done, course, now, moved, taken, names_lost=names_lost)
     in_order = _restores_order(done, course, there, moved, taken)
     thumbnail = _thumbnail(done, course, there, kept, now, taken)
@@ -200,13 +200,13 @@ def _restores_order(
     return False
 
 
-def _moved(done: Batch, course: Course, former: list[int], now: dict[int, Present]) -> set[int]:
+def _moved(done: Batch, course: Course, former: list[int], now: dict[int, Present], reading: Reading) -> set[int]:
     """The images that stand elsewhere among the others than where the run left them; `former`: those of before, in order.
 
     Only their order tells: on a store that renumbers, an image that somebody adds changes every number.
     """
     orders = {image_id: image.sort_order for image_id, image in now.items()}
-    left = {image_id: order for image_id, order in _left(done, course).items() if image_id in now}
+    left = {image_id: order for image_id, order in _left(done, course, reading).items() if image_id in now}
     if longest_run(former, orders) == set(former):
         made = course.made.keys() & left.keys()
         return {i for i in made if _ahead(i, left.keys() - made, left) != _ahead(i, left.keys() - made, orders)}
@@ -219,10 +219,13 @@ def _ahead(image_id: int, others: Iterable[int], orders: dict[int, int]) -> set[
     return {other for other in others if (orders[other], other) < (orders[image_id], image_id)}
 
 
-def _left(done: Batch, course: Course) -> dict[int, int]:
+def _left(done: Batch, course: Course, reading: Reading) -> dict[int, int]:
     """The sort orders as the run left them: as its last look showed them, else as it wrote or found them."""
     if course.orders:
         return course.orders
+    if reading.post:
+        # Each create may have moved those before it, which keep their order among themselves.
+        return {image.image_id: image.sort_order for image in done.present}
     asked = {image_id: _sent(course, row).get("sort_order") for image_id, row in course.made.items()}
     if any("sort_order" in fields for fields in course.written.values()):
         # Nobody looked after those PUTs, so what they did to the unmanaged images is not known.

@@ -154,6 +154,18 @@ def test_migrate_names_what_it_would_have_to_replace_and_leaves_it() -> None:
     assert found.outdated == [0]
 
 
+def test_a_replacement_leaves_the_thumbnail_to_the_image_that_asks_for_it() -> None:
+    """The replaced image had it and its row doesn't care: the other row's claim is not overridden by what is taken over."""
+    changes = diff(
+        wanted(Wanted("https://x/a.jpg", version="2"), Wanted("https://x/b.jpg", is_thumbnail=True)),
+        [there(7, "a__12345.jpg", thumbnail=True)],
+        {"https://x/a.jpg": (7, "1")},
+        mirror=True,
+        reading=READING,
+    ).changes
+    assert {create.row: create.fields.get("is_thumbnail") for create in changes.creates} == {0: False, 1: True}
+
+
 def test_a_version_never_recorded_before_is_just_recorded() -> None:
     """Nothing tells which bytes are there, so nothing is replaced."""
     found = diff(

@@ -61,11 +61,22 @@ def _fields(chance: Random, images: list[Row]) -> None:
         for image in images:
             image["is_thumbnail"] = False
         chance.choice(images)["is_thumbnail"] = True
+        if chance.random() < 0.4:
+            _unmanage(chance, images, "is_thumbnail")
+    if chance.random() < 0.15:
+        _unmanage(chance, images, "sort_order")
     for image in images:
         if chance.random() < 0.4:
             image["description"] = chance.choice(["", "View 1", "Zürich, front", "side"])
         if chance.random() < 0.15:
             image["version"] = "1"
+
+
+def _unmanage(chance: Random, images: list[Row], name: str) -> None:
+    """Some images don't care."""
+    for image in images:
+        if chance.random() < 0.5:
+            image.pop(name, None)
 
 
 def later(chance: Random, rows: list[Row]) -> list[Row]:
