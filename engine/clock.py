@@ -5,6 +5,6 @@ from __future__ import annotations
 from asyncio import get_running_loop
 
 
-def now() -> float:
+def loop_time() -> float:
     """What `anyio.current_time` says, without asking each time which loop is running: it is read several times a call."""
     return get_running_loop().time()

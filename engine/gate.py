@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import anyio
 from aiolimiter import AsyncLimiter
 
-from . import clock
 from .backoff import Bench
+from .clock import loop_time
 from .core.errors import LostError, StoppedError, StoreError, UnreachableError, UnsentError
 from .core.exchange import Replay
 from .core.flow import MOST, Flow
@@ -134,7 +134,7 @@ class Gate:
         except BaseException as error:
             self._quota.died(ticket)
             if isinstance(error, StoreError):
-                self._flow.trouble(ticket.sent, clock.now())
+                self._flow.trouble(ticket.sent, loop_time())
             raise
         finally:
             self._turnstile.leave()
@@ -169,7 +169,7 @@ class Gate:
         return False
 
     def _check_patience(self) -> None:
-        now = clock.now()
+        now = loop_time()
         if self._broken is not None:
             return
         if (why := self._patience.over(now)) is not None:
@@ -200,10 +200,10 @@ class Gate:
 
     async def watch(self) -> None:
         """Cut what takes too long, say what stalls, until cancelled."""
-        self._flights.moved_at = clock.now()
+        self._flights.moved_at = loop_time()
         while True:
             await anyio.sleep(SCAN)
-            word = self._flights.scan(clock.now(), self._limits.timeout, self._limits.stall_after)
+            word = self._flights.scan(loop_time(), self._limits.timeout, self._limits.stall_after)
             if word is not None:
                 self._say(word)
             self._check_patience()
@@ -239,7 +239,7 @@ class Gate:
 
     def traffic(self) -> Traffic:
         """Tell what went through so far; cheap enough to be asked several times a second."""
-        now = clock.now()
+        now = loop_time()
         quota = self._quota
         recent = sum(at > now - LATELY for at in self._answers)
         shortest = 1.0 if recent < REMEMBERED else 0.001

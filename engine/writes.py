@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import clock
+from .clock import loop_time
 from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError, StoppedError
 from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
@@ -36,7 +36,7 @@ class Writes:
         self.failures: list[Failure] = list(batch.failures)
         self.refused: set[int] = set()
         self.look = False
-        self.lost_at = self.wrote_at = clock.now()
+        self.lost_at = self.wrote_at = loop_time()
         self.written: list[Written] = []
         self.refused_puts: dict[int, RefusedError] = {}
         self.barred: set[int] = set()
@@ -52,7 +52,7 @@ class Writes:
     def note(self, kind_of_event: str, key: str, **more: Any) -> None:
         """Write down what came of a change."""
         if kind_of_event == "confirmed":
-            self.wrote_at = clock.now()
+            self.wrote_at = loop_time()
         self._tools.note(events.outcome(kind_of_event, self.batch.product_id, key, **more))
 
     async def create(self, create: Create) -> bool:
@@ -70,7 +70,7 @@ class Writes:
         except StoppedError as error:
             raise self._turned_away(key, error) from None
         except LostError as error:
-            self.lost_at = clock.now()
+            self.lost_at = loop_time()
             self.note("lost", key, reason=error.reason)
             return False
         except RefusedError as error:
@@ -166,7 +166,7 @@ class Writes:
             self.note("lost" if given_up else "refused", key, status=error.status, reason=error.reason)
             self.look = True
             if given_up:
-                self.lost_at = clock.now()
+                self.lost_at = loop_time()
             if not isinstance(error, MissingError):
                 self.refused_puts[update.image_id] = error
             return
@@ -268,7 +268,7 @@ class Writes:
     def _leave_to_a_look(self) -> None:
         """How much of it has happened is for the next listing to tell, one that may lag."""
         self.look = True
-        self.lost_at = clock.now()
+        self.lost_at = loop_time()
 
     async def _keep(self, images: list[Present]) -> bool:
         """Back pictures up before they go; what can't be kept is not deleted, and that is a failure."""
