@@ -53,6 +53,10 @@ class Bench:
             if not over.done():
                 over.set_exception(renewed(error))
 
+    def __len__(self) -> int:
+        """How many sit."""
+        return len(self._sitting)
+
     def next(self) -> tuple[float, str] | None:
         """Tell who gets up first: when, and what for it sits."""
         return min(self._sitting.values(), default=None)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .clock import loop_time
 from .core.errors import StoppedError
 from .crew import Crew
 from .errand import Errand
@@ -69,7 +70,7 @@ class Carry:
     async def _next(self) -> Errand | None:
         """The next product: one that is due to be looked at again, else the plan's next; None when all is done."""
         while not self._stop.draining:
-            now = anyio.current_time()
+            now = loop_time()
             if self._aside and self._aside[0][0] <= now:
                 return self._take(heapq.heappop(self._aside)[2])
             if self._batches is not None:
@@ -109,7 +110,7 @@ class Carry:
         if not self.doubted or self._tools.settle_only:
             return True
         due = max(errand.lost_at for errand in self.doubted) + self._tools.settle
-        waiting = due - anyio.current_time()
+        waiting = due - loop_time()
         if waiting > 0:
             self._progress.begin("settling", products=len(self.doubted))
             with anyio.move_on_after(waiting) as scope:

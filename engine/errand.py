@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import anyio
-
+from .clock import loop_time
 from .core.diff import Changes
 from .core.errors import LostError, MissingError, RefusedError
 from .core.ledger import State
@@ -122,7 +121,7 @@ class Errand:
         self._fresh = False
         self._wait_for_lag()
         # An answer that takes long shows the store as it was when it was asked, or little later.
-        asked = anyio.current_time()
+        asked = loop_time()
         present = await self._tools.list(self.batch.product_id)
         self._wait_if_stale(present, asked)
         self._tools.see(reading=self._writes.watched.learn(present, self._tools.seen.reading))
@@ -171,7 +170,7 @@ class Errand:
         Raises SetAside where it is too early to believe it.
         """
         writes, seen = self._writes, self._tools.seen
-        now, until = anyio.current_time(), writes.wrote_at + self._tools.settle
+        now, until = loop_time(), writes.wrote_at + self._tools.settle
         if asked < until and is_stale(self.course, present, writes.written):
             self._patience = min(2 * self._patience, FULL_PATIENCE)
             self._was_stale = True
@@ -186,7 +185,7 @@ class Errand:
         Raises SetAside.
         """
         ready = self._writes.wrote_at + self._tools.seen.lag
-        if self._writes.written and anyio.current_time() < ready:
+        if self._writes.written and loop_time() < ready:
             raise SetAside(ready)
 
     def _left(self, present: list[Present]) -> Changes:

@@ -14,6 +14,7 @@ import anyio
 from aiolimiter import AsyncLimiter
 
 from .backoff import Bench
+from .clock import loop_time
 from .core.errors import LostError, StoppedError, StoreError, UnreachableError, UnsentError
 from .core.exchange import Replay
 from .core.flow import MOST, Flow
@@ -125,14 +126,15 @@ class Gate:
                 await self._ceiling.acquire()
                 ticket = await self._turnstile.enter(again=again)
         self._requests += 1
-        self._patience.sent(ticket.sent, f"{request.method} {request.path}")
+        if not self._patience.waits:
+            self._patience.sent(ticket.sent, f"{request.method} {request.path}")
         try:
             answer = await self._flights.fly(ticket.number, request, ticket.sent)
             self._learn(ticket, answer, self._flights.moved_at)
         except BaseException as error:
             self._quota.died(ticket)
             if isinstance(error, StoreError):
-                self._flow.trouble(ticket.sent, anyio.current_time())
+                self._flow.trouble(ticket.sent, loop_time())
             raise
         finally:
             self._turnstile.leave()
@@ -167,7 +169,7 @@ class Gate:
         return False
 
     def _check_patience(self) -> None:
-        now = anyio.current_time()
+        now = loop_time()
         if self._broken is not None:
             return
         if (why := self._patience.over(now)) is not None:
@@ -198,10 +200,10 @@ class Gate:
 
     async def watch(self) -> None:
         """Cut what takes too long, say what stalls, until cancelled."""
-        self._flights.moved_at = anyio.current_time()
+        self._flights.moved_at = loop_time()
         while True:
             await anyio.sleep(SCAN)
-            word = self._flights.scan(anyio.current_time(), self._limits.timeout, self._limits.stall_after)
+            word = self._flights.scan(loop_time(), self._limits.timeout, self._limits.stall_after)
             if word is not None:
                 self._say(word)
             self._check_patience()
@@ -210,6 +212,14 @@ class Gate:
     def workers(self) -> int:
         """How many workers are worth having now: twice what may be in flight, MOST_WORKERS at most, `--concurrency` if given."""
         return self._limits.concurrency or min(MOST_WORKERS, SPARE * self._flow.limit)
+
+    @property
+    def callers(self) -> int:
+        """As `workers`, for work that waits for nothing but its calls: a place each in flight, and who sits out a delay.
+
+        A call that has to line up costs another wake-up, so that no more come than can go.
+        """
+        return min(self.workers, self._flow.limit + len(self._bench))
 
     @property
     def requests(self) -> int:
@@ -229,7 +239,7 @@ class Gate:
 
     def traffic(self) -> Traffic:
         """Tell what went through so far; cheap enough to be asked several times a second."""
-        now = anyio.current_time()
+        now = loop_time()
         quota = self._quota
         recent = sum(at > now - LATELY for at in self._answers)
         shortest = 1.0 if recent < REMEMBERED else 0.001

@@ -189,7 +189,7 @@ async def survey_into(
     try:
         with anyio.CancelScope() as scope:
             job.stop.on_cut(scope.cancel)
-            await _surveyor(job, checkpoint, store, writer, header).run(source, lambda: gate.workers)
+            await _surveyor(job, checkpoint, store, writer, header).run(source, lambda: gate.callers)
     except BaseException:
         writer.close()
         raise

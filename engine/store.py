@@ -14,7 +14,7 @@ from .core.plan import PAGE, SURE_PAGE
 from .gate import Gate, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from .core.dialect import Dialect
@@ -34,9 +34,11 @@ class Store:
         self._gate = gate
         self._dialect = dialect
 
-    async def images(self, product_id: int) -> list[Present]:
+    # What only hands a call on is no coroutine of its own: each one is gone through at every wake-up of the call.
+
+    def images(self, product_id: int) -> Awaitable[list[Present]]:
         """All images of a product, each once, lowest id first."""
-        return await self._pages(product_id, self._dialect.read_images)
+        return self._pages(product_id, self._dialect.read_images)
 
     async def images_with_urls(self, product_id: int) -> list[Present]:
         """As `images`, each with the address of its largest rendition."""
@@ -79,10 +81,12 @@ class Store:
                 return
             last = fresh[-1]
 
-    async def create(self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Present:
+    def create(
+        self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None
+    ) -> Awaitable[Present]:
         """Make an image; LostError means that it may exist."""
         request = self._dialect.create_image(product_id, image_file, fields, picture)
-        return await self._gate.call(request, self._dialect.read_created, Replay.LOOK)
+        return self._gate.call(request, self._dialect.read_created, Replay.LOOK)
 
     async def update(self, product_id: int, image_id: int, fields: dict[str, Any]) -> Present:
         """Write fields of an image; one that moves siblings is not sent twice unseen (LostError)."""

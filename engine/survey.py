@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .clock import loop_time
 from .core.diff import VERSION_NEEDS_SYNC, Changes, Difference, Memory, diff
 from .core.errors import MissingError, RefusedError
 from .core.glance import glance
@@ -60,7 +61,7 @@ class Survey:
         stop: Stop,
     ) -> None:
         self._former = former
-        self._trusted_at = anyio.current_time() + former.lag
+        self._trusted_at = loop_time() + former.lag
         self._listing = listing
         self._writer = writer
         self._mirror = mirror
@@ -107,7 +108,7 @@ class Survey:
         try:
             present = await self._listing(product.product_id)
             lost = _lost(present, memory)
-            if lost and (early := self._trusted_at - anyio.current_time()) > 0:
+            if lost and (early := self._trusted_at - loop_time()) > 0:
                 # The former run has just ended, and the listing lacks what it made: it may lag behind.
                 await anyio.sleep(early)
                 present = await self._listing(product.product_id)

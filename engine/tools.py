@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .core.order import observe, observe_post
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from .backup import Backup
@@ -87,15 +88,15 @@ class Tools:
             put, post = seen.reading.put.value, seen.reading.post
             self.note({"event": "seen", "names_lost": seen.names_lost, "put": put, "post": post})
 
-    async def intend(self, event: events.Event) -> None:
-        """An intent: on disk before the call goes.
+    def intend(self, event: events.Event) -> Awaitable[None]:
+        """An intent, to be awaited: then it is on disk, and the call may go.
 
         Raises Drained where the run has been asked to stop.
         """
         if self.stop.draining:
             raise Drained
         self.ledger.apply(event)
-        await self.journal.intend(event)
+        return self.journal.intend(event)
 
 
 class Watched:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
-
+from .clock import loop_time
 from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError, StoppedError
 from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
@@ -37,7 +36,7 @@ class Writes:
         self.failures: list[Failure] = list(batch.failures)
         self.refused: set[int] = set()
         self.look = False
-        self.lost_at = self.wrote_at = anyio.current_time()
+        self.lost_at = self.wrote_at = loop_time()
         self.written: list[Written] = []
         self.refused_puts: dict[int, RefusedError] = {}
         self.barred: set[int] = set()
@@ -53,7 +52,7 @@ class Writes:
     def note(self, kind_of_event: str, key: str, **more: Any) -> None:
         """Write down what came of a change."""
         if kind_of_event == "confirmed":
-            self.wrote_at = anyio.current_time()
+            self.wrote_at = loop_time()
         self._tools.note(events.outcome(kind_of_event, self.batch.product_id, key, **more))
 
     async def create(self, create: Create) -> bool:
@@ -67,10 +66,11 @@ class Writes:
             return True
         await self._tools.intend(events.sent(self.batch.product_id, key, fields=create.fields))
         try:
-            call = self._tools.store.create(self.batch.product_id, image.image_file, create.fields, picture)
-            made = await self._unless_stopped(key, call)
+            made = await self._tools.store.create(self.batch.product_id, image.image_file, create.fields, picture)
+        except StoppedError as error:
+            raise self._turned_away(key, error) from None
         except LostError as error:
-            self.lost_at = anyio.current_time()
+            self.lost_at = loop_time()
             self.note("lost", key, reason=error.reason)
             return False
         except RefusedError as error:
@@ -94,15 +94,20 @@ class Writes:
         try:
             return await call
         except StoppedError as error:
-            if not error.tries and not sent_before:
-                self.note("deferred", key)
-            raise Drained from None
+            raise self._turned_away(key, error, sent_before=sent_before) from None
+
+    def _turned_away(self, key: str, error: StoppedError, *, sent_before: bool = False) -> Drained:
+        if not error.tries and not sent_before:
+            self.note("deferred", key)
+        return Drained()
 
     def _picture(self, image_file: str) -> Path | None:
         """The local picture to upload, None where the store fetches it itself; looked at once more right before.
 
         Raises RefusedError where it can't be uploaded any more.
         """
+        if image_file.startswith("https://"):
+            return None
         how = kind(image_file)
         if how == "gone":
             raise RefusedError("somebody deleted it since, and its picture was not kept")
@@ -136,7 +141,10 @@ class Writes:
 
     def _confirm(self, image: Present, fields: dict[str, Any]) -> None:
         """Take note of what the store says it has written; a listing that shows otherwise lags behind."""
-        self.written.append(Written(image.image_id, **{name: getattr(image, name) for name in fields}))
+        text = image.description if "description" in fields else None
+        order = image.sort_order if "sort_order" in fields else None
+        flag = image.is_thumbnail if "is_thumbnail" in fields else None
+        self.written.append(Written(image.image_id, text, order, flag))
 
     def _compare(self, made: Present, image_file: str, fields: dict[str, Any]) -> None:
         """A store that answers with other fields or another name than sent has done something of its own: look."""
@@ -158,7 +166,7 @@ class Writes:
             self.note("lost" if given_up else "refused", key, status=error.status, reason=error.reason)
             self.look = True
             if given_up:
-                self.lost_at = anyio.current_time()
+                self.lost_at = loop_time()
             if not isinstance(error, MissingError):
                 self.refused_puts[update.image_id] = error
             return
@@ -262,7 +270,7 @@ class Writes:
     def _leave_to_a_look(self) -> None:
         """How much of it has happened is for the next listing to tell, one that may lag."""
         self.look = True
-        self.lost_at = anyio.current_time()
+        self.lost_at = loop_time()
 
     async def keep_gallery(self) -> bool:
         """Back up all that one call will take: fetching takes long, so it comes before the listing that allows the call."""

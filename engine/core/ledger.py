@@ -165,7 +165,7 @@ class Ledger:
             raise CheckpointError(f"an event of a product that can't be: {product_id!r:.40}")
         try:
             if kind in _OUTCOMES:
-                self._change(event, str(kind))
+                self._change(event, kind)
             elif kind == "finished":
                 self._finish(event)
             elif kind == "settled":
@@ -185,14 +185,14 @@ class Ledger:
             raise CheckpointError(f"an event without what it needs ({type(error).__name__}: {error})") from None
 
     def _change(self, event: Event, kind: str) -> None:
-        course = self.course(event["product_id"])
-        key = event["change"]
+        product_id, key = event["product_id"], event["change"]
+        course = self.courses.get(product_id) or self.course(product_id)
         change = course.changes.get(key)
         if change is None:
             change = course.changes[key] = Change()
         following = TRANSITIONS.get((change.state, kind))
         if following is None:
-            raise CheckpointError(f"{kind!r} can't follow {change.state!r} ({key} of product {event['product_id']})")
+            raise CheckpointError(f"{kind!r} can't follow {change.state!r} ({key} of product {product_id})")
         change.state = following
         if kind == "sent":
             _check_sent(key, event)
@@ -202,7 +202,7 @@ class Ledger:
             self._done(course, key, event)
         elif key.startswith("create:") and kind in {"lost", "absent"}:
             course.doubted = True
-            self.doubted.add(event["product_id"])
+            self.doubted.add(product_id)
             change.absents += kind == "absent"
 
     def _done(self, course: Course, key: str, event: Event) -> None:
@@ -282,14 +282,16 @@ class Ledger:
 def _check_sent(key: str, event: Event) -> None:
     """What a look will have to go by must be there, in its shape."""
     verb, _, number = key.partition(":")
-    fields, ids = event.get("fields"), event.get("image_ids")
-    sound = {
-        "create": number.isdigit() and isinstance(fields or {}, dict),
-        "update": number.isdigit() and isinstance(fields, dict) and fields.keys() <= _FIELDS,
-        "delete": number.isdigit(),
-        "empty": isinstance(ids, list) and all(type(image_id) is int for image_id in ids),
-    }
-    if not sound.get(verb, False):
+    if verb == "delete":
+        sound = number.isdigit()
+    elif verb in {"create", "update"}:
+        fields = event.get("fields")
+        named = isinstance(fields, dict) and fields.keys() <= _FIELDS
+        sound = number.isdigit() and (named or (verb == "create" and fields is None))
+    else:
+        ids = event.get("image_ids")
+        sound = verb == "empty" and isinstance(ids, list) and all(type(image_id) is int for image_id in ids)
+    if not sound:
         raise CheckpointError(f"what was sent is not told ({key})")
 
 

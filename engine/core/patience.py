@@ -20,6 +20,11 @@ class Patience:
         self._since: float | None = None
         self._remarked = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether a call is waited for already, so that another one sent is no news."""
+        return self._since is not None
+
     def sent(self, now: float, call: str = "") -> None:
         """Begin to wait for a usable answer to a call."""
         if self._since is None:

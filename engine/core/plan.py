@@ -204,16 +204,13 @@ def batch_line(batch: Batch, known: int, lost: int) -> bytes:
 
 
 def read_line(row: dict[str, Any]) -> Batch:
-    """A batch back from its line.
+    """A batch back from its line, which is taken apart.
 
     Raises CheckpointError where the line does not have the shape of one.
     """
     try:
         wanted = [Wanted(**image) for image in row.get("wanted", ())]
-        creates = [
-            Create(c["row"], {k: v for k, v in c.items() if k not in {"row", "replaces"}}, c.get("replaces"))
-            for c in row.get("create", ())
-        ]
+        creates = [Create(c.pop("row"), c, c.pop("replaces", None)) for c in row.get("create", ())]
         updates = [
             Update(u["image_id"], {k: v for k, v in u.items() if k not in {"image_id", "before"}}, u["before"])
             for u in row.get("update", ())
