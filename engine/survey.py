@@ -98,15 +98,20 @@ class Survey:
         if number == self._written:
             self._write(*line)
             self._written += 1
-            self._write_ready()
+            if self._ready or self._waiting is not None:
+                self._write_ready()
         else:
             self._ready[number] = line
         self._progress.products_done += 1
         return True
 
     async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
+        resent = self._former.resent.get(product.product_id)
         try:
             present = await self._listing(product.product_id)
+            learned = glance(product.images, present, memory) if resent is None else None
+            if learned is not None:  # of what is remembered nothing is lost then
+                return None, product, len(present), len(memory), 0, None if learned is memory else learned
             lost = _lost(present, memory)
             if lost and (early := self._trusted_at - loop_time()) > 0:
                 # The former run has just ended, and the listing lacks what it made: it may lag behind.
@@ -115,10 +120,6 @@ class Survey:
                 lost = _lost(present, memory)
         except RefusedError as error:
             return _failed(product, memory, error)
-        resent = self._former.resent.get(product.product_id)
-        learned = glance(product.images, present, memory) if resent is None else None
-        if learned is not None:
-            return None, product, len(present), len(memory), 0, None if learned is memory else learned
         found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
         failures = self._told_anyway(product, present, found, resent)
         if not found.changes and not failures:

@@ -74,8 +74,9 @@ def _plain_name(source: str, stored: str) -> str | None:
     cut = stored.rfind("__")
     body = stored[6:cut]
     digits = stored[cut + 2 : cut + 7]
-    if cut < 7 or stored[5] != "/" or not digits.isdigit() or len(digits) < 5:
+    if cut < 7 or stored[5] != "/" or not (digits.isdigit() and digits.isascii()):
         return None
+    # The dot right behind them says that the digits are five.
     if not source.endswith(f"/{body}{stored[cut + 7 :]}") or stored[cut + 7 : cut + 8] != ".":
         return None
     if "__" in body or "%" in source or "?" in source or "#" in source or (len(body) > 40 and body[40] == "_"):

@@ -9,20 +9,19 @@ import orjson
 
 from .errors import CheckpointError
 
-_MARK = b',"crc":'
-_TAIL = len(_MARK) + 12  # ten digits, a brace and a line feed at most
+MARK = b',"crc":'
 
 
 def seal(row: dict[str, Any]) -> bytes:
     """One line, newline included, that ends in the CRC-32 of all before it. The row must not be empty."""
     body = orjson.dumps(row)[:-1]
-    return b"%b%b%d}\n" % (body, _MARK, crc32(body))
+    return b"%b%b%d}\n" % (body, MARK, crc32(body))
 
 
 def is_whole(line: bytes) -> bool:
     """Whether a line is as it was sealed, told without reading its JSON."""
-    at = line.rfind(_MARK, -_TAIL)
-    return at > 0 and line[at + 7 :] == b"%d}\n" % crc32(line[:at])
+    body, _, tail = line.rpartition(MARK)
+    return tail == b"%d}\n" % crc32(body) and bool(body)
 
 
 def unseal(line: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The quick look says yes only where the diff would find nothing to do."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,24 @@ def test_a_glance_never_overlooks_what_the_diff_would_change(case: tuple[list[Wa
         assert not found.changes
         assert not found.outdated
         assert found.memory == learned
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "a/123/b__1234.jpg",
+        "a/123/b__123456.jpg",
+        "a/123/b__١٢٣٤٥.jpg",
+        "a/123/b__²²²²².jpg",
+        "a/1234/b__12345.jpg",
+        "b__12345.jpg",
+    ],
+    ids=["four digits", "six", "not of ASCII", "raised", "another folder", "no folder"],
+)
+def test_a_glance_takes_no_name_that_the_store_would_not_have_made(stored: str) -> None:
+    """What doesn't look just like the store's own renaming is left to the diff."""
+    assert glance([Wanted("https://x/b.jpg")], [Present(1, "a/123/b__12345.jpg")], {}) is not None
+    assert glance([Wanted("https://x/b.jpg")], [Present(1, stored)], {}) is None
 
 
 def test_a_glance_sees_through_the_plainest_cases() -> None:
