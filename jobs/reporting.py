@@ -20,6 +20,11 @@ _NEXT = (
     ),
     (errors.UnreachableError, "give the same command again once the store answers; it goes on where it stopped."),
 )
+_TURNED_AWAY = 429
+_NEXT_TURNED_AWAY = (
+    "the store answers, so the network is well: its quota may be used up by other apps, or what it says of it be wrong. "
+    "Give the same command again later; it goes on where it stopped."
+)
 _AFTER_FAILURES = {
     "sync": "look at what the reasons name, mend it, and give the same command again; it tries just these once more.",
     "undo": "look at the images that are named; the same command tries once more what failed, and leaves alone what was changed.",
@@ -60,12 +65,15 @@ def of_error(command: str, error: engine.FerryError) -> str:
     if isinstance(error, errors.ForbiddenError):
         return f"{command}: the store refuses the credentials: {error}"
     if isinstance(error, errors.UnreachableError):
-        return f"{command}: the store is out of reach: {error}"
+        what = "turns calls away" if error.status == _TURNED_AWAY else "is out of reach"
+        return f"{command}: the store {what}: {error}"
     return f"{command}: {error}"
 
 
 def next_after(error: engine.FerryError) -> list[str]:
     """What to do after that; empty where the error itself says it."""
+    if isinstance(error, errors.UnreachableError) and error.status == _TURNED_AWAY:
+        return ["", f"Next: {_NEXT_TURNED_AWAY}"]
     for kind, said in _NEXT:
         if isinstance(error, kind):
             return ["", f"Next: {said}"]

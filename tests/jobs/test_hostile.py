@@ -148,6 +148,32 @@ def test_a_first_call_that_is_sick_ends_the_run_and_is_named(tmp_path: Path, sic
     assert "GET /v2/products/images/count" in result.err, result.err
 
 
+TURNED_AWAY = {
+    "bare 429": "it doesn't say until when",
+    "429 until next year": "it names a reset in 365 days, which isn't believed",
+    "429 until a negative time": "it names a reset of '-1', which isn't believed",
+    "429 with no number": "it names a reset of 'NaN', which isn't believed",
+    "429 with a retry in a year": "it names a reset in 365 days, which isn't believed",
+}
+
+
+@pytest.mark.parametrize("sickness", TURNED_AWAY)
+@pytest.mark.parametrize("command", ["verify", "export"])
+def test_a_store_that_turns_calls_away_beyond_belief_is_not_called_out_of_reach(
+    tmp_path: Path, sickness: str, command: str
+) -> None:
+    """The end says which call was turned away, with which time that isn't believed, and that it isn't the network."""
+    more = ["-o", tmp_path / "out.jsonl"] if command == "export" else []
+    result = crossing(tmp_path, lambda _: SICK[sickness](), *more, command=command)
+    assert (result.code, result.record["outcome"]) == (5, "unreachable")
+    first, _, following = result.err.partition("\n")
+    assert first.startswith(f"{command}: the store turns calls away: ")
+    assert f"GET /v2/products/images/count: 429 too many requests, and {TURNED_AWAY[sickness]}" in first
+    assert TURNED_AWAY[sickness] in result.record["error"]
+    assert "the network is well" in following
+    assert "out of reach" not in result.err
+
+
 @pytest.mark.parametrize(
     "sickness",
     ["html with 200", "nothing at all", "a cut body", "1,000 closed brackets", "a number", "negative ids", "bare 429"],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from engine.core.errors import LostError
-from engine.core.exchange import Answer, Request, Upload
+from engine.core.exchange import UNSAID, Answer, Request, Upload
 from engine.core.model import Present
 
 if TYPE_CHECKING:
@@ -134,9 +134,9 @@ def explain(answer: Answer) -> str:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         text = answer.body[:200].decode("utf-8", "replace")
-        return " ".join(text.split()) or "no reason given"
+        return " ".join(text.split()) or UNSAID
     said = [_reason(item) for item in (body if isinstance(body, list) else [body])[:3]]
-    return "; ".join(part for part in said if part)[:300] or "no reason given"
+    return "; ".join(part for part in said if part)[:300] or UNSAID
 
 
 def _reason(item: Any) -> str:
