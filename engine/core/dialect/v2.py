@@ -37,6 +37,11 @@ def count_images() -> Request:
     return Request("GET", "/v2/products/images/count")
 
 
+def count_products() -> Request:
+    """How many products the whole store has (section 2)."""
+    return Request("GET", "/v2/products/count")
+
+
 def list_products(min_id: int) -> Request:
     """Up to 250 products from an id upwards: a walk that deletions elsewhere can't upset (section 2)."""
     return Request("GET", f"/v2/products?min_id={min_id}&limit={PAGE}&include=@summary")
