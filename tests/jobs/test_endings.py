@@ -244,6 +244,18 @@ def test_a_product_that_answers_404_for_a_night_is_not_forgotten(forgetful: Rehe
     assert forgetful.sandbox.shop.catalogue.total_images == 20
 
 
+@pytest.mark.parametrize("kind", ["dropped_before", "dropped_after"])
+def test_a_settling_of_over_a_minute_is_said_even_with_q(store: Rehearsal, kind: str) -> None:
+    """Whether the create is set aside or was found and is looked at once more in the end."""
+    store.sandbox.play(Fault(kind, methods=("POST",), count=1))
+    with store.started("sync", store.write({1: 2}), "-q", "--settle", "75") as process:
+        assert process.stderr is not None
+        said = process.stderr.readline().decode()
+    assert re.fullmatch(
+        r"waiting 7\d s: creates in 1 product got no answer, and may still appear \(--settle\)\n", said
+    ), said
+
+
 def test_a_failing_disk_ends_with_6(store: Rehearsal) -> None:
     """No folder for the checkpoint: nothing is sent."""
     result = store.run("sync", store.write({1: 1}), "--checkpoint", store.folder / "no" / "c.json", "--json")
