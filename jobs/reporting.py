@@ -84,6 +84,10 @@ def _images(count: int) -> str:
     return f"{count:,} image" if count == 1 else f"{count:,} images"
 
 
+def _products(count: int) -> str:
+    return f"{count:,} product" if count == 1 else f"{count:,} products"
+
+
 def of_progress(report: engine.Report, *, verbose: bool) -> list[str]:
     """How far a run had come that broke off."""
     return [*counts(report), *of_failures(report, verbose=verbose)]
@@ -165,10 +169,13 @@ def of_verify(report: engine.Report, *, verbose: bool) -> list[str]:
     took = duration(report.elapsed_s)
     if report.outcome == "interrupted":
         return [f"verify: interrupted after {took}; not all was compared."]
-    seen = f"{report.products:,} products, {_images(report.wanted)} compared in {took}, {report.requests:,} calls"
+    seen = f"{_products(report.products)}, {_images(report.wanted)} compared in {took}, {report.requests:,} calls"
     if report.outcome == "done":
         return [f"verify: no difference; the store is as the manifest says ({seen})."]
-    lines = [f"verify: {_images(report.failed)} differ ({seen}).", *of_failures(report, verbose=verbose)]
+    lines = [
+        f"verify: {_images(report.failed)} {'differs' if report.failed == 1 else 'differ'} ({seen}).",
+        *of_failures(report, verbose=verbose),
+    ]
     return [*lines, "", "Next: `imageferry plan` shows what would change, `sync` or `migrate` changes it."]
 
 
@@ -177,7 +184,7 @@ def of_export(report: engine.Report, *, target: str, verbose: bool) -> list[str]
     if report.outcome == "interrupted":
         return ["export: interrupted; what was written is not whole."]
     good = report.outcome == "done"
-    head = f"export: {_images(report.wanted)} of {report.products:,} products written to {target} in {duration(report.elapsed_s)}"
+    head = f"export: {_images(report.wanted)} of {_products(report.products)} written to {target} in {duration(report.elapsed_s)}"
     return [head + ("." if good else f", but {report.failed:,} could not be."), *of_failures(report, verbose=verbose)]
 
 

@@ -90,7 +90,7 @@ def test_a_dry_apply_shows_the_plan_and_sends_nothing(store: Rehearsal) -> None:
     before = len(store.sandbox.log)
     result = store.run("apply", f"{manifest}.plan", "--dry-run")
     assert result.code == 0
-    assert "2 changes in 1 of 1 products" in result.out
+    assert "2 changes in 1 of 1 product;" in result.out
     assert not [entry for entry in store.sandbox.log[before:] if entry.method != "GET"]
 
 

@@ -227,6 +227,8 @@ def test_no_redirect_is_followed(tmp_path: Path, status: int, kind: str) -> None
         assert not elsewhere.calls
     assert result.code in {1, 5}
     assert there in result.err + result.out
+    if result.code == 5:
+        assert re.search(r"GET /v2/products/images/count: 30\d the API address redirects to", result.err)
 
 
 def test_an_image_that_is_listed_twice_is_one_image(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_an_export_to_a_terminal_is_lines_that_it_cannot_obey(tmp_path: Path) ->
     assert (code, out) == (0, "")
     assert json.loads(first)["images"][0]["description"] == nasty
     assert all(line.isprintable() for line in (first, *rest)), shown
-    assert rest[0].startswith("export: 1 image of 1 products written")
+    assert rest[0].startswith("export: 1 image of 1 product written")
     assert piped[1].splitlines() == [first]
     assert "calls/s" in piped[2]
 
