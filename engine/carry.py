@@ -7,6 +7,7 @@ the product comes back. What one product needs, step by step, is in `errand.py`.
 from __future__ import annotations
 
 import heapq
+import math
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,6 +17,7 @@ from .core.errors import StoppedError
 from .crew import Crew
 from .errand import Errand
 from .tools import Drained, SetAside
+from .turnstile import LONG_WAIT, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +39,7 @@ class Carry:
         self._aside: list[tuple[float, int, Errand]] = []
         self._out = 0
         self._dropped = False
+        self._said = -math.inf
         self._changed: anyio.Event | None = None
         stop.on_drain(self._wake)
         self.doubted: list[Errand] = []
@@ -89,9 +92,21 @@ class Carry:
         return errand
 
     async def _wait(self, seconds: float | None) -> None:
+        if seconds is not None and not self._out:
+            self._say_long(seconds, len(self._aside))
         changed = self._changed = self._changed or anyio.Event()
         with anyio.move_on_after(seconds):
             await changed.wait()
+
+    def _say_long(self, seconds: float, products: int) -> None:
+        """A wait of over a minute is said, once, with its reason."""
+        due = anyio.current_time() + seconds
+        if seconds > LONG_WAIT and due > self._said + LONG_WAIT:
+            self._said = due
+            whose = "1 product" if products == 1 else f"{products} products"
+            self._progress.say(
+                f"waiting {in_words(seconds)}: creates in {whose} got no answer, and may still appear (--settle)"
+            )
 
     def _wake(self) -> None:
         if self._changed is not None:
@@ -113,6 +128,7 @@ class Carry:
         waiting = due - loop_time()
         if waiting > 0:
             self._progress.begin("settling", products=len(self.doubted))
+            self._say_long(waiting, len(self.doubted))
             with anyio.move_on_after(waiting) as scope:
                 self._stop.on_drain(scope.cancel)
                 await anyio.sleep_forever()

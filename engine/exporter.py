@@ -10,7 +10,7 @@ import anyio
 import orjson
 
 from .core.errors import LostError, MissingError, RefusedError
-from .core.report import Failure, Report
+from .core.report import MOST_FAILURES, Failure, Report
 from .crew import Crew
 from .options import Options, Seams
 from .progress import Progress, Stop
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .options import Access
 
 _AHEAD = 512
+"""How many products may be ready ahead of the slowest one."""
+_HELD = 32 * 1024 * 1024
+"""How many bytes of them."""
 LONGEST_URL = 255
 """What the store takes at most as a URL (store-api.md 1.8)."""
 
@@ -40,7 +43,7 @@ async def export(
 ) -> Report:
     """Write every product's images as manifest lines, in product order, to a file or to a callable.
 
-    Products without images are left out. With `Options.storefront_url` the pictures are the uploaded originals, else
+    Products without images are left out. What isn't printable is escaped, so a terminal may show it. With `Options.storefront_url` the pictures are the uploaded originals, else
     the largest rendition that the store names. A file appears whole or not at all.
 
     Raises FerryError.
@@ -75,6 +78,21 @@ async def _export(job: Job, write: Callable[[bytes], None]) -> None:
         exporting.compare()
 
 
+def tame(line: bytes) -> bytes:
+    r"""The same JSON with everything that a terminal might obey (C1, DEL, bidi and other format characters) as `\uXXXX`."""
+    if line.isascii() and b"\x7f" not in line:
+        return line  # what is below a blank is escaped in all JSON
+    text = line.decode()
+    if text.isprintable():
+        return line
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text).encode()
+
+
+def _escaped(letter: str) -> str:
+    units = letter.encode("utf-16-be")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
+
+
 class _Exporting:
     """Products are listed side by side and written in order."""
 
@@ -82,7 +100,7 @@ class _Exporting:
         self._job = job
         self._store = store
         self._write = write
-        self._given = self._written = self._too_long = 0
+        self._given = self._written = self._held = self._too_long = 0
         self._ready: dict[int, bytes] = {}
         self._moved = anyio.Event()
         self._products = store.product_ids()
@@ -95,7 +113,7 @@ class _Exporting:
             raise Interrupted
 
     async def _step(self) -> bool:
-        while self._given - self._written > _AHEAD:
+        while self._given - self._written > _AHEAD or self._held > _HELD:
             await self._moved.wait()
         async with self._turn:
             product_id = None if self._job.stop.draining else await anext(self._products, None)
@@ -103,7 +121,8 @@ class _Exporting:
             self._given += product_id is not None
         if product_id is None:
             return False
-        self._ready[number] = await self._line(product_id)
+        self._ready[number] = line = await self._line(product_id)
+        self._held += len(line)
         self._write_ready()
         self._job.progress.products_done += 1
         return True
@@ -115,8 +134,7 @@ class _Exporting:
         except MissingError:
             return b""  # deleted between the two calls: then it is not there to be exported
         except (RefusedError, LostError) as error:
-            report.failed += 1
-            report.failures.append(Failure(product_id=product_id, status=error.status or None, reason=error.reason))
+            self._failed(Failure(product_id=product_id, status=error.status or None, reason=error.reason))
             return b""
         if not images:
             return b""
@@ -124,7 +142,14 @@ class _Exporting:
         report.products += 1
         rows = [row for image in images if (row := self._row(product_id, image)) is not None]
         report.wanted += len(rows)
-        return orjson.dumps({"product_id": product_id, "images": rows}) + b"\n" if rows else b""
+        return tame(orjson.dumps({"product_id": product_id, "images": rows})) + b"\n" if rows else b""
+
+    def _failed(self, failure: Failure) -> None:
+        """Count all of them, and name as many as a report names."""
+        report = self._job.report
+        report.failed += 1
+        if len(report.failures) < MOST_FAILURES:
+            report.failures.append(failure)
 
     def _row(self, product_id: int, image: Present) -> dict[str, object] | None:
         storefront = self._job.options.storefront_url
@@ -133,8 +158,7 @@ class _Exporting:
             url = f"{storefront.rstrip('/')}/product_images/{quote(image.image_file)}"
         if url is None:
             reason = "the store names no address of its picture; --storefront-url says where originals are"
-            self._job.report.failed += 1
-            self._job.report.failures.append(Failure(product_id, image.image_file, image.image_id, reason=reason))
+            self._failed(Failure(product_id, image.image_file, image.image_id, reason=reason))
             return None
         self._too_long += len(url) > LONGEST_URL
         return {
@@ -148,6 +172,7 @@ class _Exporting:
         while (line := self._ready.pop(self._written, None)) is not None:
             if line:
                 self._write(line)
+            self._held -= len(line)
             self._written += 1
         moved, self._moved = self._moved, anyio.Event()
         moved.set()

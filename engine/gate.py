@@ -164,7 +164,7 @@ class Gate:
         if kind not in UNUSABLE:
             self._heard()
             return True
-        self._patience.failed(naming(request, failure))
+        self._patience.failed(naming(request, failure), failure.status)
         self._check_patience()
         return False
 
@@ -173,7 +173,7 @@ class Gate:
         if self._broken is not None:
             return
         if (why := self._patience.over(now)) is not None:
-            self._break(UnreachableError(why))
+            self._break(UnreachableError(why, self._patience.status))
             self._flights.cut(now, 0.0)
         elif (word := self._patience.remark(now)) is not None:
             self._say(word)

@@ -209,6 +209,7 @@ def _surveyor(job: Job, checkpoint: Checkpoint, store: Store, writer: PlanWriter
         former=_former(job, checkpoint),
         progress=job.progress,
         stop=job.stop,
+        forget_missing=job.options.allow_missing,
     )
 
 

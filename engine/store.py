@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
@@ -11,20 +11,26 @@ from .core.dialect import v2
 from .core.errors import RefusedError
 from .core.exchange import Replay
 from .core.plan import PAGE, SURE_PAGE
-from .gate import Gate, Limits
+from .gate import Gate, Limits, naming
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from .core.dialect import Dialect
-    from .core.exchange import Answer
+    from .core.exchange import Answer, Request
     from .core.model import Present
     from .options import Access, Options, Seams
     from .progress import Progress, Stop
 
+T = TypeVar("T")
+
 _MOST_PAGES = 64
 """A product has 1,000 images at most (store-api.md 1.8), 20 pages of 50; a listing that goes on beyond is sick."""
+_MOST_PRODUCTS = 10_000_000
+"""More than any store has: where the walk ends even if the store's count goes on with it."""
+_MORE_PRODUCTS = 1000
+"""So many may be named, and twice the store's own count, while others add and delete some; what goes on beyond is sick."""
 
 
 class Store:
@@ -68,18 +74,33 @@ class Store:
 
     async def count(self) -> int:
         """How many images the whole store has."""
-        return await self._gate.call(self._dialect.count_images(), self._dialect.read_count)
+        return await self._ask(self._dialect.count_images(), self._dialect.read_count)
 
     async def product_ids(self) -> AsyncIterator[int]:
-        """Every product of the store, ascending."""
-        last = 0
-        while ids := await self._gate.call(self._dialect.list_products(last + 1), self._dialect.read_product_ids):
+        """Every product of the store, ascending.
+
+        Raises RefusedError where the list repeats itself, or names more products than the store can have.
+        """
+        last = named = counted = 0
+        while ids := await self._ask(request := self._dialect.list_products(last + 1), self._dialect.read_product_ids):
             fresh = sorted({product_id for product_id in ids if product_id > last})
+            if not fresh:
+                raise _sick(request, "names products that were not asked for, and none after them")
+            named += len(fresh)
+            if named > _plausible(counted):
+                counted = await self._ask(self._dialect.count_products(), self._dialect.read_count)
+            if named > _plausible(counted):
+                raise _sick(request, f"goes on after {named:,} products, but the store counts {counted:,}")
             for product_id in fresh:
                 yield product_id
-            if not fresh:
-                return
             last = fresh[-1]
+
+    async def _ask(self, request: Request, read: Callable[[Answer], T]) -> T:
+        """What is asked of the whole store: no product's failure would name the call, so the error does."""
+        try:
+            return await self._gate.call(request, read)
+        except RefusedError as error:
+            raise type(error)(naming(request, error), error.status) from None
 
     def create(
         self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None
@@ -102,6 +123,14 @@ class Store:
     async def delete_page(self, product_id: int) -> None:
         """Remove a page of a product's images; not sent twice unseen, for somebody may add one meanwhile (LostError)."""
         await self._gate.call(self._dialect.delete_images(product_id), self._dialect.read_nothing, Replay.LOOK)
+
+
+def _plausible(counted: int) -> int:
+    return min(2 * counted + _MORE_PRODUCTS, _MOST_PRODUCTS)
+
+
+def _sick(request: Request, what: str) -> RefusedError:
+    return RefusedError(f"{request.method} {request.path}: the list of products {what}; it can't be read to its end")
 
 
 @asynccontextmanager

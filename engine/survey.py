@@ -59,8 +59,11 @@ class Survey:
         former: Former,
         progress: Progress,
         stop: Stop,
+        forget_missing: bool = False,
     ) -> None:
+        """`forget_missing`: a product that answers 404 is taken to be gone for good, with what is remembered of it."""
         self._former = former
+        self._forget_missing = forget_missing
         self._trusted_at = loop_time() + former.lag
         self._listing = listing
         self._writer = writer
@@ -119,13 +122,22 @@ class Survey:
                 present = await self._listing(product.product_id)
                 lost = _lost(present, memory)
         except RefusedError as error:
-            return _failed(product, memory, error)
+            return self._failed(product, memory, error)
         found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
         failures = self._told_anyway(product, present, found, resent)
         if not found.changes and not failures:
             learned = found.memory if found.memory != memory else None
             return None, product, len(present), len(memory), lost, learned
         return batch_of(product, present, found, failures), product, len(present), len(memory), lost, None
+
+    def _failed(self, product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
+        """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
+        missing = isinstance(error, MissingError)
+        reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
+        kept = {} if missing and self._forget_missing else memory
+        batch = Batch(product, [], Changes(), kept, [], missing)
+        batch.failures = product_failures(batch, reason, error.status)
+        return batch, product, 0, len(memory), len(memory) if missing else 0, None
 
     def _told_anyway(
         self, product: WantedProduct, present: list[Present], found: Difference, resent: Resent | None
@@ -171,12 +183,3 @@ def _lost(present: list[Present], memory: Memory) -> int:
         return 0
     ids = {image.image_id for image in present}
     return sum(image_id not in ids for image_id, _ in memory.values())
-
-
-def _failed(product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
-    """A product that can't be listed fails whole; what is remembered of it is kept unless it is gone."""
-    missing = isinstance(error, MissingError)
-    reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
-    batch = Batch(product, [], Changes(), {} if missing else memory, [], missing)
-    batch.failures = product_failures(batch, reason, error.status)
-    return batch, product, 0, len(memory), 0, None

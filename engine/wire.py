@@ -20,19 +20,20 @@ from yarl import URL
 
 from .core.errors import LostError, RefusedError, SettingsError, StoreError, UnsentError
 from .core.exchange import Answer
+from .core.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
     from .core.exchange import Request, Upload
 
 # A page of 250 images is about 200 kB; whatever is larger than this is no answer of the store's.
 BODY_LIMIT = 8 * 1024 * 1024
+# Of a refusal some words are shown to a person; they aren't looked for further on.
+REFUSAL_LIMIT = 64 * 1024
 # A store packs an answer in one piece; each further one costs a copy of the rest.
 MEMBERS = 16
-# What stands where a store said the token back.
-REDACTED = "[token]"
 CONNECT_TIMEOUT = 20.0
 
 _JSON_TYPE = CIMultiDict({"Content-Type": "application/json"})
@@ -50,17 +51,16 @@ _NEVER_SENT = (
 )
 
 
-def failure_of(error: Exception, call: str) -> UnsentError | LostError:
+def failure_of(error: Exception, call: str, redacted: Callable[[str], str] = str) -> UnsentError | LostError:
     """Sort an exception of aiohttp's: UnsentError if the call can't have reached the store, LostError if it may have."""
-    told = _plain(error)
+    told = _plain(redacted(str(error) or type(error).__name__))
     if isinstance(error, _NEVER_SENT) and not isinstance(error, aiohttp.RedirectClientError):
         return UnsentError(f"{call}: no connection to the store: {told}")
     return LostError(f"{call}: no usable answer: {told}")
 
 
-def _plain(error: Exception) -> str:
+def _plain(text: str) -> str:
     """One printable line of at most 200 characters about an error; what a server sent may be in it."""
-    text = str(error) or type(error).__name__
     return "".join(letter if letter.isprintable() else " " for letter in text)[:200]
 
 
@@ -119,7 +119,7 @@ class HttpWire:
         address = check_address(api_url)
         self._prefix = f"{address.origin()}{address.raw_path.rstrip('/')}/stores/{store_hash}"
         self._token = token
-        self._secret = token.encode()
+        self._secret = Secret(token)
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -195,20 +195,25 @@ class HttpWire:
                 raise
             return self._redacted(response, body)
         except LostError as error:
-            failure: StoreError = LostError(error.reason.replace(self._token, REDACTED), error.status)
+            failure: StoreError = LostError(self._secret.redacted(error.reason), error.status)
         except (aiohttp.ClientError, OSError, ssl.SSLError, EOFError, ValueError, zlib.error) as error:
-            told = failure_of(error, f"{request.method} {request.path}")
-            failure = type(told)(told.reason.replace(self._token, REDACTED), told.status)
+            failure = failure_of(error, f"{request.method} {request.path}", self._secret.redacted)
         # Raised out here so that the failure doesn't drag along an exception whose repr shows the token.
         raise failure
 
     def _redacted(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
-        """The answer without the token, should the store say it back: from here on nothing can pass it on."""
-        if self._secret in body:
-            body = body.replace(self._secret, REDACTED.encode())
+        """The answer without the token, should the store say it back: from here on nothing can pass it on.
+
+        Done before anything is decoded or cut short. What went well is searched the quick way, of all else the beginning is kept.
+        """
+        well = 200 <= response.status < 300
         headers: Mapping[str, str] = response.headers
-        if self._token in "".join(headers.values()):
-            headers = CIMultiDict((name, value.replace(self._token, REDACTED)) for name, value in headers.items())
+        if not well:
+            body = self._secret.redacted_bytes(body[:REFUSAL_LIMIT])
+        elif self._secret.hinted(body):
+            body = self._secret.redacted_bytes(body)
+        if not well or self._token in "".join(headers.values()):
+            headers = CIMultiDict((name, self._secret.redacted(value)) for name, value in headers.items())
         return Answer(response.status, headers, body)
 
 

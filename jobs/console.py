@@ -51,6 +51,14 @@ class Console:
         except ValueError:
             return False
 
+    @property
+    def shows_output(self) -> bool:
+        """Whether standard output is a terminal, where nothing else should be drawn between its lines."""
+        try:
+            return self._out is not None and self._out.isatty()
+        except ValueError:
+            return False
+
     def data(self, lines: Iterable[str]) -> None:
         """Write lines to standard output; each is made plain."""
         self._out = self._write(self._out, lines)
@@ -87,6 +95,9 @@ class Console:
             raise OSError(errno.EBADF, "standard output is closed")
         self._out.flush()
         self._out.buffer.write(data)
+        if self.shows_output:
+            # A sentence on standard error must not land within a line.
+            self._out.flush()
 
     def flush_bytes(self) -> None:
         """Have all of `bytes_out` written.

@@ -42,7 +42,7 @@ def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> st
         return _first_line_of_undo(name, changes, summary.changed_products)
     if not changes:
         return f"{name}: nothing is to do; the store is as the manifest says."
-    return f"{name}: {changes:,} change{'s' * (changes != 1)} in {summary.changed_products:,} of {summary.products:,} products; nothing was written to the store."
+    return f"{name}: {changes:,} change{'s' * (changes != 1)} in {summary.changed_products:,} of {summary.products:,} product{'s' * (summary.products != 1)}; nothing was written to the store."
 
 
 def _first_line_of_undo(name: str, changes: int, products: int) -> str:

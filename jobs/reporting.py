@@ -20,6 +20,11 @@ _NEXT = (
     ),
     (errors.UnreachableError, "give the same command again once the store answers; it goes on where it stopped."),
 )
+_TURNED_AWAY = 429
+_NEXT_TURNED_AWAY = (
+    "the store answers, so the network is well: its quota may be used up by other apps, or what it says of it be wrong. "
+    "Give the same command again later; it goes on where it stopped."
+)
 _AFTER_FAILURES = {
     "sync": "look at what the reasons name, mend it, and give the same command again; it tries just these once more.",
     "undo": "look at the images that are named; the same command tries once more what failed, and leaves alone what was changed.",
@@ -60,12 +65,15 @@ def of_error(command: str, error: engine.FerryError) -> str:
     if isinstance(error, errors.ForbiddenError):
         return f"{command}: the store refuses the credentials: {error}"
     if isinstance(error, errors.UnreachableError):
-        return f"{command}: the store is out of reach: {error}"
+        what = "turns calls away" if error.status == _TURNED_AWAY else "is out of reach"
+        return f"{command}: the store {what}: {error}"
     return f"{command}: {error}"
 
 
 def next_after(error: engine.FerryError) -> list[str]:
     """What to do after that; empty where the error itself says it."""
+    if isinstance(error, errors.UnreachableError) and error.status == _TURNED_AWAY:
+        return ["", f"Next: {_NEXT_TURNED_AWAY}"]
     for kind, said in _NEXT:
         if isinstance(error, kind):
             return ["", f"Next: {said}"]
@@ -74,6 +82,10 @@ def next_after(error: engine.FerryError) -> list[str]:
 
 def _images(count: int) -> str:
     return f"{count:,} image" if count == 1 else f"{count:,} images"
+
+
+def _products(count: int) -> str:
+    return f"{count:,} product" if count == 1 else f"{count:,} products"
 
 
 def of_progress(report: engine.Report, *, verbose: bool) -> list[str]:
@@ -157,10 +169,13 @@ def of_verify(report: engine.Report, *, verbose: bool) -> list[str]:
     took = duration(report.elapsed_s)
     if report.outcome == "interrupted":
         return [f"verify: interrupted after {took}; not all was compared."]
-    seen = f"{report.products:,} products, {_images(report.wanted)} compared in {took}, {report.requests:,} calls"
+    seen = f"{_products(report.products)}, {_images(report.wanted)} compared in {took}, {report.requests:,} calls"
     if report.outcome == "done":
         return [f"verify: no difference; the store is as the manifest says ({seen})."]
-    lines = [f"verify: {_images(report.failed)} differ ({seen}).", *of_failures(report, verbose=verbose)]
+    lines = [
+        f"verify: {_images(report.failed)} {'differs' if report.failed == 1 else 'differ'} ({seen}).",
+        *of_failures(report, verbose=verbose),
+    ]
     return [*lines, "", "Next: `imageferry plan` shows what would change, `sync` or `migrate` changes it."]
 
 
@@ -169,7 +184,7 @@ def of_export(report: engine.Report, *, target: str, verbose: bool) -> list[str]
     if report.outcome == "interrupted":
         return ["export: interrupted; what was written is not whole."]
     good = report.outcome == "done"
-    head = f"export: {_images(report.wanted)} of {report.products:,} products written to {target} in {duration(report.elapsed_s)}"
+    head = f"export: {_images(report.wanted)} of {_products(report.products)} written to {target} in {duration(report.elapsed_s)}"
     return [head + ("." if good else f", but {report.failed:,} could not be."), *of_failures(report, verbose=verbose)]
 
 

@@ -130,9 +130,9 @@ class Run:
         return self.telling.proposal(proposal, dry_run=True)
 
     def _export(self) -> int:
-        made, watch = self._settings(), self._watch()
         output = self.arguments.output
         to_stdout = output in {None, "-"}
+        made, watch = self._settings(), self._watch(drawn=not (to_stdout and self.console.shows_output))
         if to_stdout and self.telling.json:
             raise errors.SettingsError(
                 "export --json needs -o FILE: standard output can't carry the manifest and the object both"
@@ -172,10 +172,11 @@ class Run:
         self.telling.record(records.of_report("status", outcome, standing.report, **more))
         return endings.OK
 
-    def _watch(self) -> Watch:
-        return Watch(self._display())
+    def _watch(self, *, drawn: bool = True) -> Watch:
+        """`drawn`: progress may be drawn on the terminal, for nothing else is written there meanwhile."""
+        return Watch(self._display(drawn=drawn))
 
-    def _display(self) -> Display:
-        if self.telling.quiet:
+    def _display(self, *, drawn: bool) -> Display:
+        if self.telling.quiet or (self.console.is_live and not drawn):
             return Silent(self.console)
         return Live(self.console) if self.console.is_live else Lines(self.console)

@@ -104,7 +104,7 @@ class ForbiddenError(StoreError):
 
 
 class UnreachableError(StoreError):
-    """The store gave no usable answer for `--give-up-after`; the run stops and can be resumed."""
+    """The store gave no usable answer for `--give-up-after`; the run stops and can be resumed. `status` is the last one's."""
 
 
 class RefusedError(StoreError):

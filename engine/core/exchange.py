@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# What is said of an answer that says nothing about itself.
+UNSAID = "no reason given"
+
+
 class Replay(Enum):
     """What may be done when a call's outcome is unknown."""
 

@@ -17,6 +17,7 @@ class Patience:
     def __init__(self, give_up_after: float) -> None:
         self.give_up_after = give_up_after
         self.seen = NOTHING  # what came last, short of an answer
+        self.status = 0  # of that; 0 where nothing came
         self._since: float | None = None
         self._remarked = False
 
@@ -30,15 +31,16 @@ class Patience:
         if self._since is None:
             self._since = now
             self.seen = f"no answer at all to {call}" if call else NOTHING
+            self.status = 0
 
     def heard(self, now: float, *, waits_for_more: bool) -> None:
         """Take note of a usable answer; `waits_for_more`: other calls are still out."""
         self._since = now if waits_for_more else None
         self._remarked = False
 
-    def failed(self, reason: str) -> None:
+    def failed(self, reason: str, status: int = 0) -> None:
         """Take note of what came instead of a usable answer."""
-        self.seen = reason
+        self.seen, self.status = reason, status
 
     def over(self, now: float) -> str | None:
         """Say why to give up, or None to go on."""

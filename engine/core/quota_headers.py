@@ -52,6 +52,26 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     return None if text is None else _number(text, LONGEST_WAIT)
 
 
+def disbelief(headers: Mapping[str, str]) -> str:
+    """Why a 429 says nothing that can be waited for, in words that a person can act on."""
+    for name, per_second in (("x-retry-after", 1), ("x-rate-limit-time-reset-ms", 1000)):
+        text = headers.get(name)
+        if text is not None and _number(text, LONGEST_WAIT * per_second) is None:
+            return f"it names {_span(text, per_second)}, which isn't believed"
+    if any(name.startswith("x-rate-limit-") for name in map(str.lower, headers)):
+        return "its rate-limit headers make no sense"
+    return "it doesn't say until when"
+
+
+def _span(text: str, per_second: int) -> str:
+    """A far reset in days, anything else as it was said."""
+    seconds = _number(text, MOST_CALLS)
+    if seconds is None:
+        return f"a reset of {text[:24]!a}"
+    days = seconds / per_second / 86400
+    return f"a reset in {days:,.0f} days" if days >= 2 else f"a reset in {days * 24:.1f} hours"
+
+
 def _number(text: str | None, most: float) -> float | None:
     try:
         value = float(text or "")

@@ -22,8 +22,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from .errors import ForbiddenError, LostError, MissingError, RefusedError, StoreError, ThrottledError
-from .exchange import Replay
-from .quota_headers import read_headers, read_retry_after
+from .exchange import UNSAID, Replay
+from .quota_headers import disbelief, read_headers, read_retry_after
 
 if TYPE_CHECKING:
     import random
@@ -122,8 +122,16 @@ def judge(answer: Answer, explain: Callable[[Answer], str]) -> tuple[Kind, float
         reason = f"the API address redirects to {where[:200]!a}; give the store's own address as --api-url"
     else:
         reason = explain(answer)
+    if answer.status == 429:
+        reason = _turned_away(answer, reason, dated=kind is Kind.THROTTLED)
     error = _ERRORS.get(kind)
     return kind, wait, ThrottledError(reason, wait, answer.status) if error is None else error(reason, answer.status)
+
+
+def _turned_away(answer: Answer, said: str, *, dated: bool) -> str:
+    """`too many requests, and it names a reset in 365 days, which isn't believed: the store's own words`."""
+    why = "too many requests" if dated else f"too many requests, and {disbelief(answer.headers)}"
+    return why if said == UNSAID else f"{why}: {said}"
 
 
 def move_after(kind: Kind, replay: Replay, tries: int, *, others_go_well: bool) -> Move:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.quota_headers import Reading, read_headers, read_retry_after
+from engine.core.quota_headers import Reading, disbelief, read_headers, read_retry_after
 
 NAMES = {
     "quota": "x-rate-limit-requests-quota",
@@ -84,3 +84,23 @@ def test_retry_after_is_seconds(text, wait):
     """`X-Retry-After` counts seconds, up to an hour; a date isn't documented and isn't guessed at."""
     assert read_retry_after({"x-retry-after": text}) == wait
     assert read_retry_after({}) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (headers(reset="31536000000"), "it names a reset in 365 days, which isn't believed"),
+        (headers(reset="7200000"), "it names a reset in 2.0 hours, which isn't believed"),
+        (headers(reset="-1"), "it names a reset of '-1', which isn't believed"),
+        (headers(reset="NaN"), "it names a reset of 'NaN', which isn't believed"),
+        (headers(reset="\x1b[2J" * 90), r"it names a reset of '\x1b[2J\x1b[2J\x1b[2J\x1b[2J\x1b[2J\x1b[2J', which isn't believed"),
+        ({"x-retry-after": "31536000"}, "it names a reset in 365 days, which isn't believed"),
+        ({"x-retry-after": "tomorrow"}, "it names a reset of 'tomorrow', which isn't believed"),
+        (headers(left="NaN"), "its rate-limit headers make no sense"),
+        (headers(reset=None), "its rate-limit headers make no sense"),
+        ({"date": "today"}, "it doesn't say until when"),
+    ],
+)  # fmt: skip
+def test_what_is_not_believed_is_said_in_words(said, words):
+    """Whoever reads it at 3 in the morning learns which number was wrong."""
+    assert disbelief(said) == words

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from engine.core.errors import ForbiddenError, LostError, MissingError, RefusedError, ThrottledError, UnsentError
-from engine.core.exchange import Answer, Replay
+from engine.core.exchange import UNSAID, Answer, Replay
 from engine.core.retry import (
     CONFLICT_TRIES,
     LONGEST_DELAY,
@@ -135,3 +135,22 @@ def test_a_call_that_was_given_up_is_refused():
     assert str(given_up(UnsentError("no route"), 8)) == "no route (given up after 8 tries)"
     missing = MissingError("gone", 404)
     assert given_up(missing, 1) is missing
+
+
+@pytest.mark.parametrize(
+    ("headers", "said", "reason"),
+    [
+        ({"x-retry-after": "12"}, UNSAID, "too many requests"),
+        ({"x-retry-after": "12"}, "slow down", "too many requests: slow down"),
+        ({}, UNSAID, "too many requests, and it doesn't say until when"),
+        (
+            {"x-retry-after": "31536000"},
+            "slow down",
+            "too many requests, and it names a reset in 365 days, which isn't believed: slow down",
+        ),
+    ],
+    ids=["believed", "with words", "bare", "a year"],
+)
+def test_a_429_says_why_it_is_not_just_waited_for(headers, said, reason):
+    """What the store names, if it isn't believed, and the store's own words."""
+    assert judge(Answer(429, headers, b""), lambda _: said)[2].reason == reason

@@ -302,6 +302,17 @@ def test_while_nothing_goes_well_it_goes_on_until_patience_ends(step):
     assert any("giving up after 600 s" in text for text in said)
 
 
+def test_a_reset_that_is_not_believed_is_named_while_it_is_waited_and_at_the_end():
+    """After a minute, and when patience ends: which call was turned away, and with which time."""
+    (error, _), said = play(Script(rated(0, 31_536_000_000, 429)), one(), give_up_after=600.0)
+    words = f"GET {GET.path}: 429 too many requests, and it names a reset in 365 days, which isn't believed"
+    assert type(error) is UnreachableError
+    assert error.status == 429
+    assert words in error.reason
+    assert len(said) == 1
+    assert words in said[0]
+
+
 def test_patience_ends_for_all_at_once():
     """Everybody who waits is told that the store is out of reach; a create that was out is lost, not forgotten."""
     wire = Script(GOOD, 1000.0)

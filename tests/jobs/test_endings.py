@@ -18,6 +18,7 @@ from .rehearsal import clean_environment, rehearsing, until
 from .sick_store import answer, sick_store, well
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .rehearsal import Rehearsal
@@ -89,7 +90,7 @@ def test_a_dry_apply_shows_the_plan_and_sends_nothing(store: Rehearsal) -> None:
     before = len(store.sandbox.log)
     result = store.run("apply", f"{manifest}.plan", "--dry-run")
     assert result.code == 0
-    assert "2 changes in 1 of 1 products" in result.out
+    assert "2 changes in 1 of 1 product;" in result.out
     assert not [entry for entry in store.sandbox.log[before:] if entry.method != "GET"]
 
 
@@ -203,6 +204,56 @@ def test_fifty_same_refusals_stop_the_run_and_the_first_line_says_why(store: Reh
     assert (quiet.code, quiet.err.splitlines()[0][:26]) == (1, "migrate: stopped: the stor")
     store.sandbox.config.fetch = False
     assert store.run("migrate", manifest, "--json").record["created"] == 90
+
+
+@pytest.fixture
+def forgetful(tmp_path: Path) -> Iterator[Rehearsal]:
+    """A store that doesn't tell file names, so that only the checkpoint knows which image is which."""
+    with rehearsing(tmp_path, names="lost") as store:
+        yield store
+
+
+def gone(*product_ids: int) -> list[Fault]:
+    """These products answer 404, as a sick store's do."""
+    return [Fault("failed_before", path=f"/products/{each}/images", status=404) for each in product_ids]
+
+
+def test_known_images_of_products_that_answer_404_are_lost_ones(forgetful: Rehearsal) -> None:
+    """Over 30% of them: refused, and the night after nothing is doubled; --allow-missing takes it as it is."""
+    manifest = forgetful.write(dict.fromkeys(range(1, 11), 2))
+    assert forgetful.run("migrate", manifest, "--json").record["created"] == 20
+    forgetful.sandbox.play(*gone(6, 7, 8, 9))
+    night = forgetful.run("migrate", manifest, "--settle", "0", "--json")
+    assert (night.code, night.record["outcome"]) == (3, "refused")
+    assert "no longer lists 8 of the 20 images" in night.err
+    allowed = forgetful.run("migrate", manifest, "--settle", "0", "--allow-missing", "--json")
+    assert (allowed.code, allowed.record["failed"]) == (1, 8)
+    assert forgetful.sandbox.shop.catalogue.total_images == 20
+
+
+def test_a_product_that_answers_404_for_a_night_is_not_forgotten(forgetful: Rehearsal) -> None:
+    """Fewer than the guard minds: the products fail, and their images are known again once they are back."""
+    manifest = forgetful.write(dict.fromkeys(range(1, 11), 2))
+    forgetful.run("migrate", manifest)
+    forgetful.sandbox.play(*gone(6, 7))
+    night = forgetful.run("migrate", manifest, "--settle", "0", "--json")
+    assert (night.code, night.record["failed"]) == (1, 4)
+    forgetful.sandbox.play()
+    after = forgetful.run("migrate", manifest, "--settle", "0", "--json")
+    assert (after.code, after.record["created"], after.record["unchanged"]) == (0, 0, 20)
+    assert forgetful.sandbox.shop.catalogue.total_images == 20
+
+
+@pytest.mark.parametrize("kind", ["dropped_before", "dropped_after"])
+def test_a_settling_of_over_a_minute_is_said_even_with_q(store: Rehearsal, kind: str) -> None:
+    """Whether the create is set aside or was found and is looked at once more in the end."""
+    store.sandbox.play(Fault(kind, methods=("POST",), count=1))
+    with store.started("sync", store.write({1: 2}), "-q", "--settle", "75") as process:
+        assert process.stderr is not None
+        said = process.stderr.readline().decode()
+    assert re.fullmatch(
+        r"waiting 7\d s: creates in 1 product got no answer, and may still appear \(--settle\)\n", said
+    ), said
 
 
 def test_a_failing_disk_ends_with_6(store: Rehearsal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import resource
 import time
 import zlib
@@ -148,6 +149,32 @@ def test_a_first_call_that_is_sick_ends_the_run_and_is_named(tmp_path: Path, sic
     assert "GET /v2/products/images/count" in result.err, result.err
 
 
+TURNED_AWAY = {
+    "bare 429": "it doesn't say until when",
+    "429 until next year": "it names a reset in 365 days, which isn't believed",
+    "429 until a negative time": "it names a reset of '-1', which isn't believed",
+    "429 with no number": "it names a reset of 'NaN', which isn't believed",
+    "429 with a retry in a year": "it names a reset in 365 days, which isn't believed",
+}
+
+
+@pytest.mark.parametrize("sickness", TURNED_AWAY)
+@pytest.mark.parametrize("command", ["verify", "export"])
+def test_a_store_that_turns_calls_away_beyond_belief_is_not_called_out_of_reach(
+    tmp_path: Path, sickness: str, command: str
+) -> None:
+    """The end says which call was turned away, with which time that isn't believed, and that it isn't the network."""
+    more = ["-o", tmp_path / "out.jsonl"] if command == "export" else []
+    result = crossing(tmp_path, lambda _: SICK[sickness](), *more, command=command)
+    assert (result.code, result.record["outcome"]) == (5, "unreachable")
+    first, _, following = result.err.partition("\n")
+    assert first.startswith(f"{command}: the store turns calls away: ")
+    assert f"GET /v2/products/images/count: 429 too many requests, and {TURNED_AWAY[sickness]}" in first
+    assert TURNED_AWAY[sickness] in result.record["error"]
+    assert "the network is well" in following
+    assert "out of reach" not in result.err
+
+
 @pytest.mark.parametrize(
     "sickness",
     ["html with 200", "nothing at all", "a cut body", "1,000 closed brackets", "a number", "negative ids", "bare 429"],
@@ -200,6 +227,8 @@ def test_no_redirect_is_followed(tmp_path: Path, status: int, kind: str) -> None
         assert not elsewhere.calls
     assert result.code in {1, 5}
     assert there in result.err + result.out
+    if result.code == 5:
+        assert re.search(r"GET /v2/products/images/count: 30\d the API address redirects to", result.err)
 
 
 def test_an_image_that_is_listed_twice_is_one_image(tmp_path: Path) -> None:
@@ -225,6 +254,94 @@ def test_pages_that_never_end_come_to_an_end(tmp_path: Path, command: str) -> No
     told = json.dumps(result.record["failures"]) + result.err
     assert "product 1" in told
     assert "1,000 images at most" in told
+
+
+def _first_id(call: Call) -> int:
+    return int(re.findall(r"min_id=(\d+)", call.path)[0])
+
+
+def _for_ever(call: Call) -> bytes:
+    return answer([{"id": _first_id(call) + n} for n in range(250)])
+
+
+LISTS: dict[str, tuple[Callable[[Call], bytes], str]] = {
+    "for ever": (_for_ever, "goes on after 1,250 products, but the store counts 3"),
+    "the same page": (lambda _: answer([{"id": n} for n in range(1, 251)]), "names products that were not asked for"),
+    "refused": (lambda _: answer([{"status": 400, "message": "no such filter"}], 400), "400 no such filter"),
+    "gone": (lambda _: answer(b"", 404), "404 no reason given"),
+}
+
+
+@pytest.mark.parametrize("sickness", LISTS)
+def test_a_list_of_products_that_is_sick_ends_an_export_and_is_named(tmp_path: Path, sickness: str) -> None:
+    """Products invented for ever are too many by the store's own count; no file is left that looks whole."""
+    listed, words = LISTS[sickness]
+    asked: list[str] = []
+
+    def play(call: Call) -> bytes:
+        if call.kind == "count" and call.path.endswith("/products/count"):
+            asked.append(call.path)
+            return answer({"count": 3})
+        return listed(call) if call.kind == "products" else well(call)
+
+    result = crossing(tmp_path, play, "-o", tmp_path / "out.jsonl", command="export")
+    assert (result.code, result.record["outcome"]) == (5, "unreachable")
+    assert "GET /v2/products?min_id=" in result.err
+    assert words in result.err
+    assert len(asked) == (sickness == "for ever")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_large_store_is_exported_whole_and_counted_but_once(tmp_path: Path) -> None:
+    """The bound is far above what an honest store has, also while others add products."""
+    counts: list[str] = []
+
+    def play(call: Call) -> bytes:
+        if call.path.endswith("/products/count"):
+            counts.append(call.path)
+            return answer({"count": 900})
+        if call.kind == "products":
+            first = _first_id(call)
+            return answer([{"id": number} for number in range(first, min(first + 250, 1501))])
+        return (
+            answer({"count": 1500}) if call.kind == "count" else answer([image(1, zoom_url="https://a.example/b.jpg")])
+        )
+
+    result = crossing(tmp_path, play, "-o", tmp_path / "out.jsonl", command="export")
+    assert (result.code, result.record["products"]) == (0, 1500)
+    assert [json.loads(line)["product_id"] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == list(
+        range(1, 1501)
+    )
+    assert len(counts) == 1
+
+
+def test_what_waits_for_a_slow_product_is_bounded(tmp_path: Path) -> None:
+    """An export is in product order; what others have ready meanwhile does not grow to all there is."""
+    page = answer(
+        [
+            image(n, f"a/001/{n}__1.jpg", description="d" * 4000, zoom_url="https://a.example/b.jpg")
+            for n in range(1, 200)
+        ]
+    )
+
+    calm = ("--give-up-after", "20", "--stall-after", "20")
+
+    async def late() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            await asyncio.sleep(0.1)
+        yield page
+
+    def play(call: Call) -> Any:
+        if call.kind == "products":
+            return answer([{"id": n} for n in range(1, 201)] if _first_id(call) == 1 else [])
+        if call.kind == "count":
+            return answer({"count": 199 * 200})
+        if "/products/1/" in call.path:
+            return late()
+        return page
+
+    result = crossing(tmp_path, play, "-o", tmp_path / "out.jsonl", *calm, command="export")
+    assert (result.code, result.record["wanted"]) == (0, 199 * 200)
 
 
 NAMES = [

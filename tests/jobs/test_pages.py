@@ -29,6 +29,17 @@ def test_the_first_line_says_what_happened() -> None:
     assert "interrupted" in first(outcome="interrupted")
 
 
+def test_one_is_not_told_as_many() -> None:
+    """One product, one image that differs."""
+    single = engine.Report("verify", outcome="failed", products=1, wanted=1, failed=1, elapsed_s=2.0, requests=3)
+    assert reporting.of_verify(single, verbose=False)[0].startswith(
+        "verify: 1 image differs (1 product, 1 image compared"
+    )
+    assert "1 image of 1 product written" in reporting.of_export(single, target="x", verbose=False)[0]
+    several = engine.Report("verify", outcome="failed", products=2, wanted=4, failed=2, elapsed_s=2.0, requests=3)
+    assert reporting.of_verify(several, verbose=False)[0].startswith("verify: 2 images differ (2 products, 4 images")
+
+
 def test_twenty_failures_are_shown_the_rest_counted_and_the_file_named() -> None:
     """-v shows all that the report holds."""
     failures = [engine.Failure(n, f"https://a.example/{n}.jpg", line=n, status=400, reason="dead") for n in range(50)]

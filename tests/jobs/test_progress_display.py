@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,7 @@ from jobs.console import Console
 from jobs.progress_display import Lines, Pace, calls, counters, duration
 
 from .rehearsal import clean_environment, rehearsing
-from .sick_store import answer, sick_store, well
+from .sick_store import answer, image, sick_store, well
 from .test_hostile import quota, sick_rehearsal
 
 if TYPE_CHECKING:
@@ -137,11 +139,37 @@ def test_a_wait_of_over_a_minute_is_said_on_a_terminal_too(tmp_path: Path) -> No
     assert b"waiting " in shown
 
 
-def _on_terminal(argv: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
-    """Run with standard error on a pseudo terminal; exit code, standard output, what the terminal got."""
+def test_an_export_to_a_terminal_is_lines_that_it_cannot_obey(tmp_path: Path) -> None:
+    """Nothing is drawn between them, and what a store calls its images is escaped; into a pipe, progress is drawn."""
+    nasty = "d\x9b31mC1 \u202e bidi \x7f \x1b]0;pwn\x07 ü"
+
+    def play(call: Call) -> bytes:
+        if call.kind != "list":
+            return well(call)
+        time.sleep(0.6)
+        return answer(
+            [image(1, "a/\u202egpj\x9b2J__1.jpg", description=nasty, zoom_url="https://a.example/\x9b\u202e.jpg")]
+        )
+
+    with sick_store(play) as store:
+        environment = {**clean_environment(), **sick_rehearsal(store.url, tmp_path).environment, "TERM": "xterm"}
+        code, out, shown = _on_terminal(["export"], environment, both=True)
+        piped = _on_terminal(["export"], environment)
+    first, *rest = shown.splitlines()
+    assert (code, out) == (0, "")
+    assert json.loads(first)["images"][0]["description"] == nasty
+    assert all(line.isprintable() for line in (first, *rest)), shown
+    assert rest[0].startswith("export: 1 image of 1 product written")
+    assert piped[1].splitlines() == [first]
+    assert "calls/s" in piped[2]
+
+
+def _on_terminal(argv: list[str], environment: dict[str, str], *, both: bool = False) -> tuple[int, str, str]:
+    """Run with standard error, or both streams, on a pseudo terminal; exit code, standard output, what the terminal got."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "jobs", *argv]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+    out = theirs if both else subprocess.PIPE
+    with subprocess.Popen(command, stdout=out, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
         try:
@@ -152,9 +180,8 @@ def _on_terminal(argv: list[str], environment: dict[str, str]) -> tuple[int, str
                 raise
         finally:
             os.close(ours)
-        assert process.stdout is not None
-        out = process.stdout.read().decode()
-        return process.wait(30), out, shown.decode()
+        written = b"" if process.stdout is None else process.stdout.read()
+        return process.wait(30), written.decode(), shown.decode()
 
 
 def test_a_terminal_that_goes_away_takes_the_display_with_it_and_not_the_run(tmp_path: Path) -> None:

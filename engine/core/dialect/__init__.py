@@ -27,6 +27,9 @@ class Dialect(Protocol):
     def count_images(self) -> Request:
         """How many images the whole store has."""
 
+    def count_products(self) -> Request:
+        """How many products the whole store has."""
+
     def list_products(self, min_id: int) -> Request:
         """A page of products from an id upwards."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from engine.core.errors import LostError
-from engine.core.exchange import Answer, Request, Upload
+from engine.core.exchange import UNSAID, Answer, Request, Upload
 from engine.core.model import Present
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def get_image(product_id: int, image_id: int) -> Request:
 def count_images() -> Request:
     """How many images the whole store has."""
     return Request("GET", "/v2/products/images/count")
+
+
+def count_products() -> Request:
+    """How many products the whole store has (section 2)."""
+    return Request("GET", "/v2/products/count")
 
 
 def list_products(min_id: int) -> Request:
@@ -134,9 +139,9 @@ def explain(answer: Answer) -> str:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         text = answer.body[:200].decode("utf-8", "replace")
-        return " ".join(text.split()) or "no reason given"
+        return " ".join(text.split()) or UNSAID
     said = [_reason(item) for item in (body if isinstance(body, list) else [body])[:3]]
-    return "; ".join(part for part in said if part)[:300] or "no reason given"
+    return "; ".join(part for part in said if part)[:300] or UNSAID
 
 
 def _reason(item: Any) -> str:
