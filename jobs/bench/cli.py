@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ABOUT = """\
 Measures what this machine, the quota and the store allow. Each scenario starts a sandbox store in a process of its own and runs
 the engine, whole, in another; a verify has to find nothing before a figure is printed. Figures depend on the machine and what else
-it does: compare ratios (--compare), of runs on one machine.
+it does: compare ratios (--compare), of runs on one machine with the same versions; where they differ, that is said.
 """
 
 MORE = """\
@@ -88,6 +88,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="bench_json",
         action="store_true",
         help="one JSON object as the last line of standard output; the table goes to standard error",
+    )
+    add("--quiet", "-q", dest="bench_quiet", action="store_true", help="nothing but the result and what went wrong")
+    add(
+        "--verbose",
+        "-v",
+        dest="bench_verbose",
+        action="store_true",
+        help="a traceback for a fault of imageferry's own",
     )
     _add_store_flags(parser)
 

@@ -13,7 +13,7 @@ from engine.core.errors import SettingsError
 from jobs import endings, records, settings
 
 from .cli import chosen, misfit
-from .former import FormerError, read
+from .former import Former, FormerError, read
 from .machine import machine
 from .play import WrongError, play, sample
 from .stage import StageError
@@ -64,7 +64,7 @@ class Bench:
 
     def _scenarios(self) -> None:
         for scenario in chosen(self._arguments):
-            self._console.tell([f"{scenario.about} ..."])
+            self._say(f"{scenario.about} ...")
             self._one(partial(play, scenario))
 
     def _store(self) -> None:
@@ -72,8 +72,12 @@ class Bench:
         products = self._arguments.bench_products or _STORE_PRODUCTS
         options = {name: getattr(made.options, name) for name in _PACE}
         store = made.access.store
-        self._console.tell([f"{store}: up to {products:,} products are listed, twice; nothing is written ..."])
+        self._say(f"{store}: up to {products:,} products are listed, twice; nothing is written ...")
         self._one(partial(sample, asdict(made.access), products, options))
+
+    def _say(self, sentence: str) -> None:
+        if not self._arguments.bench_quiet:
+            self._console.tell([sentence])
 
     def _one(self, measure: Play) -> None:
         """Measure once; what went wrong is said, and the figures of the others are given all the same."""
@@ -91,14 +95,18 @@ class Bench:
         self._wrong.append(sentence)
         self._ending = (code, outcome)
 
-    def _show(self, former: list[dict[str, Any]] | None) -> None:
-        ratios = None if former is None else compare(self._results, former)
+    def _show(self, former: Former | None) -> None:
+        ratios = None if former is None else compare(self._results, former.scenarios)
+        notes = former.differences(machine()) if former and ratios else []
         told = lines(self._results) if self._results else []
         if ratios:
-            told += ["", *ratio_lines(ratios)]
-        (self._console.tell if self._arguments.bench_json else self._console.data)(told)
+            told += ["", *ratio_lines(ratios), *notes]
+        if not self._arguments.bench_json:
+            self._console.data(told)
+        elif not self._arguments.bench_quiet:
+            self._console.tell(told)
         more = {"error": "; ".join(self._wrong)} if self._wrong else {}
-        self._record(self._ending[1], ratios, **more)
+        self._record(self._ending[1], ratios, notes=notes, **more)
 
     def _record(self, outcome: str, ratios: list[dict[str, Any]] | None, **more: Any) -> None:
         """The contract's object, its counts summed over what was measured, and the scenarios beside it."""

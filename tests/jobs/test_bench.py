@@ -200,7 +200,35 @@ def test_an_earlier_result_is_the_last_line_that_is_written(tmp_path: Path) -> N
     """What a shell kept of both streams, with an empty line at its end, will do."""
     kept = tmp_path / "kept.json"
     kept.write_text('some words\n{"scenarios": [{"name": "cold", "seconds": 1.5, "quota_used": null}]}\n\n')
-    assert former.read(kept) == [{"name": "cold", "seconds": 1.5, "quota_used": None}]
+    assert former.read(kept).scenarios == [{"name": "cold", "seconds": 1.5, "quota_used": None}]
+
+
+def test_an_earlier_result_of_another_machine_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ratios of two machines say as much about them; that is told with the ratios, and -q leaves nothing else on standard error."""
+    words = ("--scenario", "cold", "--products", "3", "--images", "1", "--quiet", "--json")
+    assert cli.run(parsed(*words), Console.standard()) == 0
+    result = json.loads(capsys.readouterr().out)
+    kept = tmp_path / "kept.json"
+    for processor, notes in ((result["machine"]["processor"], 0), ("Another CPU", 1)):
+        kept.write_text(json.dumps(result | {"machine": result["machine"] | {"processor": processor}}))
+        assert cli.run(parsed(*words, "--compare", str(kept)), Console.standard()) == 0
+        shown = capsys.readouterr()
+        assert shown.err == ""
+        assert len(json.loads(shown.out)["notes"]) == notes
+    assert "Another CPU" in json.loads(shown.out)["notes"][0]
+
+
+def test_a_process_that_dies_costs_only_its_own_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A store that can't start, after a scenario that went well: that one's figures are given."""
+    well = replace(SCENARIOS[0], products=2, images=1)
+    monkeypatch.setattr(cli, "SCENARIOS", (well, replace(well, name="noop", products=-1)))
+    assert cli.run(parsed("--json"), Console.standard()) == 1
+    shown = capsys.readouterr()
+    record = json.loads(shown.out)
+    assert [each["name"] for each in record["scenarios"]] == ["cold"]
+    assert "did not start" in record["failures"][0]["reason"]
 
 
 def test_a_run_that_went_wrong_gives_no_figures(
