@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from .plan import DICTS, MERGE, PARSE, UNSORTED
 from .quota import ALONE, STEADY
+from .tables import wire_titles
 from .work import US
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_WIDTH, _LEFT, _BAR, _GAP, _SCALE = 860, 190, 20, 6, 430
+_WIDTH, _LEFT, _BAR, _GAP, _SCALE, _EDGE = 860, 190, 20, 6, 350, 20
 _STYLE = """
 text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#1f2328}
 .title{font-size:16px;font-weight:600}.group{font-weight:600}.note{fill:#59636e}
@@ -47,12 +48,12 @@ class Group:
 def bars(title: str, note: str, groups: Sequence[Group]) -> str:
     """Draw groups of bars below each other."""
     body = [
-        f'<text x="20" y="32" class="title">{escape(title)}</text>',
-        f'<text x="20" y="52" class="note">{escape(note)}</text>',
+        f'<text x="{_EDGE}" y="32" class="title">{escape(title)}</text>',
+        f'<text x="{_EDGE}" y="52" class="note">{escape(note)}</text>',
     ]
     y = 84
     for group in groups:
-        body.append(f'<text x="20" y="{y}" class="group">{escape(group.title)}</text>')
+        body.append(f'<text x="{_EDGE}" y="{y}" class="group">{escape(group.title)}</text>')
         y += 12
         top = y
         longest = max([bar.value["high"] for bar in group.bars] + ([group.limit] if group.limit else [])) or 1.0
@@ -77,7 +78,7 @@ def _bar(bar: Bar, y: int, scale: float) -> list[str]:
     drawn = [
         f'<text x="{_LEFT - 10}" y="{middle + 4:.0f}" text-anchor="end">{escape(bar.name)}</text>',
         f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{max(length, 1):.1f}" height="{_BAR}" rx="2"/>',
-        f'<text x="{_LEFT + max(length, high) + 8:.1f}" y="{middle + 4:.0f}">{escape(bar.text)}</text>',
+        f'<text x="{_LEFT + _SCALE + _EDGE}" y="{middle + 4:.0f}">{escape(bar.text)}</text>',
     ]
     if high - low > 1:
         x = f'x1="{_LEFT + low:.1f}" x2="{_LEFT + high:.1f}"'
@@ -103,8 +104,8 @@ def drawn(parts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _quota(mix: Mapping[str, Any], title: str, *, beside: bool) -> str:
-    note = "of all calls that the store allows in whole windows; 429s of 10,000 calls" + (
-        "; the other app's rejected calls" if beside else ""
+    note = "of the calls allowed in whole windows; 429s in 10,000 calls" + (
+        "; rejected of the other's calls" if beside else ""
     )
     groups = [
         Group(
@@ -118,25 +119,24 @@ def _quota(mix: Mapping[str, Any], title: str, *, beside: bool) -> str:
 
 
 def _used(peer: str, figures: Mapping[str, Any], *, beside: bool) -> Bar:
-    used = figures["used"] or {"median": 0.0, "low": 0.0, "high": 0.0}
-    text = f"{100 * used['median']:.1f}%, {figures['throttled_in_10000']:,.0f} 429s"
+    used, rejected = figures["used"], figures["other_rejected"]
+    shown = "no whole window" if used is None else f"{used['median']:.1%}"
+    text = f"{shown}, {figures['throttled_in_10000']:,.0f} 429s"
     if beside:
-        text += f", {100 * (figures['other_rejected'] or 0):.1f}% of the other's"
-    return Bar(peer, used, text)
+        text += f", other's {'-' if rejected is None else f'{rejected:.1%}'}"
+    return Bar(peer, used or {"median": 0.0, "low": 0.0, "high": 0.0}, text)
 
 
-def _wire(wire: Mapping[str, Any]) -> str:
-    titles = {"list": "list 5,000 products", "create": "list 1,250 products, create 5,000 images"}
+def _wire(wire: dict[str, Any]) -> str:
     groups = [
         Group(
-            titles[kind],
+            title,
             [
                 Bar(peer, each["cpu_us"], f"{each['cpu_us']['median']:,.0f} µs")
-                for peer, each in _us_first(told["peers"])
+                for peer, each in _us_first(wire[kind]["peers"])
             ],
         )
-        for kind, told in wire.items()
-        if kind in titles
+        for kind, title in wire_titles(wire).items()
     ]
     return bars(
         "Processor time a call", "of the whole process without its start; no quota, no latency; less is better", groups
@@ -153,7 +153,7 @@ def _plan(plan: Mapping[str, Any]) -> str:
         ),
         Group(
             "peak memory",
-            [Bar(name, peers[name]["peak_mib"], f"{peers[name]['peak_mib']['median']:,.0f} MiB") for name in names],
+            [Bar(name, peers[name]["peak_mb"], f"{peers[name]['peak_mb']['median']:,.0f} MB") for name in names],
         ),
     ]
     title = f"{plan['images']:,} wanted images against as many present ones"

@@ -27,19 +27,21 @@ _BURST, _BURST_EVERY = (
     0.4,
     2,
 )  # of a window's quota, in one go, each second window: 180 calls a minute where 450 per 30 s are allowed
-_TOGETHER = 12
+_TOGETHER = 14
 
 
 def run(sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """All peers at all latencies, alone and beside a steady app; imageferry also beside bursts, and with half of the quota granted."""
+    """All peers at all latencies, alone and beside a steady app; imageferry also beside bursts, and at one latency with half of the quota granted."""
     taken: dict[tuple[str, str, float], list[dict[str, Any]]] = {}
     cases = _cases(sizes)
+    turns = [number % len(cases) for number in range(rounds)]
+    order = [case for turn in turns for case in (*cases[turn:], *cases[:turn])]
+    say(f"quota: {rounds} rounds of {len(cases)} runs, {_TOGETHER} at a time")
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        for number in range(rounds):
-            say(f"quota: round {number + 1} of {rounds}, {len(cases)} runs, {_TOGETHER} at a time")
-            order = cases[number % len(cases) :] + cases[: number % len(cases)]
-            for case, figures in zip(order, pool.map(partial(_one, sizes), order), strict=True):
-                taken.setdefault(case, []).append(figures)
+        for number, (case, figures) in enumerate(zip(order, pool.map(partial(_one, sizes), order), strict=True), 1):
+            taken.setdefault(case, []).append(figures)
+            if number % len(cases) == 0:
+                say(f"quota: round {number // len(cases)} of {rounds} is done")
     told: dict[str, Any] = {}
     for (mix, peer, latency), entries in sorted(taken.items()):
         told.setdefault(mix, {}).setdefault(str(latency), {})[peer] = folded(entries) | _in_all(entries)
@@ -55,8 +57,7 @@ def _cases(sizes: Sizes) -> list[tuple[str, str, float]]:
         for peer in reversed(installed(QUOTA_PEERS))
     ]
     middle = sorted(sizes.latencies)[len(sizes.latencies) // 2]
-    shortest = min(sizes.latencies)
-    bursts = [(BURSTS, US, latency) for latency in dict.fromkeys((middle, shortest))]
+    bursts = [(BURSTS, US, latency) for latency in sorted(sizes.latencies, reverse=True)]
     return [(HALF, US, middle), *bursts, *cases]
 
 

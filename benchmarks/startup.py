@@ -20,22 +20,21 @@ BARE = "python -c pass"
 _BUDGETS = {"imageferry --help": 6.0, "imageferry --version": 4.0}
 
 
-def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
-    """Start each in turn, often, since a start is short; the first of each only warms the caches."""
-    say(f"start-up: {sizes.startups} times each")
+def run(sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Start each in turn, many times a round, since a start is short; the first of each only warms the caches."""
+    starts = rounds * sizes.startups
+    say(f"start-up: {starts} times each, in turn")
     commands = {
         BARE: [sys.executable, "-c", "pass"],
         **{name: [*_command(), name.partition(" ")[2]] for name in _BUDGETS},
     }
     for name, command in commands.items():
         _milliseconds(name, command)
-    rounds = [
-        {name: {"ms": _milliseconds(name, command)} for name, command in commands.items()}
-        for _ in range(sizes.startups)
-    ]
+    taken = [{name: {"ms": _milliseconds(name, command)} for name, command in commands.items()} for _ in range(starts)]
     return {
-        "peers": {name: spread(each[name]["ms"] for each in rounds) for name in commands},
-        "ratios": {name: ratios(rounds, name, "ms", BARE) for name in _BUDGETS},
+        "starts": starts,
+        "peers": {name: spread(each[name]["ms"] for each in taken) for name in commands},
+        "ratios": {name: ratios(taken, name, "ms", BARE) for name in _BUDGETS},
         "budgets": _BUDGETS,
     }
 

@@ -65,7 +65,7 @@ def _start(arguments: Namespace, console: Console) -> int:
         if arguments.command == "bench":
             from .bench.cli import run  # noqa: PLC0415  # see above
 
-            return run(arguments)
+            return run(arguments, console)
         if arguments.command == "demo":
             from .demo import demonstrate  # noqa: PLC0415  # see above
 

@@ -9,11 +9,11 @@ import argparse
 from importlib import import_module
 
 from . import __version__
-from .flags import COMMANDS, GROUPS, Command, Flag
+from .flags import COMMANDS, GROUPS, Command
 
 TYPE_CHECKING = False  # as in __main__
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from types import ModuleType
     from typing import NoReturn
 
@@ -91,10 +91,13 @@ def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     if command.argument is not None:
         parser.add_argument("argument", metavar=command.argument, help=_ARGUMENTS[command.argument])
-    _add(parser, command.own)
+    for flag in command.own:
+        flag.declare(parser)
     for group in command.groups:
         title, flags = GROUPS[group]
-        _add(parser.add_argument_group(title), flags)
+        place = parser.add_argument_group(title)
+        for flag in flags:
+            flag.declare(place)
 
 
 _ARGUMENTS = {
@@ -102,11 +105,3 @@ _ARGUMENTS = {
     "PLAN": "a file that `imageferry plan` wrote",
     "CHECKPOINT": "where a run is remembered: MANIFEST.checkpoint.json if nothing else was asked for",
 }
-
-
-def _add(parser: argparse._ActionsContainer, flags: Iterable[Flag]) -> None:
-    for flag in flags:
-        if flag.metavar is None:
-            parser.add_argument(*flag.names, action="store_true", help=flag.help)
-        else:
-            parser.add_argument(*flag.names, metavar=flag.metavar, help=flag.help)

@@ -5,6 +5,10 @@ Shapes and words only; what a value may be is decided in `settings`. Imports not
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # as in __main__
+if TYPE_CHECKING:
+    import argparse
+
 
 class Flag:
     """One flag: its spellings, the name of its value (None for a switch), what it means, and its default in words."""
@@ -28,6 +32,13 @@ class Flag:
         """Meaning and default, as the help shows them."""
         text = f"{self.text} [default: {self.default}]" if self.default else self.text
         return text.replace("%", "%%")
+
+    def declare(self, parser: argparse._ActionsContainer) -> None:
+        """Add the flag to a parser or a group of it; nothing is said about its value but that it is one."""
+        if self.metavar is None:
+            parser.add_argument(*self.names, action="store_true", help=self.help)
+        else:
+            parser.add_argument(*self.names, metavar=self.metavar, help=self.help)
 
 
 class Command:

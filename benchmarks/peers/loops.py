@@ -137,18 +137,17 @@ def _waiting_for_reset(task: Task, tally: Tally, send: Send) -> Send:
 
 
 def _limited(share: float) -> Callable[[Task, Tally, Send], Send]:
-    """aiolimiter at a share of the quota, in a small bucket; a 429 is waited out as its header says."""
+    """aiolimiter at a share of the quota, in a small bucket; a 429 is waited out as its header says, and what is sent again is paced, too."""
 
     def strategy(task: Task, tally: Tally, send: Send) -> Send:
         rate = share * task.quota / task.window if task.quota else _UNREACHED
         limiter = AsyncLimiter(max(1.0, rate * _SMALL), max(1.0, rate * _SMALL) / rate)
-        patient = _waiting_for_reset(task, tally, send)
 
         async def paced(method: str, url: str, body: bytes | None) -> bytes:
             await limiter.acquire()
-            return await patient(method, url, body)
+            return await send(method, url, body)
 
-        return paced
+        return _waiting_for_reset(task, tally, paced)
 
     return strategy
 

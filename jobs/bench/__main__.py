@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
+from jobs.console import Console
+
 from .cli import add_arguments, run
 
 
 def main() -> int:
     """Read the flags and measure; return the exit code."""
+    console = Console.standard()
     parser = argparse.ArgumentParser(prog="imageferry bench")
     add_arguments(parser)
-    return run(parser.parse_args())
+    return console.last_word(run(parser.parse_args(), console))
 
 
 if __name__ == "__main__":

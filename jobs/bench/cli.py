@@ -1,4 +1,4 @@
-"""`imageferry bench` on the command line: its flags, the runs one after the other, and what is printed.
+"""`imageferry bench` on the command line: its flags, and what they make of the scenarios.
 
 Looking at the flags loads nothing heavy; what runs is imported when it is to run.
 """
@@ -6,21 +6,23 @@ Looking at the flags loads nothing heavy; what runs is imported when it is to ru
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jobs.flags import GROUPS, Flag
 
 from .scenarios import NAMES, SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobs.console import Console
+
 ABOUT = """\
 Measures what this machine, the quota and the store allow. Each scenario starts a sandbox store in a process of its own and runs
 the engine, whole, in another; a verify has to find nothing before a figure is printed. Figures depend on the machine and what else
-it does: compare ratios (--compare), of runs on one machine.
+it does: compare ratios (--compare), of runs on one machine with the same versions; where they differ, that is said.
 """
 
 MORE = """\
@@ -29,16 +31,23 @@ processor: this process's, or the sandbox's; source: writes that take much longe
 quota used: by all apps, in whole windows, by the store's own count.
 
 with --store: the store of BIGCOMMERCE_STORE_HASH and BIGCOMMERCE_ACCESS_TOKEN (or .._FILE) is listed, and nothing is written to it;
-the calls count to its quota (about two for each product).
+the calls count to its quota (two for each product, and a few more).
 
-exit codes: 0 measured; 1 a run went wrong, no figures of it are given; 2 the flags make no sense; 5 the store can't be reached
+exit codes: 0 measured; 1 a run went wrong, no figures of it are given; 2 the flags, the settings or --compare's file make no sense;
+with --store 5 the store can't be reached, or refuses the token
 
 examples:
   imageferry bench
   imageferry bench --scenario quota --latency 0.8 --json > now.json
   imageferry bench --scenario cold --compare before.json
 """
-_STORE_PRODUCTS = 200
+_SANDBOX_ONLY = {
+    "scenario": "bench_scenarios",
+    "images": "bench_images",
+    "latency": "bench_latency",
+    "quota": "bench_quota",
+}
+_STORE_PACE = {"--concurrency", "--rate", "--quota-share", "--give-up-after"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="bench_products",
         type=_a(int, 1),
         metavar="N",
-        help="products of each scenario; with --store, to be listed (200)",
+        help="products of each scenario; with --store, how many are listed at most (200)",
     )
     add("--images", dest="bench_images", type=_a(int, 1), metavar="N", help="images of each product")
     add("--latency", dest="bench_latency", type=_a(float, 0), metavar="SECONDS", help="that each call takes")
@@ -69,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--store",
         dest="bench_store",
         action="store_true",
-        help="a read-only run against the store in the environment: it is listed, nothing else",
+        help="a read-only run against a real store: it is listed, nothing else",
     )
     add(
         "--compare", dest="bench_compare", type=Path, metavar="FILE", help="an earlier --json result: show ratios to it"
@@ -80,6 +89,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="one JSON object as the last line of standard output; the table goes to standard error",
     )
+    add("--quiet", "-q", dest="bench_quiet", action="store_true", help="nothing but the result and what went wrong")
+    add(
+        "--verbose",
+        "-v",
+        dest="bench_verbose",
+        action="store_true",
+        help="a traceback for a fault of imageferry's own",
+    )
+    _add_store_flags(parser)
+
+
+def _add_store_flags(parser: argparse.ArgumentParser) -> None:
+    place = parser.add_argument_group(
+        "which real store, with --store (the token comes from the environment only), and how fast"
+    )
+    for flag in _store_flags():
+        flag.declare(place)
+
+
+def _store_flags() -> list[Flag]:
+    """Of the flags that all commands share, those that mean something to a run that only lists."""
+    return [*GROUPS["store"][1], *(flag for flag in GROUPS["pace"][1] if flag.names[0] in _STORE_PACE)]
 
 
 def _a(make: Callable[[str], Any], least: float) -> Callable[[str], Any]:
@@ -122,82 +153,18 @@ def _about(scenario: Scenario, given: dict[str, Any]) -> str:
     return f"{scenario.about} (but {', '.join(told)})" if told else scenario.about
 
 
-def run(arguments: argparse.Namespace) -> int:
+def misfit(arguments: argparse.Namespace) -> str | None:
+    """Why these flags make no sense together, in one sentence; None where they do."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    if arguments.bench_store:
+        lost = [f"--{name}" for name, where in _SANDBOX_ONLY.items() if where in given]
+        return f"{', '.join(lost)}: --store lists the store as it is, nothing of it can be chosen" if lost else None
+    lost = [name for flag in _store_flags() for name in flag.names if name[2:].replace("-", "_") in given]
+    return f"{', '.join(lost)}: for a run against a real store, which --store asks for" if lost else None
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
     """Measure, print, and return the exit code."""
-    from .stage import StageError  # noqa: PLC0415  # help does without
+    from .runs import Bench  # noqa: PLC0415  # help does without
 
-    try:
-        former = _former(arguments.bench_compare)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        _say(f"imageferry: --compare {arguments.bench_compare}: not a result of `imageferry bench --json`: {error}")
-        return 2
-    try:
-        results, code = _of_store(arguments) if arguments.bench_store else _of_sandbox(arguments)
-    except StageError as error:
-        _say(f"imageferry: {error}")
-        return 1
-    _show(arguments, results, former)
-    return code
-
-
-def _former(path: Path | None) -> list[dict[str, Any]] | None:
-    if path is None:
-        return None
-    told = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
-    return [{"name": str(each["name"]), **each} for each in told["scenarios"]]
-
-
-def _of_sandbox(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
-    from .play import WrongError, play  # noqa: PLC0415  # help does without
-
-    results, code = [], 0
-    for scenario in chosen(arguments):
-        _say(f"{scenario.about} ...")
-        try:
-            results.append(play(scenario))
-        except WrongError as error:
-            _say(f"imageferry: no figures: {error}")
-            code = 1
-    return results, code
-
-
-def _of_store(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], int]:
-    from engine.core.errors import SettingsError  # noqa: PLC0415  # help does without
-    from jobs import settings  # noqa: PLC0415  # as above
-
-    from .play import WrongError, sample  # noqa: PLC0415  # as above
-
-    try:
-        access = settings.read(argparse.Namespace()).access
-    except SettingsError as error:
-        _say(f"imageferry: {error}")
-        return [], 2
-    products = arguments.bench_products or _STORE_PRODUCTS
-    _say(f"{access.store}: products are listed, up to {products:,} of them, twice; nothing is written ...")
-    try:
-        return [sample(asdict(access), products, {})], 0
-    except WrongError as error:
-        _say(f"imageferry: no figures: {error}")
-        return [], 5
-
-
-def _show(arguments: argparse.Namespace, results: list[dict[str, Any]], former: list[dict[str, Any]] | None) -> None:
-    from .machine import machine  # noqa: PLC0415  # help does without
-    from .table import compare, lines, ratio_lines  # noqa: PLC0415  # as above
-
-    ratios = None if former is None else compare(results, former)
-    told = lines(results) if results else []
-    if ratios:
-        told += ["", *ratio_lines(ratios)]
-    if not arguments.bench_json:
-        sys.stdout.write("".join(f"{line}\n" for line in told))
-        return
-    for line in told:
-        _say(line)
-    result = {"command": "bench", "machine": machine(), "scenarios": results, "ratios": ratios}
-    sys.stdout.write(json.dumps(result) + "\n")
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    return Bench(arguments, console)()

@@ -5,16 +5,28 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from jobs.endings import FAILED
 
 from . import catalogue
-from .scenarios import Scenario
 from .stage import Measured, Stage, measured, stage
 from .verdict import Quota, quota_of, result_of
 
+if TYPE_CHECKING:
+    from .scenarios import Scenario
+
 
 class WrongError(Exception):
-    """A run did not do what it was asked to; its figures would be worth nothing. The text says what is wrong."""
+    """A run did not do what it was asked to; its figures would be worth nothing. The text says what is wrong.
+
+    `code` and `outcome` are what the command ends with for it.
+    """
+
+    def __init__(self, text: str, code: int = FAILED, outcome: str = "failed") -> None:
+        super().__init__(text)
+        self.code = code
+        self.outcome = outcome
 
 
 def play(scenario: Scenario) -> dict[str, Any]:
@@ -23,7 +35,7 @@ def play(scenario: Scenario) -> dict[str, Any]:
     Raises WrongError where the store isn't as asked afterwards, StageError where a process fails.
     """
     flags = ["--products", str(scenario.products), "--images", str(scenario.images if scenario.filled else 0)]
-    flags += ["--latency", str(scenario.latency)]
+    flags += ["--latency", str(scenario.latency), "--write-latency", str(scenario.fetching)]
     with (
         tempfile.TemporaryDirectory(prefix="imageferry-bench-") as folder,
         stage(*flags, window=scenario.window, quota=scenario.quota) as store,
@@ -64,37 +76,44 @@ def _unless_wrong(run: Measured, scenario: Scenario) -> Measured:
 def _verify(store: Stage, task: dict[str, Any], scenario: Scenario) -> None:
     """Judge with the store at its best behaviour: no faults, no quota, no latency; its own count of images is asked, too."""
     store.play([])
-    store.settings(quota=None, latency=0.0)
+    store.settings(quota=None, latency=0.0, write_latency=0.0)
     verify = _unless_wrong(measured({**task, "verb": "verify"}), replace(scenario, name=f"{scenario.name}, verify"))
-    if verify.told["unchanged"] != verify.told["wanted"]:
-        raise WrongError(f"{scenario.name}: {verify.told['wanted'] - verify.told['unchanged']} images are not as asked")
+    wanted, count = verify.told["wanted"], store.images()
+    if verify.told["unchanged"] != wanted:
+        raise WrongError(f"{scenario.name}: {wanted - verify.told['unchanged']} images are not as asked")
+    if count != wanted:
+        raise WrongError(f"{scenario.name}: the store counts {count} images, {wanted} were asked for")
 
 
 def sample(access: dict[str, str], products: int, options: dict[str, Any]) -> dict[str, Any]:
-    """A read-only run against a real store: lists some products, then lists and compares them again, which is what is measured.
+    """A read-only run against a real store: lists its first products, then lists and compares them again, which is what is measured.
 
     Raises WrongError where nothing could be compared.
     """
-    about = f"a real store, read only: {products:,} products listed"
-    scenario = Scenario("store", about, "verify", products, 0)
     with tempfile.TemporaryDirectory(prefix="imageferry-bench-") as folder:
-        task = {
-            "access": access,
-            "manifest": str(Path(folder, "store.jsonl")),
-            "products": products,
-            "options": options,
-        }
-        first = measured({**task, "verb": "sample"}).told
-        if "error" in first:
-            raise WrongError(f"store: {first['kind']}: {first['error']}")
+        manifest = str(Path(folder, "store.jsonl"))
+        task = {"access": access, "manifest": manifest, "products": products, "options": options}
+        first = _unless_broken_off(measured({**task, "verb": "sample"}).told)
         if not first["sampled"]:
-            raise WrongError("store: it has no images, so there is nothing to list and compare")
+            raise WrongError("store: there is no product that could be listed")
         run = measured({**task, "verb": "verify"})
-    if "error" in run.told:
-        raise WrongError(f"store: {run.told['kind']}: {run.told['error']}")
+        _unless_broken_off(run.told)
     result = result_of(run, Quota(None, 0, run.told["throttled"], 0, 0), 0)
-    if run.told["failed"]:
-        result["remark"] = (
-            f"{run.told['failed']} images differed from one listing to the next: somebody is at work there"
-        )
-    return {"name": "store", "about": about, **_size(scenario), "quota": run.told["quota"], **result}
+    differed, result["failed"] = result["failed"], 0
+    remarks = []
+    if first["left_out"]:
+        remarks.append(f"{first['left_out']} products that could not be listed whole are left out")
+    if differed:
+        remarks.append(f"{differed} images differed from one listing to the next: somebody is at work there")
+    result |= {"remark": "; ".join(remarks)} if remarks else {}
+    size = {"products": first["sampled"], "images": None, "latency": None, "quota": run.told["quota"]}
+    about = f"a real store, read only: {first['sampled']:,} products listed"
+    return {"name": "store", "about": about, **size, **result}
+
+
+def _unless_broken_off(told: dict[str, Any]) -> dict[str, Any]:
+    """A store's images that make no sound manifest are no fault of the settings, as a user's own manifest would be."""
+    if "error" not in told:
+        return told
+    text = f"store: {told['error']}"
+    raise WrongError(text) if told["kind"] == "ManifestError" else WrongError(text, told["code"], told["outcome"])

@@ -10,7 +10,8 @@ from typing import Any
 class Scenario:
     """One run against a sandbox. `filled` is how the store begins: empty, or as the manifest was before the merchant's changes.
 
-    `window` is the quota's window in seconds, `latency` seconds a call; `night` runs the verb once unmeasured first, which is
+    `window` is the quota's window in seconds, `latency` seconds a call, `fetching` what a write takes on
+    top, while the store fetches the picture; `night` runs the verb once unmeasured first, which is
     what makes the run before last night's. `faults` are the sandbox's.
     """
 
@@ -23,6 +24,7 @@ class Scenario:
     edited: bool = False
     night: bool = False
     latency: float = 0.0
+    fetching: float = 0.0
     quota: int | None = None
     window: float = 3.0
     settle: float = 20.0
@@ -43,6 +45,15 @@ SCENARIOS = (
     ),
     Scenario("quota", "quota-bound: 150 calls per 3 s, 0.1 s a call", "migrate", 150, 4, latency=0.1, quota=150),
     Scenario("latency", "latency-bound: 0.2 s a call, no quota", "migrate", 200, 4, latency=0.2),
+    Scenario(
+        "source",
+        "source-bound: the store takes 0.5 s to fetch a picture, 0.05 s for the rest, no quota",
+        "migrate",
+        100,
+        4,
+        latency=0.05,
+        fetching=0.5,
+    ),
     Scenario(
         "faults",
         "faults: one call in ten fails, is lost or done twice over",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any]
 _SIZE = ("products", "images", "latency", "quota")
-_COMPARED = ("seconds", "calls", "calls_a_change", "cpu_us_a_call", "peak_mib", "quota_used")
+COMPARED = ("seconds", "calls", "calls_a_change", "cpu_us_a_call", "peak_mib", "quota_used")
 
 
 def _number(digits: int) -> Callable[[Any], str]:
@@ -90,7 +90,7 @@ def compare(results: Sequence[Result], former: Sequence[Mapping[str, Any]]) -> l
         elif any(each[name] != then.get(name) for name in _SIZE):
             told.append({"name": each["name"], "why": "of another size in the earlier result"})
         else:
-            told.append({"name": each["name"], **{name: _ratio(each.get(name), then.get(name)) for name in _COMPARED}})
+            told.append({"name": each["name"], **{name: _ratio(each.get(name), then.get(name)) for name in COMPARED}})
     return told
 
 
@@ -103,8 +103,8 @@ def ratio_lines(ratios: Sequence[Result]) -> list[str]:
     comparable = [each for each in ratios if "why" not in each]
     told = ["now over then (1.00: as it was; below 1: less of it):"] if comparable else []
     if comparable:
-        head = ["scenario", "", *(name.replace("_", " ") for name in _COMPARED)]
-        told += grid([head, *([each["name"], "", *(_times(each[name]) for name in _COMPARED)] for each in comparable)])
+        head = ["scenario", "", *(name.replace("_", " ") for name in COMPARED)]
+        told += grid([head, *([each["name"], "", *(_times(each[name]) for name in COMPARED)] for each in comparable)])
     return told + [f"{each['name']}: {each['why']}" for each in ratios if "why" in each]
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SPENT = 0.85
 BUSY = 0.75
 _MIB = 1024 * 1024
+COUNTS = ("wanted", "unchanged", "created", "updated", "deleted", "adopted", "failed", "unknown")
+"""What a run did, in images, by the contract's names."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,13 +57,13 @@ def result_of(measured: Measured, quota: Quota, changes: int) -> dict[str, Any]:
         "seconds": told["wall"],
         "calls": calls,
         "calls_a_second": calls / told["wall"],
+        **{name: told[name] for name in COUNTS},
         "changes": changes,
         "calls_a_change": calls / changes if changes else None,
         "cpu_us_a_call": told["cpu"] / calls * 1e6 if calls else None,
         "peak_mib": measured.peak / _MIB,
         "throttled": told["throttled"],
         "retried": told["retried"],
-        "adopted": told["adopted"],
         "planned": told.get("planned"),
         "quota_used": quota.used,
         "whole_windows": quota.windows,

@@ -9,15 +9,22 @@ import asyncio
 import json
 import sys
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import engine
 import engine.commands
 import engine.wire  # both are loaded now, so that start-up isn't counted as part of the run
 from engine.core.errors import FerryError
+from engine.options import Seams
+from jobs import endings
+
+from .first_products import FirstProducts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 LOOK_EVERY = 0.05
 _TOLD = ("outcome", "products", "wanted", "unchanged", "created", "updated", "deleted", "adopted", "failed", "unknown")
@@ -90,7 +97,8 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
     try:
         told = await _VERBS[task["verb"]](task, engine.Access(**task["access"]), _options(task), progress)
     except FerryError as error:
-        told = {"error": str(error), "kind": type(error).__name__}
+        code, outcome = endings.of_error(error)
+        told = {"error": str(error), "kind": type(error).__name__, "code": code, "outcome": outcome}
     told |= {
         "wall": time.perf_counter() - clock,
         "cpu": time.process_time() - cpu,
@@ -132,18 +140,29 @@ async def _planned_and_applied(
 async def _sampled(
     task: dict[str, Any], access: engine.Access, options: engine.Options, progress: engine.Progress
 ) -> dict[str, Any]:
-    """The first `products` products of a real store that have images, as a manifest: listings only."""
-    stop = engine.Stop()
-    lines: list[bytes] = []
+    """The first `products` products of a real store as a manifest, with images or without: listings only, one for each.
+
+    A product that can't be listed, or an image without an address, keeps its product out; the others are told as `sampled`.
+    """
+    first = FirstProducts(task["products"])
+    lines: dict[int, bytes] = {}
+
+    @asynccontextmanager
+    async def wired(access: engine.Access) -> AsyncIterator[FirstProducts]:
+        async with Seams().wire(access) as wire:
+            first.wire = wire
+            yield first
 
     def take(data: bytes) -> None:
-        lines.extend(data.splitlines(keepends=True))
-        if len(lines) >= task["products"] and not stop.draining:
-            stop.ask()
+        lines[json.loads(data)["product_id"]] = data
 
-    report = await engine.export(access, take, options, progress=progress, stop=stop)
-    Path(task["manifest"]).write_bytes(b"".join(lines[: task["products"]]))
-    return _told(report) | {"sampled": min(len(lines), task["products"])}
+    report = await engine.export(access, take, options, progress=progress, seams=Seams(wire=wired))
+    failed = {failure.product_id for failure in report.failures}
+    sampled = [product_id for product_id in first.ids if product_id not in failed]
+    bare = '{{"product_id": {}, "images": []}}\n'
+    rows = (lines.get(product_id) or bare.format(product_id).encode() for product_id in sampled)
+    Path(task["manifest"]).write_bytes(b"".join(rows))
+    return _told(report) | {"sampled": len(sampled), "left_out": len(failed)}
 
 
 def _told(report: engine.Report) -> dict[str, Any]:

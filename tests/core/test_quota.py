@@ -157,6 +157,27 @@ def test_answers_out_of_order_are_no_other_app():
     assert quota.left == 139
 
 
+def test_an_answer_that_was_overtaken_is_not_believed():
+    """It knows less than the newer one that came first: what others took in between isn't there again to be spent."""
+    quota = led()
+    older, newer = quota.send(BEGIN + 1), quota.send(BEGIN + 6)
+    quota.answered(newer, BEGIN + 6.2, Reading(150, 107, 24.0, 30.0), good=True)
+    assert (quota.others.taken, quota.left) == (40, 107)
+    sooner = quota.due(BEGIN + 6.3)
+    quota.answered(older, BEGIN + 6.3, Reading(150, 148, 29.0, 30.0), good=True)
+    assert (quota.others.taken, quota.left) == (40, 107)
+    assert quota.due(BEGIN + 6.3) == sooner
+
+
+def test_a_quota_of_before_that_comes_late_is_not_taken_again():
+    """Halved between two calls whose answers change places: the newer one's word stays."""
+    quota = led()
+    older, newer = quota.send(BEGIN + 1), quota.send(BEGIN + 6)
+    quota.answered(newer, BEGIN + 6.2, Reading(75, 72, 24.0, 30.0), good=True)
+    quota.answered(older, BEGIN + 6.3, Reading(150, 148, 29.0, 30.0), good=True)
+    assert (quota.quota, quota.left) == (75, 72)
+
+
 def test_others_are_left_their_part():
     """Calls that go missing from the room belong to somebody, who will want more until the reset."""
     quota = led()
