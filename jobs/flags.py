@@ -109,7 +109,7 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "pace": (
         "pace and patience",
         (
-            Flag("--concurrency", "N", "calls in flight at most", "found by itself"),
+            Flag("--concurrency", "N", "calls in flight at most", "found by itself: from 2 to 64, 8 to begin with"),
             Flag("--rate", "N", "calls a second at most", "as the quota allows"),
             Flag("--quota-share", "PERCENT", "how much of the store's quota may be used", "100"),
             Flag("--settle", "SECONDS", "how long an unanswered create's image may still appear", "20"),

@@ -85,18 +85,18 @@ class Quota:
             return now
         if now > stop + HAIR or free < 1.0:
             return start
-        if self._must_look(free):
-            return self._due_to_look(max(now, self._learnt_at + LOOK * self.window), free)
+        if self._must_look(self._rest):
+            return self._due_to_look(max(now, self._learnt_at + LOOK * self.window))
         return self._paced_from + (stop - self._paced_from) / free
 
-    def _must_look(self, free: float) -> bool:
-        """Whether others will probably want all that is free: then single calls go, to see whether they do."""
-        return free - self.others.reserve(self.quota or 0, self._end.at) < 1.0
+    def _must_look(self, rest: float) -> bool:
+        """Whether others will probably want all of the rest: then single calls go, to see whether they do."""
+        return rest - self.others.reserve(self.quota or 0, self._end.at) < 1.0
 
-    def _due_to_look(self, when: float, free: float) -> float:
+    def _due_to_look(self, when: float) -> float:
         if self._look is not None:
             when = max(when, self._look.sent + LOOKING * self.window)
-        return when if free - self.others.unseen(when) >= 1.0 else self._end.start
+        return when if self._rest - self.others.unseen(when) >= 1.0 else self._end.start
 
     def _must_ask(self, now: float) -> bool:
         """Whether so little is known that a single call must go and ask: nothing yet, or nothing for two windows."""
@@ -105,8 +105,12 @@ class Quota:
     @property
     def _free(self) -> float:
         """Calls that nobody has made yet in this window and that are ours to make."""
-        quota = self.quota or 0
-        return min(quota - self.others.taken, self.share * quota) - self._mine
+        return min(self._rest, self.share * (self.quota or 0) - self._mine)
+
+    @property
+    def _rest(self) -> int:
+        """Calls that nobody has made yet in this window. What others will want is taken from these, not from our share."""
+        return (self.quota or 0) - self.others.taken - self._mine
 
     @property
     def _mine(self) -> int:
@@ -129,7 +133,7 @@ class Quota:
     def _pace(self, ticket: Ticket) -> None:
         now, planned = ticket.sent, ticket.sent
         free = self._free + 1.0
-        if self._must_look(free):
+        if self._must_look(self._rest + 1.0):
             self._look = ticket
         elif free >= 1.0:
             planned = self._paced_from + (self._end.stop - self._paced_from) / free

@@ -94,6 +94,20 @@ def test_a_share_is_not_overdrawn():
     assert len(spend(led(share=0.5), BEGIN + 0.1, BEGIN + 30)) == 74
 
 
+def test_what_others_take_comes_out_of_the_rest_and_not_out_of_the_share():
+    """Half the quota stays half the quota while others take three tenths; beyond the rest it ends."""
+    quota = led(share=0.5)
+    for n in range(1, 11):
+        now = BEGIN + n
+        quota.answered(quota.send(now), now + 0.1, Reading(150, 149 - n - 2 * n, 30.0 - n, 30.0), good=True)
+    assert quota.others.seen
+    sent = spend(quota, BEGIN + 10.2, BEGIN + 30)
+    assert len(sent) == 75 - 11
+    assert sent[-1] > BEGIN + 29  # evenly to the end, not in a hurry
+    late = led(left=49, share=0.5)
+    assert len(spend(late, BEGIN + 0.1, BEGIN + 30)) == 49
+
+
 def test_no_share_however_small_stalls_for_ever():
     """A share of less than one call a window lets nothing through in it but does look again in the next."""
     quota = led(quota=10, left=9, share=0.05)
@@ -124,6 +138,33 @@ def test_a_429_is_waited_out_by_all():
     assert "429" in quota.reason(BEGIN + 1.2)
     quota.answered(ticket, BEGIN + 1.3, Reading(150, 0, 10.0, 30.0), good=False, throttled=True, wait=50.0)
     assert quota.due(BEGIN + 2) == pytest.approx(BEGIN + 51.3)
+
+
+def test_a_429_of_this_window_holds_to_the_end_that_quicker_calls_have_shown():
+    """A call that was half a second longer on its way up than others shows the end half a second early."""
+    quota = led()
+    ticket = quota.send(BEGIN + 20)
+    quota.answered(ticket, BEGIN + 20.6, Reading(150, 0, 9.5, 30.0), good=False, throttled=True)
+    assert quota.due(BEGIN + 20.6) > BEGIN + 30
+
+
+def test_nothing_is_sent_between_the_stop_and_the_end():
+    """Where calls take unevenly long, the window's last moments are left out although there is room."""
+    quota = led()
+    for n in range(1, 31):
+        now = BEGIN + n / 2
+        late = 0.4 * (n % 2)
+        quota.answered(quota.send(now), now + 0.1 + late, Reading(150, 149 - n, 30 - n / 2 - late, 30.0), good=True)
+    assert quota.due(BEGIN + 29.0) <= BEGIN + 29.0
+    assert quota.due(BEGIN + 29.9) > BEGIN + 30
+    sent = spend(quota, BEGIN + 15.1, BEGIN + 30)
+    assert 29.0 < sent[-1] - BEGIN < 29.9
+
+
+@pytest.mark.parametrize(("left", "longest"), [(149, 33.0), (0, 3000.0)], ids=["room is left", "spent"])
+def test_an_end_far_beyond_the_window_is_believed_of_a_spent_one_alone(left, longest):
+    """A reset 50 minutes off with a window of 30 s and room in it: at most a tenth more than the window is believed."""
+    assert led(left=left, reset=3000.0).resets_in(BEGIN) == pytest.approx(longest)
 
 
 def test_an_answer_of_the_next_window_is_carried_over():
@@ -205,6 +246,17 @@ def test_another_quota_is_taken(quota_now):
     assert (quota.quota, quota.left) == (quota_now, quota_now - 2)
     assert quota.pace == quota_now / 30
     assert not quota.others.seen
+
+
+def test_a_quota_raised_without_more_room_blames_nobody():
+    """Twice the quota, and `left` goes on from where it was: what seems taken was taken by no other app."""
+    quota = led()
+    for n in range(1, 6):
+        now = BEGIN + n
+        quota.answered(quota.send(now), now + 0.1, Reading(300, 149 - n, 30.0 - n, 30.0), good=True)
+    assert quota.left == 144
+    assert not quota.others.seen
+    assert quota.others.unseen(BEGIN + 30) == 0.0
 
 
 def test_an_end_that_is_too_late_is_corrected():

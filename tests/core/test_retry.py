@@ -76,7 +76,7 @@ def test_tries_are_bounded_while_others_go_well(kind, tries):
     assert move_after(kind, Replay.FREELY, tries, others_go_well=True) is Move.FAIL
 
 
-@pytest.mark.parametrize("kind", UNUSABLE, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", sorted(UNUSABLE, key=lambda kind: kind.value), ids=lambda kind: kind.value)
 def test_a_store_that_is_down_costs_no_tries(kind):
     """While nothing goes well, tries aren't counted: patience ends the run, not a number."""
     assert move_after(kind, Replay.FREELY, 1000, others_go_well=False) is Move.AGAIN

@@ -87,6 +87,34 @@ def test_half_a_share_takes_half(latency):
     assert 0.48 <= world.used_by_us() <= 0.50
 
 
+NEIGHBOURS = {
+    "a steady app": lambda: steady(1.0, 3),
+    "an app that takes two fifths": lambda: steady(2.0, 3),
+    "one that begins in the middle": lambda: steady(1.5, 3, begin=BEGIN + 200),
+    "bursts": lambda: bursts(60, 60.0, 20.0, 3),
+}
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+@pytest.mark.parametrize("latency", [0.02, 0.2, 0.8], ids=["20 ms", "200 ms", "800 ms"])
+def test_half_a_share_takes_half_beside_others_who_have_room(latency, neighbour):
+    """While the other half is enough for the others, `--quota-share 50` is what it is alone, and nobody is turned away."""
+    world = QuotaWorld(latency=Latency(latency), others=NEIGHBOURS[neighbour]())
+    drive(world, 3_000, Limits(quota_share=0.5))
+    assert 0.48 <= world.used_by_us() <= 0.50
+    assert world.throttled() == 0
+    assert world.others_rejected() == 0.0
+
+
+def test_a_share_that_others_have_taken_is_not_fought_for():
+    """Beside an app that wants 60% of the quota, half a share is cut to what is left, and nearly all of its calls get through."""
+    world = QuotaWorld(others=steady(3.0, 3))
+    drive(world, 3_000, Limits(quota_share=0.5))
+    assert 0.35 <= world.used_by_us() <= 0.42
+    assert world.throttled() <= 3
+    assert world.others_rejected() <= 0.04
+
+
 SITUATIONS = {
     "heavier tails": lambda: (QuotaWorld(latency=Latency(0.2, 0.6, 0.05)), 0.97, 3),
     "heavier tails, slow": lambda: (QuotaWorld(latency=Latency(0.8, 0.6, 0.05)), 0.95, 3),

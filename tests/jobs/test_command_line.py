@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.flow import EASY, LEAST, MOST
 from jobs import __version__
 from jobs.__main__ import main
 from jobs.command_line import ROOMS_OF_THEIR_OWN, UsageError, parse
@@ -45,6 +46,12 @@ def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == "0\n"
     assert ran.stdout
+
+
+def test_the_help_states_the_bounds_that_the_engine_keeps() -> None:
+    """Help loads nothing of the engine, so its figures are written out; here they are held to those in flow.py."""
+    (flag,) = (flag for flag in GROUPS["pace"][1] if flag.names == ["--concurrency"])
+    assert flag.default == f"found by itself: from {LEAST} to {MOST}, {EASY} to begin with"
 
 
 @pytest.mark.parametrize("command", sorted(ROOMS_OF_THEIR_OWN))
