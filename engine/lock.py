@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from .core.errors import DiskError, LockedError
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .options import Seams
+
+
+_LAST_DATE = 253_402_300_800.0
+"""The year 10000, in seconds: no date beyond it can be shown."""
 
 
 @contextmanager
@@ -27,16 +32,16 @@ def held(seams: Seams, checkpoint: Path, command: str) -> Iterator[None]:
         raise DiskError(
             f"{checkpoint.parent}: there is no such folder for the checkpoint; make it, or give another --checkpoint"
         )
-    holder = checkpoint.with_name(checkpoint.name + ".holder")
+    holder = _note(checkpoint)
     with seams.disk.lock(checkpoint.with_name(checkpoint.name + ".lock")) as got:
         if not got:
             raise LockedError(
-                f"{checkpoint}: another run holds it: {_describe(holder)}. Wait for it, or look with `imageferry status`"
+                f"{checkpoint}: another run holds it: {_describe(checkpoint)}. Wait for it, or look with `imageferry status`"
             )
         who = {"pid": os.getpid(), "began": _began(os.getpid()), "command": command, "since": seams.now()}
         file = seams.disk.create(holder)
         try:
-            file.write(json.dumps(who).encode() + b"\n")
+            file.write(orjson.dumps(who) + b"\n")
         finally:
             file.close()
         try:
@@ -48,12 +53,26 @@ def held(seams: Seams, checkpoint: Path, command: str) -> Iterator[None]:
 
 
 def read_holder(checkpoint: Path) -> dict[str, Any] | None:
-    """Who says that it holds the checkpoint; a process that died leaves its name behind."""
+    """Who says that it holds the checkpoint; a process that died leaves its name behind.
+
+    None where there is no note, or one that makes no sense: a note only informs, the lock decides.
+    """
     try:
-        row = json.loads(checkpoint.with_name(checkpoint.name + ".holder").read_bytes())
+        row = orjson.loads(_note(checkpoint).read_bytes())
     except (OSError, ValueError):
         return None
-    return row if isinstance(row, dict) and isinstance(row.get("pid"), int) else None
+    return row if isinstance(row, dict) and _makes_sense(row) else None
+
+
+def _makes_sense(row: dict[str, Any]) -> bool:
+    pid, since = row.get("pid"), row.get("since")
+    process = type(pid) is int and pid > 0
+    date = type(since) in {int, float} and 0 <= since < _LAST_DATE
+    return process and date and isinstance(row.get("command"), str)
+
+
+def _note(checkpoint: Path) -> Path:
+    return checkpoint.with_name(checkpoint.name + ".holder")
 
 
 def is_alive(holder: dict[str, Any]) -> bool:
@@ -77,9 +96,21 @@ def _began(pid: int) -> str | None:
     return "dead" if fields[0] in {"Z", "X"} else fields[19]
 
 
-def _describe(holder: Path) -> str:
-    who = read_holder(holder.with_name(holder.name.removesuffix(".holder")))
+def _describe(checkpoint: Path) -> str:
+    """The holder, as far as its note tells; it is written right after the lock is taken."""
+    who = read_holder(checkpoint)
     if who is None:
-        return "one that has just begun"
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(who.get("since", 0))))
-    return f"`{who.get('command')}`, process {who['pid']}, since {since}"
+        return (
+            f"by whom is not readable ({_note(checkpoint).name})"
+            if _is_there(checkpoint)
+            else "one that has just begun"
+        )
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(who["since"]))
+    return f"`{who['command'][:40]}`, process {who['pid']}, since {since}"
+
+
+def _is_there(checkpoint: Path) -> bool:
+    try:
+        return _note(checkpoint).stat().st_size > 0
+    except OSError:
+        return False

@@ -43,8 +43,8 @@ def status(checkpoint: str | Path) -> Standing:
     standing = _standing(disk, kept, holder, alive=alive)
     standing.report.checkpoint = str(path)
     if alive and holder is not None:
-        standing.pid, standing.since = holder["pid"], holder.get("since")
-        standing.run = standing.run or holder.get("command")
+        standing.pid, standing.since = holder["pid"], holder["since"]
+        standing.run = standing.run or holder["command"]
     return standing
 
 
@@ -52,7 +52,7 @@ def _standing(disk: Disk, kept: Checkpoint, holder: dict[str, Any] | None, *, al
     unfinished_as = "died" if holder is not None and not alive else "interrupted"
     if kept.unfinished is not None:
         return _applying(disk, kept, "applying" if alive else unfinished_as)
-    writes = alive and holder is not None and holder.get("command") in {"sync", "migrate", "apply"}
+    writes = alive and holder is not None and holder["command"] in {"sync", "migrate", "apply"}
     if disk.size(kept.paths.plan) and not kept.stale:
         return _listing(disk, kept, "listing" if writes else unfinished_as)
     if writes:

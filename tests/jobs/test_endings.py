@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.lock import held
+from engine.options import Seams
 from jobs.sandbox import Fault
 
 from .rehearsal import clean_environment, rehearsing, until
@@ -171,6 +173,37 @@ def test_a_held_checkpoint_ends_with_4_and_names_the_holder(store: Rehearsal) ->
         assert (at_work.code, at_work.record["run"], at_work.record["outcome"]) == (0, "sync", None)
         assert at_work.record["state"] in {"listing", "applying"}
         assert str(first.pid) in store.run("status", f"{manifest}.checkpoint.json").out
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"pid": 1, "since": "x", "command": "sync"},
+        {"pid": 1, "since": 1e30, "command": "sync"},
+        {"pid": 1, "since": None, "command": "sync"},
+        {"pid": True, "since": "nan", "command": "sync"},
+        {"pid": -1, "since": 1.0, "command": "sync"},
+        {"pid": 10**30, "since": 1.0, "command": "sync"},
+        {"pid": 1, "since": 1.0, "command": ["sync"]},
+        [1],
+        "[" * 200_000,
+        "\0",
+    ],
+    ids=lambda note: str(note)[:50],
+)
+def test_a_holder_note_that_makes_no_sense_leaves_the_lock_to_decide(store: Rehearsal, note: Any) -> None:
+    """Held is exit 4, by whom is not readable; `status` goes on without the note."""
+    manifest = store.write({1: 1})
+    checkpoint = manifest.with_name(manifest.name + ".checkpoint.json")
+    with held(Seams(), checkpoint, "sync"):
+        text = note if isinstance(note, str) else json.dumps(note)
+        checkpoint.with_name(checkpoint.name + ".holder").write_text(text)
+        second = store.run("sync", manifest, "--json")
+        assert (second.code, second.record["outcome"]) == (4, "locked")
+        assert "by whom is not readable" in second.err
+        stands = store.run("status", checkpoint, "--json")
+        assert (stands.code, stands.record["state"], stands.record["pid"]) == (0, "none", None)
+    assert not store.sandbox.log
 
 
 def test_refused_credentials_end_with_5(store: Rehearsal) -> None:
