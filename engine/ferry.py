@@ -21,7 +21,7 @@ from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
 from .lessons import joined, lessons, resent_by
-from .planfile import PlanFile
+from .planfile import START_AGAIN, PlanFile
 from .telling import Interrupted
 from .tools import Seen, Tools
 
@@ -93,14 +93,10 @@ class Ferry:
         """
         path = self.checkpoint.paths.plan
         if self._seams.disk.size(path) is None:
-            raise CheckpointError(
-                f"{path}: the plan of the unfinished run is missing; give --fresh to start again without it"
-            )
-        plan = PlanFile(self._seams.disk, path)
+            raise CheckpointError(f"{path}: the plan of the unfinished run is missing; {START_AGAIN}")
+        plan = PlanFile(self._seams.disk, path, START_AGAIN)
         if plan.digest != unfinished.header.get("plan"):
-            raise CheckpointError(
-                f"{path}: this is not the plan of the unfinished run; give --fresh to start again without it"
-            )
+            raise CheckpointError(f"{path}: this is not the plan of the unfinished run; {START_AGAIN}")
         return plan
 
     async def settle_former(self) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _BUFFER = 1 << 15
 _PRODUCT = b'{"product_id":'
+START_AGAIN = "give --fresh to start again without it"
+"""What to do about an unfinished run's plan that can't be used."""
 HOUR = 3600.0
 """A listing that was interrupted longer ago than this is begun again: the shop has moved on."""
 
@@ -99,16 +101,21 @@ class PlanWriter:
 class PlanFile:
     """A whole plan on disk. Opening it checks its digest.
 
-    Raises CheckpointError where it is not a plan, unfinished, damaged or of a newer format.
+    Raises CheckpointError where it is not a plan, unfinished, damaged or of a newer format, with the `remedy`.
     """
 
-    def __init__(self, disk: Disk, path: Path) -> None:
+    def __init__(self, disk: Disk, path: Path, remedy: str = "restore a copy of it") -> None:
         self._disk = disk
         self._path = path
+        self._remedy = remedy
         self.header, self.summary, self.digest = self._check()
 
     def _check(self) -> tuple[Header, Summary, str]:
-        header = read_header(self._row(next(self._disk.lines(self._path), b""), 1))
+        first = self._row(next(self._disk.lines(self._path), b""), 1)
+        try:
+            header = read_header(first)
+        except CheckpointError as error:
+            raise self._unfit(f":1: {error}") from None
         digest = hashlib.sha256()
         held = b""
         for block in self._disk.blocks(self._path):
@@ -122,18 +129,21 @@ class PlanFile:
                 held += block
         row = self._row(held, None)
         if "summary" not in row:
-            raise CheckpointError(f"{self._path}: the plan has no summary: the listing was interrupted. Make it again")
+            raise self._unfit(": the plan has no summary: the listing was interrupted")
         summary, expected = read_summary(row)
         if digest.hexdigest() != expected:
-            raise CheckpointError(f"{self._path}: the plan is damaged: its digest does not match. Make it again")
+            raise self._unfit(": the plan is damaged: its lines are not those that were written (the digest differs)")
         return header, summary, expected
 
     def _row(self, line: bytes, number: int | None) -> dict[str, Any]:
         row = _parse(line)
         if row is None:
-            place = "its last line" if number is None else f"line {number}"
-            raise CheckpointError(f"{self._path}: {place} is not JSON: this is not a whole plan file")
+            place = ": its last line" if number is None else f":{number}: this line"
+            raise self._unfit(f"{place} is not JSON: this is not a whole plan file")
         return row
+
+    def _unfit(self, what: str) -> CheckpointError:
+        return CheckpointError(f"{self._path}{what}. It was left as it is: {self._remedy}.")
 
     def rows(self) -> Iterator[tuple[dict[str, Any], bool]]:
         """Every product's row, and whether anything is to be done or told about it."""
@@ -170,9 +180,3 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return row if isinstance(row, dict) else None
-
-
-def same_file_error(path: Path, error: CheckpointError) -> CheckpointError:
-    """A fault of a file's content, with the file's name before it."""
-    text = str(error)
-    return error if text.startswith(str(path)) else CheckpointError(f"{path}: {text}")

@@ -17,7 +17,7 @@ from .intake import Manifest, Selection, check
 from .lessons import joined, lessons, resent_by
 from .lock import held
 from .options import Options, Seams
-from .planfile import PlanFile, PlanWriter, same_file_error
+from .planfile import START_AGAIN, PlanFile, PlanWriter
 from .progress import Progress, Stop
 from .survey import Former, Survey
 from .telling import Interrupted, Job
@@ -218,7 +218,7 @@ def _memories(job: Job, checkpoint: Checkpoint) -> Iterator[tuple[int, Memory]]:
     unfinished = checkpoint.unfinished
     if unfinished is None:
         return checkpoint.memories()
-    former = PlanFile(job.seams.disk, checkpoint.paths.plan)
+    former = PlanFile(job.seams.disk, checkpoint.paths.plan, START_AGAIN)
     return checkpoint.memories(lessons(job.seams.disk, checkpoint.paths.journal, former, unfinished.ledger))
 
 
@@ -230,7 +230,7 @@ def _former(job: Job, checkpoint: Checkpoint) -> Former:
     unfinished = checkpoint.unfinished
     if unfinished is not None:
         ledger = unfinished.ledger
-        former.resent |= ledger.resent | resent_by(PlanFile(job.seams.disk, checkpoint.paths.plan), ledger)
+        former.resent |= ledger.resent | resent_by(PlanFile(job.seams.disk, checkpoint.paths.plan, START_AGAIN), ledger)
         former.names_lost = former.names_lost or bool((ledger.seen or {}).get("names_lost"))
     return former
 
@@ -243,10 +243,7 @@ def read_plan(access: Access, plan_file: str | Path, seams: Seams) -> PlanFile:
     path = Path(plan_file).absolute()
     if seams.disk.size(path) is None:
         raise CheckpointError(f"{path}: there is no such plan; `imageferry plan MANIFEST` makes one")
-    try:
-        made = PlanFile(seams.disk, path)
-    except CheckpointError as error:
-        raise same_file_error(path, error) from None
+    made = PlanFile(seams.disk, path, "make it again with `imageferry plan`")
     if made.header.store != access.store:
         raise CheckpointError(f"{path}: the plan is for the store {made.header.store}, this run is for {access.store}")
     return made

@@ -259,8 +259,8 @@ def read_header(row: dict[str, Any]) -> Header:
         fields = {k: v for k, v in row.items() if k not in {"imageferry", "format", "reading"}}
         reading = Reading(Renumbering(row["reading"]["put"]), row["reading"]["post"])
         return Header(**fields, reading=reading)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"its first line is not a plan's header ({error})") from None
+    except (KeyError, TypeError, ValueError):
+        raise CheckpointError("it is damaged: its header lacks something, or has something that no plan has") from None
 
 
 def summary_line(summary: Summary, digest: str) -> bytes:

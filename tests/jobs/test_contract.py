@@ -200,8 +200,14 @@ def test_a_plan_is_carried_out_once_and_again_says_so(store: Rehearsal) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda b: b[:-5], lambda b: b.replace(b"old.example", b"bad.example"), lambda _: b"", lambda _: b"{}\n"],
-    ids=["cut", "edited", "empty", "something else"],
+    [
+        lambda b: b[:-5],
+        lambda b: b.replace(b"old.example", b"bad.example"),
+        lambda _: b"",
+        lambda _: b"{}\n",
+        lambda b: b.replace(b'"store":', b'"stOre":', 1),
+    ],
+    ids=["cut", "edited", "empty", "something else", "its header edited"],
 )
 def test_a_plan_that_is_not_as_it_was_made_is_refused(store: Rehearsal, damage: Callable[[bytes], bytes]) -> None:
     """Exit 2 and nothing is written; so is one for another store."""
@@ -210,7 +216,10 @@ def test_a_plan_that_is_not_as_it_was_made_is_refused(store: Rehearsal, damage: 
     elsewhere = store.run("apply", plan, "--json", BIGCOMMERCE_STORE_HASH="other")
     assert (elsewhere.code, elsewhere.record["outcome"]) == (2, "invalid")
     plan.write_bytes(damage(plan.read_bytes()))
-    assert store.run("apply", plan, "--json").code == 2
+    result = store.run("apply", plan, "--json")
+    assert result.code == 2
+    assert result.err.startswith(f"apply: {plan}:")
+    assert "make it again with `imageferry plan`" in result.err
     assert writes(store) == 0
 
 

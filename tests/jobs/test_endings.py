@@ -289,6 +289,24 @@ def test_a_settling_of_over_a_minute_is_said_even_with_q(store: Rehearsal, kind:
     ), said
 
 
+@pytest.mark.parametrize(("old", "new"), [(b'"store":', b'"stOre":'), (b"1-0", b"1-9")], ids=["header", "line"])
+def test_a_damaged_plan_of_an_unfinished_run_is_named_with_what_to_do(store: Rehearsal, old: bytes, new: bytes) -> None:
+    """The file, and --fresh, which makes another: not how to make a plan that nobody gave."""
+    manifest = store.write({1: 3, 2: 3})
+    store.sandbox.play(Fault("hang", methods=("POST",), after=2))
+    with store.started("migrate", manifest) as process:
+        until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
+        process.kill()
+    store.sandbox.play()
+    plan = store.folder / f"{manifest.name}.checkpoint.json.plan"
+    plan.write_bytes(plan.read_bytes().replace(old, new, 1))
+    result = store.run("migrate", manifest)
+    assert (result.code, result.err.startswith(f"migrate: {plan}:")) == (2, True), result.err
+    assert "It was left as it is: give --fresh to start again without it." in result.err
+    assert store.run("status", f"{manifest}.checkpoint.json").err.startswith(f"status: {plan}:")
+    assert store.run("migrate", manifest, "--fresh", "--settle", "0").code == 0
+
+
 def test_a_failing_disk_ends_with_6(store: Rehearsal) -> None:
     """No folder for the checkpoint: nothing is sent."""
     result = store.run("sync", store.write({1: 1}), "--checkpoint", store.folder / "no" / "c.json", "--json")
