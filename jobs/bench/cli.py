@@ -51,7 +51,7 @@ _STORE_PACE = {"--concurrency", "--rate", "--quota-share", "--give-up-after"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags; they land in `arguments` with `bench_` before their names."""
+    """Declare the flags; they land in `arguments` with `bench_` before their names, but for those that all commands share."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = "%(prog)s [flags]"
     parser.description, parser.epilog = ABOUT, MORE
@@ -80,6 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a read-only run against a real store: it is listed, nothing else",
     )
+    _add_output_flags(parser)
+    _add_store_flags(parser)
+
+
+def _add_output_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--compare", dest="bench_compare", type=Path, metavar="FILE", help="an earlier --json result: show ratios to it"
     )
@@ -97,7 +103,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a traceback for a fault of imageferry's own",
     )
-    _add_store_flags(parser)
 
 
 def _add_store_flags(parser: argparse.ArgumentParser) -> None:

@@ -36,6 +36,8 @@ class FirstProducts:
         if room <= 0:
             return Answer(200, {}, b"[]")
         answer = await self.wire(request)
+        if answer.status != 200:
+            return answer
         last = self.ids[-1] if self.ids else 0
         try:
             ids = sorted({each for each in v2.read_product_ids(answer) if each > last})[:room]
