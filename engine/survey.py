@@ -172,9 +172,12 @@ def _lost(present: list[Present], memory: Memory) -> int:
 
 
 def _failed(product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
-    """A product that can't be listed fails whole; what is remembered of it is kept unless it is gone."""
+    """A product that can't be listed fails whole; what is remembered of it is kept, for it may come back.
+
+    All that is known of a product that the store says it hasn't (404) counts as lost; a guard judges how much that is.
+    """
     missing = isinstance(error, MissingError)
     reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
-    batch = Batch(product, [], Changes(), {} if missing else memory, [], missing)
+    batch = Batch(product, [], Changes(), memory, [], missing)
     batch.failures = product_failures(batch, reason, error.status)
-    return batch, product, 0, len(memory), 0, None
+    return batch, product, 0, len(memory), len(memory) if missing else 0, None
