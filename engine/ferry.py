@@ -21,6 +21,7 @@ from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
 from .lessons import joined, lessons, resent_by
+from .pictures import Pictures
 from .planfile import PlanFile
 from .telling import Interrupted
 from .tools import Seen, Tools
@@ -220,8 +221,15 @@ class Ferry:
             yield None
             return
         async with self._seams.fetch() as fetch:
-            store = str(self.checkpoint.store)
-            backup = Backup(self._seams.disk, options.backup.absolute(), store, fetch, options.storefront_url)
+            pictures = Pictures(
+                fetch,
+                stall_after=options.stall_after,
+                give_up_after=options.give_up_after,
+                stop=self._stop,
+                say=self._progress.say,
+            )
+            store, folder = str(self.checkpoint.store), options.backup.absolute()
+            backup = Backup(self._seams.disk, folder, store, pictures, options.storefront_url)
             try:
                 yield backup
             finally:
