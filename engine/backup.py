@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .core.errors import BackupError, CheckpointError, DiskError, StoreError
+from .core.errors import BackupError, CheckpointError, DiskError, LostError, StoppedError, StoreError
 from .core.names import basename
 from .core.record import is_whole, seal, unseal
 from .sources import is_picture
@@ -69,7 +69,8 @@ class Backup:
     async def keep(self, product_id: int, image: Present) -> None:
         """Have the picture and its fields on disk.
 
-        Raises BackupError where the picture can't be had, and then the image must not be deleted; DiskError.
+        Raises BackupError where the picture can't be had, and then the image must not be deleted; DiskError; StoppedError
+        where the run was asked to stop before it was had.
         """
         if self._broken is not None:
             raise self._broken
@@ -95,6 +96,12 @@ class Backup:
         for url, rendition in tries:
             try:
                 data = await self._fetch(url)
+            except StoppedError:
+                raise
+            except LostError as error:
+                # It may have the original all the same; a smaller one instead of it could not be taken back.
+                reason = str(error)
+                break
             except StoreError as error:
                 reason = str(error)
             else:

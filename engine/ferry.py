@@ -21,6 +21,7 @@ from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
 from .lessons import joined, lessons, resent_by
+from .pictures import Pictures
 from .planfile import START_AGAIN, PlanFile
 from .telling import Interrupted
 from .tools import Seen, Tools
@@ -216,8 +217,15 @@ class Ferry:
             yield None
             return
         async with self._seams.fetch() as fetch:
-            store = str(self.checkpoint.store)
-            backup = Backup(self._seams.disk, options.backup.absolute(), store, fetch, options.storefront_url)
+            pictures = Pictures(
+                fetch,
+                stall_after=options.stall_after,
+                give_up_after=options.give_up_after,
+                stop=self._stop,
+                say=self._progress.say,
+            )
+            store, folder = str(self.checkpoint.store), options.backup.absolute()
+            backup = Backup(self._seams.disk, folder, store, pictures, options.storefront_url)
             try:
                 yield backup
             finally:
@@ -261,16 +269,20 @@ class Ferry:
         wanted = former.get("wanted") if plan.header.selection else plan.summary.wanted
         outcome = {"wanted": wanted, "state": "finished", "finished_at": self._seams.now()}
         kept = {"manifest": plan.header.manifest, "digest": plan.header.digest, "mode": plan.header.mode}
-        await self._compact({**self._run, **kept, **outcome, "report": _without_failures(report)})
+        run = {**self._run, **kept, **outcome, "report": _without_failures(report)}
+        # Whoever allowed it knows that they are gone; else they would be missed every night from now on.
+        await self._compact(run, forget_missing=self._options.allow_missing)
 
-    async def _compact(self, run: dict[str, Any]) -> None:
+    async def _compact(self, run: dict[str, Any], *, forget_missing: bool = False) -> None:
         run = {key: value for key, value in run.items() if key not in {"imageferry", "format", "store"}}
         if self._plan is not None:
             journal = self.checkpoint.paths.journal
             # What a run that finished since has learned is better than an older plan's listing.
             older = (self.checkpoint.header or {}).get("finished_at", 0) > self._plan.header.made_at
             newer = self.checkpoint.memories() if older else None
-            learned = lessons(self._seams.disk, journal, self._plan, self._ledger, newer=newer)
+            learned = lessons(
+                self._seams.disk, journal, self._plan, self._ledger, newer=newer, forget_missing=forget_missing
+            )
             totals = self._ledger.totals
             run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
             if resent := self._resent():

@@ -1,11 +1,13 @@
-"""Fetches stored pictures from wherever the store says they are. Not the store's API: no token, no quota, no journal."""
+"""Fetches stored pictures from wherever the store says they are. Not the store's API: no token, no quota, no journal.
+
+One exchange a call; how often, and for how long, `pictures.py` says.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
-import anyio
 
 from .core.errors import LostError, RefusedError
 
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
 
 LARGEST = 32 * 1024 * 1024
 """A store takes 8 MB; what is far larger is not a picture of its."""
-_TRIES = 4
-_PATIENCE = aiohttp.ClientTimeout(total=120, sock_connect=20, sock_read=30)
+_PATIENCE = aiohttp.ClientTimeout(total=100, sock_connect=20, sock_read=30)
 
 
 class Fetcher:
@@ -37,20 +38,10 @@ class Fetcher:
             await self._session.close()
 
     async def __call__(self, url: str) -> bytes:
-        """Try a few times.
+        """Ask once.
 
         Raises RefusedError where the host says no or sends too much, LostError where it doesn't answer.
         """
-        for tried in range(_TRIES):
-            try:
-                return await self._once(url)
-            except LostError:
-                if tried == _TRIES - 1:
-                    raise
-                await anyio.sleep(2**tried)
-        raise AssertionError
-
-    async def _once(self, url: str) -> bytes:
         assert self._session is not None, "use it inside `async with`"
         shown = url[:200]
         try:

@@ -33,10 +33,12 @@ def lessons(
     ledger: Ledger,
     *,
     newer: Iterable[tuple[int, Memory]] | None = None,
+    forget_missing: bool = False,
 ) -> Iterator[tuple[int, Memory]]:
     """The listing's pairs, then the finished products', then those of products under way; of several the last holds.
 
-    Where something `newer` than the plan's listing is known, the plan's own pairs add no more to it than versions.
+    Where something `newer` than the plan's listing is known, the plan's own pairs add no more to it than versions. With
+    `forget_missing` nothing is remembered of the products that the store hadn't (404).
     """
     listed = ((row["product_id"], row["images"]) for row, _ in plan.rows() if "images" in row)
     yield from listed if newer is None else _versions(listed, newer)
@@ -49,6 +51,8 @@ def lessons(
         for batch in plan.batches():
             if batch.product_id in under_way:
                 yield batch.product_id, known(batch, ledger.courses[batch.product_id])
+    if forget_missing and plan.summary.missing:
+        yield from ((row["product_id"], {}) for row, _ in plan.rows() if row.get("missing"))
 
 
 def _versions(

@@ -65,7 +65,8 @@ def read_holder(checkpoint: Path) -> dict[str, Any] | None:
 
 
 def _makes_sense(row: dict[str, Any]) -> bool:
-    pid, since = row.get("pid"), row.get("since")
+    pid: Any = row.get("pid")
+    since: Any = row.get("since")
     process = type(pid) is int and pid > 0
     date = type(since) in {int, float} and 0 <= since < _LAST_DATE
     return process and date and isinstance(row.get("command"), str)

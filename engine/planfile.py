@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .core.errors import CheckpointError
+from .core.errors import CheckpointError, DiskError
+from .core.guards import looks_sick
 from .core.plan import (
     Batch,
     Header,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
     from pathlib import Path
 
-    from .disk import Disk
+    from .disk import Appending, Disk
 
 _BUFFER = 1 << 15
 _PRODUCT = b'{"product_id":'
@@ -35,24 +36,45 @@ HOUR = 3600.0
 
 
 class PlanWriter:
-    """Appends the lines of a plan; `last` is the product that the file already reaches, 0 where it is new."""
+    """Appends the lines of a plan; `last` is the product that the file already reaches, 0 where it is new.
 
-    def __init__(self, disk: Disk, path: Path, header: Header, *, resume_at: float | None = None) -> None:
-        """Go on with an interrupted listing under the same header where `resume_at` (now) allows it, else begin."""
-        self._digest = hashlib.sha256()
+    A plan `in_place` grows where it will lie, so that an interrupted listing can be gone on with. Any other is written
+    beside and renamed once it is whole: what was there before stays until then, and 0600 is what it becomes.
+    """
+
+    def __init__(
+        self, disk: Disk, path: Path, header: Header, *, in_place: bool = True, resume_at: float | None = None
+    ) -> None:
+        """Go on with an interrupted listing under the same header where `resume_at` (now) allows it, else begin.
+
+        What a store listed that looked sick is not gone on with: by now it may have recovered.
+        """
+        self._disk = disk
+        self._path = path
+        self._grows_at = path if in_place else path.with_name(path.name + ".new")
         self._buffer: list[bytes] = []
         self._buffered = 0
+        self._forget()
+        if resume_at is not None and _interrupted(disk, path, header, resume_at):
+            self._replay(disk, path)
+        if self.last and not looks_sick(self.summary):
+            self._file = disk.append(path)
+            return
+        self._forget()
+        self._file = self._begin()
+        self.add(header_line(header))
+        self.flush()
+
+    def _forget(self) -> None:
+        self._digest = hashlib.sha256()
         self.summary = Summary()
         self.last = 0
-        former = _interrupted(disk, path, header, resume_at) if resume_at is not None else None
-        if former is None:
-            self._file = disk.create(path)
-            self.add(header_line(header))
-            self.flush()
-        else:
-            self.header = former
-            self._replay(disk, path)
-            self._file = disk.append(path)
+
+    def _begin(self) -> Appending:
+        if self._grows_at != self._path:
+            # What a killed process left there may have any mode.
+            self._disk.remove(self._grows_at)
+        return self._disk.create(self._grows_at)
 
     def _replay(self, disk: Disk, path: Path) -> None:
         good = 0
@@ -87,15 +109,26 @@ class PlanWriter:
         """Write the summary, which makes it a plan; returns the digest."""
         self.flush()
         digest = self._digest.hexdigest()
-        self._file.write(summary_line(self.summary, digest))
-        await self._file.sync()
-        self._file.close()
+        try:
+            self._file.write(summary_line(self.summary, digest))
+            await self._file.sync()
+        finally:
+            self._file.close()
+        if self._grows_at != self._path:
+            try:
+                await self._disk.publish(self._grows_at, self._path)
+            except DiskError:
+                self._disk.remove(self._grows_at)
+                raise
         return digest
 
     def close(self) -> None:
-        """Leave the listing as far as it came."""
-        self.flush()
+        """Leave the listing as far as it came if it grew in place; else it is of no use to anybody, and goes."""
+        if self._grows_at == self._path:
+            self.flush()
         self._file.close()
+        if self._grows_at != self._path:
+            self._disk.remove(self._grows_at)
 
 
 class PlanFile:
@@ -160,18 +193,18 @@ class PlanFile:
                 yield read_line(orjson.loads(line))
 
 
-def _interrupted(disk: Disk, path: Path, header: Header, now: float | None) -> Header | None:
-    if now is None or not disk.size(path) or disk.age(path, now) > HOUR:
-        return None
+def _interrupted(disk: Disk, path: Path, header: Header, now: float) -> bool:
+    """Whether a listing under such a header lies there that is young enough to be gone on with."""
+    if not disk.size(path) or disk.age(path, now) > HOUR:
+        return False
     line = next(iter(disk.lines(path)), b"")
     first = _parse(line) if line.endswith(b"\n") else None
     if first is None:
-        return None
+        return False
     try:
-        former = read_header(first)
+        return read_header(first).fits(header)
     except CheckpointError:
-        return None
-    return former if former.fits(header) else None
+        return False
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

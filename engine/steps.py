@@ -177,11 +177,12 @@ async def survey_into(
     *,
     resume: bool,
 ) -> PlanFile:
-    """List and diff into a plan file; with `resume` an interrupted listing is gone on with.
+    """List and diff into a plan file; with `resume` an interrupted listing is gone on with, else the file appears whole.
 
     Raises Interrupted, UnsafePlanError (the wrong store), StoreError, DiskError.
     """
-    writer = PlanWriter(job.seams.disk, path, header, resume_at=job.seams.now() if resume else None)
+    now = job.seams.now() if resume else None
+    writer = PlanWriter(job.seams.disk, path, header, in_place=resume, resume_at=now)
     job.progress.begin("listing", products=wanted.products)
     job.progress.products_done = writer.summary.products
     products = (product for product in wanted.read() if product.product_id > writer.last)
@@ -209,7 +210,6 @@ def _surveyor(job: Job, checkpoint: Checkpoint, store: Store, writer: PlanWriter
         former=_former(job, checkpoint),
         progress=job.progress,
         stop=job.stop,
-        forget_missing=job.options.allow_missing,
     )
 
 

@@ -59,11 +59,8 @@ class Survey:
         former: Former,
         progress: Progress,
         stop: Stop,
-        forget_missing: bool = False,
     ) -> None:
-        """`forget_missing`: a product that answers 404 is taken to be gone for good, with what is remembered of it."""
         self._former = former
-        self._forget_missing = forget_missing
         self._trusted_at = loop_time() + former.lag
         self._listing = listing
         self._writer = writer
@@ -134,8 +131,7 @@ class Survey:
         """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
         missing = isinstance(error, MissingError)
         reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
-        kept = {} if missing and self._forget_missing else memory
-        batch = Batch(product, [], Changes(), kept, [], missing)
+        batch = Batch(product, [], Changes(), memory, [], missing)
         batch.failures = product_failures(batch, reason, error.status)
         return batch, product, 0, len(memory), len(memory) if missing else 0, None
 

@@ -280,7 +280,10 @@ class Writes:
         return await self._keep(images)
 
     async def _keep(self, images: list[Present]) -> bool:
-        """Back pictures up before they go; what can't be kept is not deleted, and that is a failure."""
+        """Back pictures up before they go; what can't be kept is not deleted, and that is a failure.
+
+        Raises StoppedError where the run was asked to stop between two of them.
+        """
         if self._tools.backup is None:
             return True
         for image in images:

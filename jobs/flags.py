@@ -122,7 +122,11 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         (
             Flag("--max-deletes", "N or N%", "deletes that are allowed, of the images the named products have", "30%"),
             Flag("--allow-shrink", None, "take a manifest that has lost over 30% since the last run"),
-            Flag("--allow-missing", None, "take a store that has lost over 30% of the known images"),
+            Flag(
+                "--allow-missing",
+                None,
+                "take a store that has lost over 30% of the known images, and forget the products that are gone",
+            ),
         ),
     ),
     "pictures": (

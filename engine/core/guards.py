@@ -85,11 +85,22 @@ def _judge_shrink(summary: Summary, former: Former) -> None:
         )
 
 
+def looks_sick(summary: Summary) -> bool:
+    """Whether a listing lacks so much of what is known, or every product, that it is rather the store's fault than news."""
+    return _lacks_too_much(summary) or 0 < summary.products == summary.missing
+
+
+def _lacks_too_much(summary: Summary) -> bool:
+    return summary.known >= FLOOR and summary.lost > summary.known * SHARE
+
+
 def _judge_missing(summary: Summary) -> None:
-    if summary.known >= FLOOR and summary.lost > summary.known * SHARE:
+    if _lacks_too_much(summary):
+        products = f" (products that answered 404: {summary.missing})" if summary.missing else ""
         raise UnsafePlanError(
-            f"the store no longer lists {summary.lost} of the {summary.known} images that the checkpoint knows: over 30% are "
-            "gone, as from a sick store. If that is meant, give --allow-missing; nothing was written."
+            f"the store no longer lists {summary.lost} of the {summary.known} images that the checkpoint knows{products}: over "
+            "30% are gone, as from a sick store. If they were deleted on purpose, give --allow-missing once: that run makes "
+            "the missing images again, and forgets the products that are gone. Nothing was written."
         )
 
 

@@ -181,6 +181,43 @@ async def test_all_files_of_a_run_are_for_their_owner_alone(tmp_path: Path) -> N
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+async def test_a_plan_takes_the_place_of_an_older_one_only_when_it_is_whole(tmp_path: Path) -> None:
+    """A file that anybody may write becomes 0600; a plan that was interrupted or refused by the disk leaves the older one."""
+    manifest, planned = tmp_path / "m.jsonl", tmp_path / "p.plan"
+    manifest.write_bytes(lines(manifest_for(20, 2)))
+    planned.write_bytes(b"older")
+    planned.chmod(0o666)
+    async with running(Config(products=20, images=2, quota=None, fetch=False)) as sandbox:
+        stop = engine.Stop()
+        progress = _StopsAt("listing", stop)
+        interrupted = await engine.plan(access(sandbox), manifest, OPEN, output=planned, progress=progress, stop=stop)
+        assert (interrupted.report.outcome, planned.read_bytes()) == ("interrupted", b"older")
+        with pytest.raises(errors.DiskError):
+            await engine.plan(
+                access(sandbox), manifest, OPEN, output=planned, seams=Seams(disk=FailingDisk("rename", 0))
+            )
+        assert planned.read_bytes() == b"older"
+        planned.with_name("p.plan.new").write_bytes(b"of a process that was killed")
+        planned.with_name("p.plan.new").chmod(0o666)
+        made = await engine.plan(access(sandbox), manifest, OPEN, output=planned)
+        assert stat.S_IMODE(planned.stat().st_mode) == 0o600
+        assert not planned.with_name("p.plan.new").exists()
+        assert (await engine.apply(access(sandbox), str(made.plan), OPEN)).outcome == "done"
+
+
+class _StopsAt(engine.Progress):
+    """Asks the run to stop when a phase begins."""
+
+    def __init__(self, phase: str, stop: engine.Stop) -> None:
+        super().__init__()
+        self._fatal, self._stop = phase, stop
+
+    def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
+        super().begin(phase, products=products, images=images)
+        if phase == self._fatal:
+            self._stop.ask()
+
+
 async def test_a_second_run_on_one_checkpoint_is_told_who_holds_it(tmp_path: Path) -> None:
     """The process, its command and since when; no call is made."""
     manifest = tmp_path / "m.jsonl"

@@ -15,7 +15,7 @@ from jobs.sandbox import Fault
 from .rehearsal import Rehearsal, picture, rehearsing, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 
@@ -139,6 +139,40 @@ def test_a_store_that_lost_what_was_known_is_refused_until_that_is_allowed(store
     result = store.run("sync", manifest, "--settle", "0", "--json")
     assert (result.code, "--allow-missing" in result.err, writes(store)) == (3, True, before)
     assert store.run("sync", manifest, "--allow-missing", "--settle", "0", "--json").record["created"] == 6
+
+
+def _without(products: Iterable[int]) -> list[Fault]:
+    """A store that says it hasn't these products."""
+    return [Fault("failed_before", status=404, path=f"/products/{n}/") for n in products]
+
+
+@pytest.mark.parametrize(("sick", "code"), [(15, 3), (3, 1)])
+def test_products_that_answer_404_for_a_night_are_missed_and_not_forgotten(
+    tmp_path: Path, sick: int, code: int
+) -> None:
+    """Over 30% of the known images behind a 404 is refused; fewer fail; either way nothing is made twice when they are back."""
+    with rehearsing(tmp_path, names="lost", images=0) as store:
+        manifest = store.write(dict.fromkeys(range(1, 21), 2))
+        assert store.run("migrate", manifest).code == 0
+        store.sandbox.play(*_without(range(1, sick + 1)))
+        before = writes(store)
+        night = store.run("migrate", manifest, "--settle", "0")
+        assert (night.code, "--allow-missing" in night.err, writes(store)) == (code, code == 3, before)
+        store.sandbox.play()
+        morning = store.run("migrate", manifest, "--settle", "0", "--json")
+        assert (morning.code, morning.record["created"], store.sandbox.shop.catalogue.total_images) == (0, 0, 40)
+
+
+def test_products_that_were_deleted_on_purpose_are_allowed_once(store: Rehearsal) -> None:
+    """The allowed run forgets them, so that the next night isn't refused for them again; they fail by name as ever."""
+    manifest = store.write(dict.fromkeys(range(1, 11), 2))
+    store.run("sync", manifest)
+    for product in range(1, 6):
+        store.sandbox.shop.catalogue.remove(product)
+    refused = store.run("sync", manifest, "--settle", "0")
+    assert (refused.code, "forgets the products that are gone" in refused.err) == (3, True)
+    assert store.run("sync", manifest, "--settle", "0", "--allow-missing", "--json").record["failed"] == 10
+    assert store.run("sync", manifest, "--settle", "0", "--json").record["failed"] == 10
 
 
 @pytest.mark.parametrize(("products", "code"), [(4, 1), (5, 3), (24, 3), (300, 3)])

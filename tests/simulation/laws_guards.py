@@ -77,7 +77,7 @@ def _objection(case: Evidence, night: int) -> str | None:
 
 
 def _listed(case: Evidence, night: int) -> set[int]:
-    """The products that could be listed before the night's first write; what couldn't be isn't missed."""
+    """The products that could be listed before the night's first write; what couldn't be isn't missed, what isn't there (404) is."""
     calls = [call for call in case.world.line.sent if call.night == night]
     first = next(call.number for call in calls if call.writes)
     return {call.product for call in calls if call.verb == "get" and call.usable and call.number < first}
