@@ -1,7 +1,8 @@
 """Pictures kept before they go: the best rendition that can be had, all fields, and a sealed index line for each.
 
-`FOLDER/PRODUCT/IMAGE-NAME` holds the bytes, `FOLDER/index.jsonl` says what they are. The picture is on disk and its line
-synced before the delete may be sent. Pictures come from wherever the store says, so no token travels with the asking.
+`FOLDER/PRODUCT/IMAGE/NAME` holds the bytes under the name that they once came with, so that an upload of the file bears it
+again; `FOLDER/index.jsonl` says what they are. The picture is on disk and its line synced before the delete may be sent.
+Pictures come from wherever the store says, so no token travels with the asking.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .core.errors import BackupError, CheckpointError, DiskError, LostError, StoppedError, StoreError
-from .core.names import basename
+from .core.names import stem
 from .core.record import is_whole, seal, unseal
 from .sources import is_picture
 
@@ -54,6 +55,8 @@ class Backup:
         self._known = read_index(disk, folder, store)
         self._line_end()
         self._broken: DiskError | None = None
+        self._smaller: str | None = None
+        self._kept = {"original": 0, "largest": 0}
         self._file = disk.append(folder / INDEX)
 
     def _line_end(self) -> None:
@@ -87,6 +90,7 @@ class Backup:
 
     async def _best(self, product_id: int, image: Present) -> tuple[bytes, str, str]:
         tries = []
+        smaller = "without --storefront-url the originals are not asked for"
         if self._storefront is not None:
             url = f"{self._storefront.rstrip('/')}/product_images/{quote(image.image_file)}"
             tries.append((url, "original"))
@@ -103,16 +107,19 @@ class Backup:
                 reason = str(error)
                 break
             except StoreError as error:
-                reason = str(error)
+                reason = smaller = str(error)
             else:
                 if is_picture(data):
+                    if rendition == "largest":
+                        self._smaller = self._smaller or smaller
                     return data, url, rendition
-                reason = f"what {url[:120]} serves is not a picture"
+                reason = smaller = f"what {url[:120]} serves is not a picture"
         raise BackupError(f"the picture of image {image.image_id} of product {product_id} can't be kept: {reason}")
 
     async def _write(self, product_id: int, image: Present, data: bytes, url: str, rendition: str) -> None:
-        name = f"{product_id}/{image.image_id}-{_safe_name(image.image_file)}"
+        name = f"{product_id}/{image.image_id}/{_safe_name(stem(image.image_file))}"
         path = self._folder / name
+        self._disk.make_folder(path.parent.parent)
         self._disk.make_folder(path.parent)
         made = path.with_name(path.name + ".new")
         file = self._disk.create(made)
@@ -145,7 +152,16 @@ class Backup:
         }
         self._file.write(seal(row))
         await self._file.sync()
+        self._kept[rendition] += 1
         self._known[product_id, image.image_id] = Kept(image.image_file, name, rendition, digest, fields)
+
+    def told(self) -> list[str]:
+        """What this run kept, and why not the originals where it didn't."""
+        originals, largest = self._kept["original"], self._kept["largest"]
+        if not originals + largest:
+            return []
+        said = f"kept in {self._folder}: {originals:,} originals, {largest:,} largest renditions"
+        return [f"{said} ({self._smaller})" if self._smaller else said]
 
     def close(self) -> None:
         """Give the index back."""
@@ -163,9 +179,9 @@ def is_intact(disk: Disk, folder: Path, kept: Kept) -> bool:
     return digest.hexdigest() == kept.sha256
 
 
-def _safe_name(image_file: str) -> str:
+def _safe_name(name: str) -> str:
     """A name that any file system takes, with its extension; the index has the true one."""
-    return _UNSAFE.sub("_", basename(image_file))[-LONGEST_NAME:].lstrip(".") or "_"
+    return _UNSAFE.sub("_", name)[-LONGEST_NAME:].lstrip(".") or "_"
 
 
 def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Kept]:

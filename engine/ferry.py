@@ -69,6 +69,7 @@ class Ferry:
         self._seen = Seen(checkpoint.reading(), checkpoint.names_lost())
         self._plan: PlanFile | None = None
         self._ledger = Ledger()
+        self._kept: list[str] = []
 
     def resumes(self, command: str, header: Header | None, digest: str | None) -> PlanFile | None:
         """The plan of an unfinished run that this command goes on with, or None where it is another one's.
@@ -229,6 +230,7 @@ class Ferry:
             try:
                 yield backup
             finally:
+                self._kept = backup.told()
                 backup.close()
 
     @asynccontextmanager
@@ -300,6 +302,7 @@ class Ferry:
     def tell(self, report: Report) -> None:
         """Put what the run has done so far into its report."""
         self._ledger.tell(report)
+        report.notes += [note for note in self._kept if note not in report.notes]
         if self._plan is not None:
             self._plan.summary.tell(report)
 

@@ -81,7 +81,7 @@ def propose(job: Job, made: PlanFile, path: str, gate: Gate, refusal: str | None
     for batch in made.batches():
         if len(report.failures) < MOST_FAILURES:
             report.failures += batch.failures + batch.left_alone
-    calls = summary.calls(relist=made.header.mode != "undo")
+    calls = summary.calls(relist=True)
     return Proposal(report, summary, calls, gate.seconds_for(calls), gate.traffic().quota, path, made.digest, refusal)
 
 

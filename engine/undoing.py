@@ -7,8 +7,9 @@ was taken back.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .backup import INDEX, is_intact, read_index
 from .core.diff import Changes
@@ -16,7 +17,7 @@ from .core.errors import CheckpointError, MissingError, RefusedError, SettingsEr
 from .core.mend import image_failure
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
-from .core.undo import Kept, TakenBack, take_back
+from .core.undo import Kept, TakenBack, as_before, take_back
 from .crew import Crew
 from .ferry import Ferry
 from .options import Options, Seams
@@ -62,7 +63,7 @@ async def undo(
     own = path.with_name(path.name + ".undo.json")
     job.report.checkpoint = str(own)
     with ExitStack() as opened:
-        _check_backup(job)
+        _check(job, path)
         done, kept = open_checkpoint(job, opened, path), open_checkpoint(job, opened, own)
         if (done.header or {}).get("state") == "undone" and done.history() is None:
             job.report.notes.append("the run was taken back already; there is nothing left to undo")
@@ -82,18 +83,20 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
         made = await _plan(job, done, kept, store, gate, folder)
     if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
         raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
-    await carry_plan(job, ferry, made, store, relist=False)
+    await carry_plan(job, ferry, made, store, relist=True)
     if job.report.outcome in {"done", "failed"} and not job.stop.draining:
-        await _unlearn(job, done)
+        await _unlearn(job, done, kept, folder)
 
 
-def _check_backup(job: Job) -> None:
-    """A mistyped folder must not look like one that holds nothing.
+def _check(job: Job, checkpoint: Path) -> None:
+    """A mistyped name must not look like a run that changed nothing, or a backup that holds nothing.
 
-    Raises SettingsError.
+    Raises CheckpointError, SettingsError.
     """
-    folder = job.options.backup
-    if folder is not None and job.seams.disk.size(folder.absolute() / INDEX) is None:
+    disk, folder = job.seams.disk, job.options.backup
+    if disk.size(checkpoint) is None and disk.size(checkpoint.with_name(checkpoint.name + ".journal")) is None:
+        raise CheckpointError(f"{checkpoint}: there is no such checkpoint, so there is nothing to undo")
+    if folder is not None and disk.size(folder.absolute() / INDEX) is None:
         raise SettingsError(f"--backup {folder}: there is no backup in it ({INDEX} is missing); nothing was written")
 
 
@@ -118,31 +121,28 @@ def _history(job: Job, done: Checkpoint) -> tuple[PlanFile, Unfinished]:
 async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, folder: Path) -> PlanFile:
     """Survey what the run changed, and write the plan that takes it back."""
     history, told = _history(job, done)
-    header = Header(
-        mode="undo",
-        store=job.access.store,
-        manifest=str(done.paths.checkpoint),
-        digest=history.digest,
-        files=str(folder),
-        checkpoint=str(kept.paths.checkpoint),
-        selection="",
-        made_at=job.seams.now(),
-        reading=done.reading(),
-    )
+    job.report.notes.append(f"only {_named(told.header)} is taken back; what earlier runs did stays")
+    header = _header(job, done, kept, folder, history.digest)
     writer = PlanWriter(job.seams.disk, kept.paths.plan, header)
     backup = _intact(job, folder)
     restored = dict(kept.memories())
     to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, history.digest)
-    batches = (batch for batch in history.batches() if batch.product_id in to_do)
+    batches = enumerate(batch for batch in history.batches() if batch.product_id in to_do)
     job.progress.begin("listing", products=len(to_do))
-    lines: dict[int, tuple[Batch, TakenBack]] = {}
+    ready: dict[int, TakenBack] = {}
+    written = 0
 
     async def look() -> bool:
-        batch = None if job.stop.draining else next(batches, None)
+        nonlocal written
+        number, batch = (0, None) if job.stop.draining else next(batches, (0, None))
         if batch is None:
             return False
-        taken = await _take_back(store, batch, told, backup, restored, header, names_lost=done.names_lost())
-        lines[batch.product_id] = batch, taken
+        pictures = backup.get(batch.product_id, {})
+        memory = restored.get(batch.product_id, {})
+        ready[number] = await _take_back(store, batch, told, pictures, memory, header, names_lost=done.names_lost())
+        while (taken := ready.pop(written, None)) is not None:
+            _write(job, writer, taken)
+            written += 1
         job.progress.products_done += 1
         return True
 
@@ -150,10 +150,27 @@ async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     if job.stop.draining:
         writer.close()
         raise Interrupted
-    for product_id in sorted(lines):
-        _write(job, writer, lines[product_id][1])
     await writer.finish()
     return PlanFile(job.seams.disk, kept.paths.plan)
+
+
+def _header(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path, digest: str) -> Header:
+    return Header(
+        mode="undo",
+        store=job.access.store,
+        manifest=str(done.paths.checkpoint),
+        digest=digest,
+        files=str(folder),
+        checkpoint=str(kept.paths.checkpoint),
+        selection="",
+        made_at=job.seams.now(),
+        reading=done.reading(),
+    )
+
+
+def _named(header: dict[str, Any]) -> str:
+    began = datetime.fromtimestamp(header.get("started_at", 0)).astimezone()
+    return f"the `{header.get('command')}` that began at {began.isoformat(' ', 'seconds')}"
 
 
 def _write(job: Job, writer: PlanWriter, taken: TakenBack) -> None:
@@ -167,8 +184,8 @@ async def _take_back(
     store: Store,
     batch: Batch,
     told: Unfinished,
-    backup: dict[tuple[int, int], Kept],
-    restored: dict[int, Memory],
+    pictures: dict[int, Kept],
+    restored: Memory,
     header: Header,
     *,
     names_lost: bool,
@@ -180,9 +197,7 @@ async def _take_back(
         return TakenBack(Batch(batch.product, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
     for row, image_id in sight(batch, course, present, names_lost=False).found.items():
         course.made[image_id] = row
-    pictures = {image_id: copy for (product_id, image_id), copy in backup.items() if product_id == batch.product_id}
-    memory = restored.get(batch.product_id, {})
-    return take_back(batch, course, present, pictures, header.reading, memory, names_lost=names_lost)
+    return take_back(batch, course, present, pictures, header.reading, restored, names_lost=names_lost)
 
 
 def _unlisted(batch: Batch, error: RefusedError) -> Failure:
@@ -202,25 +217,26 @@ def _taken_back_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
     return told.ledger.finished - told.ledger.failures.keys()
 
 
-def _intact(job: Job, folder: Path) -> dict[tuple[int, int], Kept]:
-    """The backup's pictures that still are what its index says."""
-    index = read_index(job.seams.disk, folder, job.access.store)
-    return {
-        key: Kept(entry.file, entry.rendition == "original")
-        for key, entry in index.items()
-        if is_intact(job.seams.disk, folder, entry)
-    }
+def _intact(job: Job, folder: Path) -> dict[int, dict[int, Kept]]:
+    """The backup's pictures that still are what its index says, by product and image."""
+    intact: dict[int, dict[int, Kept]] = {}
+    for (product_id, image_id), entry in read_index(job.seams.disk, folder, job.access.store).items():
+        if is_intact(job.seams.disk, folder, entry):
+            intact.setdefault(product_id, {})[image_id] = Kept(entry.file, entry.rendition == "original")
+    return intact
 
 
-async def _unlearn(job: Job, done: Checkpoint) -> None:
-    """The run's checkpoint forgets what was taken back, so that the next run does not miss it."""
+async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path) -> None:
+    """The run's checkpoint forgets what was taken back, so that the next run does not miss it, and learns the new ids."""
     history, told = _history(job, done)
+    backup, restored = _intact(job, folder), dict(kept.memories())
 
     def lessons() -> Iterator[tuple[int, Memory]]:
         for batch in history.batches():
             course = told.ledger.courses.get(batch.product_id)
             if course is not None:
-                yield batch.product_id, {s: p for s, p in batch.memory.items() if p[0] not in course.deleted}
+                pictures, back = backup.get(batch.product_id, {}), restored.get(batch.product_id, {})
+                yield batch.product_id, as_before(batch.memory, course.deleted, pictures, back)
 
     header = {k: v for k, v in (done.header or told.header).items() if k not in {"imageferry", "format", "store"}}
     seen = Seen(done.reading(), done.names_lost())

@@ -88,6 +88,17 @@ def take_back(
     return taken
 
 
+def as_before(memory: Memory, deleted: set[int], kept: Mapping[int, Kept], restored: Memory) -> Memory:
+    """What is known of a product that was taken back: what had been deleted stands under its new id, its version unchanged."""
+    known: Memory = {}
+    for source, (image_id, version) in memory.items():
+        if image_id not in deleted:
+            known[source] = (image_id, version)
+        elif image_id in kept and kept[image_id].file in restored:
+            known[source] = (restored[kept[image_id].file][0], version)
+    return known
+
+
 def _where(image: Present, kept: Mapping[int, Kept], restored: Memory, now: dict[int, Present]) -> int | None:
     """The id under which a former image stands: its own, or the one that an earlier undo brought it back with."""
     if image.image_id in now:
