@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .core.order import observe, observe_post
+from .core import observe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -113,15 +113,13 @@ class Watched:
         self.blurred = self.blurred or "sort_order" not in fields
         self.creates.append((image_id, fields.get("sort_order", 0)))
 
+    def doubt(self) -> None:
+        """A PUT may have happened or not, or twice: nothing can be learned of what it moved."""
+        self.blurred = True
+
     def learn(self, present: list[Present], reading: Reading) -> Reading:
-        """The reading that explains what the store was seen to do; creates and PUTs in one round would blur each other."""
-        after = {image.image_id: image.sort_order for image in present}
+        """The reading, with what the listing after this round tells of the store."""
         if self.blurred:
             return reading
-        if self.puts and (not self.creates or reading.post is False):
-            put = observe(self.orders | dict(self.creates), self.puts, after)
-            return replace(reading, put=put or reading.put)
-        if self.creates and not self.puts:
-            post = observe_post(self.orders, self.creates, after)
-            return replace(reading, post=reading.post if post is None else post)
-        return reading
+        after = {image.image_id: image.sort_order for image in present}
+        return observe.learn(reading, self.orders, self.creates, self.puts, after)

@@ -167,6 +167,7 @@ class Writes:
             self.look = True
             if given_up:
                 self.lost_at = loop_time()
+                self.watched.doubt()
             if not isinstance(error, MissingError):
                 self.refused_puts[update.image_id] = error
             return
@@ -185,6 +186,7 @@ class Writes:
                 raise
             except LostError:
                 self.look = True
+                self.watched.doubt()
                 image = await self._look_at(update.image_id)
                 if all(getattr(image, name) == value for name, value in update.fields.items()):
                     return "found"

@@ -97,30 +97,6 @@ def arrange(places: Sequence[Place], orders: dict[int, int], reading: Reading) -
     return _arrange_ties(places, orders, reading.put)
 
 
-def observe(before: dict[int, int], puts: Sequence[tuple[int, int]], after: dict[int, int]) -> Renumbering | None:
-    """The one reading that explains what a sequence of PUTs did to the images still there; None if not just one does."""
-    fitting = []
-    for reading in Renumbering:
-        orders = dict(before)
-        for image_id, value in puts:
-            if image_id in orders:
-                put(orders, image_id, value, reading)
-        if all(orders.get(image_id, value) == value for image_id, value in after.items()):
-            fitting.append(reading)
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def observe_post(before: dict[int, int], creates: Sequence[tuple[int, int]], after: dict[int, int]) -> bool | None:
-    """Whether POSTs (new id, its sort order) moved their siblings; None where either reading explains what is seen."""
-    still, moved = dict(before), dict(before)
-    for image_id, value in creates:
-        still[image_id] = value
-        _make_room(moved, value)
-        moved[image_id] = value
-    fits_still, fits_moved = ({**orders, **after} == orders for orders in (still, moved))
-    return fits_moved if fits_still != fits_moved else None
-
-
 def _make_room(orders: dict[int, int], value: int) -> None:
     for sibling, present in orders.items():
         if present >= value:

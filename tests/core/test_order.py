@@ -14,8 +14,6 @@ from engine.core.order import (
     arrange,
     has_ties,
     is_met,
-    observe,
-    observe_post,
     put,
 )
 
@@ -122,22 +120,3 @@ def test_one_image_that_moves_to_the_front_of_equals_costs_few_writes() -> None:
     orders = {1: 5, 2: 6, 3: 7, 4: 9}
     places = [Place(0, 4, 0), Place(0, 1, 1), Place(0, 2, 2), Place(0, 3, 3)]
     assert len(arrange(places, orders, Reading(Renumbering.NONE)).puts) == 1
-
-
-@pytest.mark.parametrize("put_", list(Renumbering), ids=lambda r: r.value)
-def test_what_a_store_does_is_recognised_from_what_it_did(put_: Renumbering) -> None:
-    """A raise and a lowering among siblings tell the three readings apart."""
-    before = {1: 0, 2: 1, 3: 2, 4: 3}
-    after = dict(before)
-    puts = [(4, 1), (1, 2)]
-    for image_id, value in puts:
-        put(after, image_id, value, put_)
-    assert observe(before, puts, after) is put_
-    assert observe(before, [], before) is None
-
-
-@pytest.mark.parametrize("moves", [True, False], ids=["moves", "leaves"])
-def test_whether_creates_move_their_siblings_is_recognised(moves: bool) -> None:
-    """A create below a sibling either lifts it or does not; one above all tells nothing."""
-    assert observe_post({1: 3}, [(9, 0)], {1: 4 if moves else 3, 9: 0}) is moves
-    assert observe_post({1: 3}, [(9, 7)], {1: 3, 9: 7}) is None

@@ -1,0 +1,90 @@
+"""What a store does to siblings, recognised from what it did: true or nothing, and of PUT and POST each as soon as can be."""
+
+import pytest
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from engine.core.observe import READINGS, learn, play
+from engine.core.order import Reading, Renumbering
+
+IDS = [f"{reading.put.value}{'+post' if reading.post else ''}" for reading in READINGS]
+KNOWN = [Reading(renumbering, post) for renumbering in Renumbering for post in (None, False, True)]
+FIRST_NEW = 50
+
+small = st.integers(0, 6)
+galleries = st.dictionaries(st.integers(1, 6), small, max_size=6)
+
+
+@st.composite
+def rounds(draw: st.DrawFn) -> tuple[dict[int, int], list[tuple[int, int]], list[tuple[int, int]]]:
+    """A gallery, creates, and PUTs to images old and new, each at most once."""
+    before = draw(galleries)
+    creates = [(FIRST_NEW + n, value) for n, value in enumerate(draw(st.lists(small, max_size=3)))]
+    there = [*before, *(image_id for image_id, _ in creates)]
+    written = draw(st.permutations(there))[: draw(st.integers(0, len(there)))]
+    return before, creates, [(image_id, draw(small)) for image_id in written]
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@given(round_=rounds(), gone=st.sets(st.integers(1, FIRST_NEW + 2)), known=st.sampled_from(KNOWN))
+def test_what_is_learned_is_what_the_store_does(reading: Reading, round_, gone: set[int], known: Reading) -> None:
+    """Whatever of a round is still listed: of PUT and POST each, what it was taken for stays or becomes the truth."""
+    assume(known.post in (None, reading.post))
+    after = {image_id: order for image_id, order in play(*round_, reading).items() if image_id not in gone}
+    told = learn(known, *round_, after)
+    assert told.put in (known.put, reading.put)
+    assert told.post in (known.post, reading.post)
+    event(f"put learned: {told.put is reading.put}, post learned: {told.post is reading.post}")
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@given(round_=rounds(), known=st.sampled_from(KNOWN))
+def test_all_that_a_round_tells_is_learned(reading: Reading, round_, known: Reading) -> None:
+    """Unlearned stays only what another reading would have brought about just the same; what was wrongly known gives way."""
+    after = play(*round_, reading)
+    alike = [other for other in READINGS if play(*round_, other) == after]
+    told = learn(known, *round_, after)
+    if all(other.post is reading.post for other in alike):
+        assert told.post is reading.post
+    if all(other.put is reading.put for other in alike):
+        assert told.put is reading.put
+
+
+@given(round_=rounds(), after=st.dictionaries(st.integers(1, FIRST_NEW + 2), small), known=st.sampled_from(KNOWN))
+def test_nothing_is_learned_of_what_no_reading_explains(round_, after: dict[int, int], known: Reading) -> None:
+    """Somebody else was at work: images stand where no reading would have put them."""
+    assume(not any({**(orders := play(*round_, reading)), **after} == orders for reading in READINGS))
+    assert learn(known, *round_, after) == known
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@given(round_=rounds(), order=small, known=st.sampled_from(KNOWN))
+def test_nothing_is_learned_beside_somebody_elses_image(reading: Reading, round_, order: int, known: Reading) -> None:
+    """An image that nobody here made may have moved the others when it came."""
+    after = {**play(*round_, reading), 99: order}
+    assert learn(known, *round_, after) == known
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+def test_one_round_of_creates_and_puts_tells_all_of_it(reading: Reading) -> None:
+    """A create in front, a raise and a lowering among siblings: all six readings come apart at once."""
+    round_ = {1: 0, 2: 1, 3: 2, 4: 3}, [(9, 0)], [(3, 0), (1, 3)]
+    assert learn(Reading(), *round_, play(*round_, reading)) == reading
+
+
+def test_a_create_moves_like_a_put_until_something_tells_them_apart() -> None:
+    """What a POST or a PUT at the same place would have moved says nothing of either, but of PUT once POST is known."""
+    round_ = {1: 3, 2: 4}, [(9, 0)], [(1, 0)]
+    after = {2: 5}
+    assert learn(Reading(), *round_, after) == Reading()
+    assert learn(Reading(post=False), *round_, after) == Reading(Renumbering.ALWAYS, post=False)
+    assert learn(Reading(Renumbering.ALWAYS, post=True), *round_, after) == Reading(Renumbering.ALWAYS, post=True)
+
+
+def test_rounds_without_creates_tell_nothing_of_post_and_those_without_puts_nothing_of_put() -> None:
+    """A create above all others moves nothing either way; without a round there is nothing to be seen."""
+    known = Reading(Renumbering.NONE)
+    assert learn(known, {1: 3}, [], [], {1: 3}) == known
+    assert learn(known, {1: 3}, [(9, 7)], [], {1: 3, 9: 7}) == known
+    assert learn(known, {1: 3}, [(9, 0)], [], {1: 4, 9: 0}) == Reading(Renumbering.NONE, post=True)
+    assert learn(known, {1: 3, 2: 4}, [], [(2, 3)], {1: 4, 2: 3}) == Reading(Renumbering.ALWAYS)
