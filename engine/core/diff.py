@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .moves import arrange
 from .names import loose, stem
-from .order import Arrangement, Place, Reading, arrange, is_met
+from .order import Arrangement, Place, Reading, is_met, make_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from .model import Present, Wanted, WantedProduct
 
@@ -82,8 +83,8 @@ def diff(
     deleted, but moved by the store's renumbering like any other. Without `by_name` the ledger alone tells identity.
     The rows in `skip` are not made, and nothing is arranged as if they were.
     """
-    if not present and not bystanders and not reading.post and not skip:
-        return _all_new(product.images, reading)
+    if not present and not bystanders and not skip and (all_new := _all_new(product.images, reading)) is not None:
+        return all_new
     pairs = pair(product.images, present, memory, by_name=by_name)
     by_id = {image.image_id: image for image in present}
     outdated = [row for row in pairs if _is_outdated(product.images[row], memory)]
@@ -98,14 +99,19 @@ def diff(
     return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated)
 
 
-def _all_new(images: list[Wanted], reading: Reading) -> Difference:
-    """An empty gallery: every row is a create that carries what is asked; only equal sort orders may call for a look."""
-    creates = [Create(row, _create_fields(image, image.sort_order, None)) for row, image in enumerate(images)]
+def _all_new(images: list[Wanted], reading: Reading) -> Difference | None:
+    """An empty gallery: every row is a create that carries what is asked; only equal sort orders may call for a look.
+
+    None where the store is known to move the equal ones, so that creates have to carry something else.
+    """
     orders = [image.sort_order for image in images if image.sort_order is not None]
+    ties = len(set(orders)) < len(orders)
+    if ties and reading.post:
+        return None
+    creates = [Create(row, _create_fields(image, image.sort_order, None)) for row, image in enumerate(images)]
     if orders != sorted(orders):
-        creates.sort(key=lambda create: _creation_rank(create, images))
-    look = reading.post is None and len(set(orders)) < len(orders)
-    return Difference(Changes(creates, look=look), {}, {}, [])
+        creates.sort(key=lambda create: _creation_rank(create, images, reading))
+    return Difference(Changes(creates, look=ties and reading.post is None), {}, {}, [])
 
 
 def pair(images: list[Wanted], present: list[Present], memory: Memory, *, by_name: bool = True) -> dict[int, int]:
@@ -174,7 +180,10 @@ def _changes(
     orders: dict[int, int],
     reading: Reading,
 ) -> Changes:
-    arrangement = _arrangement(images, rows, pairs, orders, reading)
+    if reading.post:
+        _push_aside(images, replaced, orders)
+    anyway = _anyway(images, rows, pairs, by_id)
+    arrangement = _arrangement(images, rows, pairs, orders, reading, anyway)
     claimed = any(image.is_thumbnail for image in images)
     changes = Changes()
     for row in rows:
@@ -183,26 +192,43 @@ def _changes(
             old = by_id[replaced[row]] if row in replaced else None
             fields = _create_fields(image, arrangement.creates.get(row), old, claimed=claimed)
             changes.creates.append(Create(row, fields, replaced.get(row)))
-    changes.creates.sort(key=lambda create: _creation_rank(create, images))
-    changes.updates = _updates(images, rows, pairs, by_id, arrangement)
+    changes.creates.sort(key=lambda create: _creation_rank(create, images, reading))
+    changes.updates = _updates(anyway, by_id, arrangement)
     moved = any("sort_order" in u.fields or "is_thumbnail" in u.fields for u in changes.updates)
-    standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
-    changes.look = moved or _may_shift(changes, standing, reading)
+    changes.look = moved or (reading.post is None and _may_shift(changes, images, pairs, by_id))
     return changes
 
 
-def _creation_rank(create: Create, images: list[Wanted]) -> tuple[int, int, int]:
-    """Ascending by what is sent; of equals the one asked for first is made first, since ids then tell their order."""
-    return (create.fields.get("sort_order", 0), images[create.row].sort_order or 0, create.row)
+def _push_aside(images: list[Wanted], replaced: dict[int, int], orders: dict[int, int]) -> None:
+    """What replacements whose order is not managed do to `orders`, where POST moves siblings; they are made first."""
+    for value in sorted((orders[old] for row, old in replaced.items() if images[row].sort_order is None), reverse=True):
+        make_room(orders, value)
+
+
+def _creation_rank(create: Create, images: list[Wanted], reading: Reading) -> tuple[int, int, int, int]:
+    """Ascending by what is sent; of equals the one asked for first is made first, since ids then tell their order.
+
+    Before all these come the replacements that carry their old image's order, from the highest downwards: none of them
+    then moves, where POST does that, what a later one is to stand beside.
+    """
+    value, asked = create.fields.get("sort_order", 0), images[create.row].sort_order
+    if create.replaces is not None and asked is None:
+        return (0, -value, -create.replaces if reading.post else create.replaces, create.row)
+    return (1, value, asked or 0, create.row)
 
 
 def _arrangement(
-    images: list[Wanted], rows: list[int], pairs: dict[int, int], orders: dict[int, int], reading: Reading
+    images: list[Wanted],
+    rows: list[int],
+    pairs: dict[int, int],
+    orders: dict[int, int],
+    reading: Reading,
+    written: Collection[int],
 ) -> Arrangement:
     places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
     if not places:
         return Arrangement()
-    return Arrangement() if is_met(places, orders) else arrange(places, orders, reading)
+    return Arrangement() if is_met(places, orders) else arrange(places, orders, reading, written)
 
 
 def _create_fields(
@@ -226,14 +252,11 @@ def _create_fields(
     return fields
 
 
-def _updates(
-    images: list[Wanted],
-    rows: list[int],
-    pairs: dict[int, int],
-    by_id: dict[int, Present],
-    arrangement: Arrangement,
-) -> list[Update]:
-    writes: dict[int, dict[str, Any]] = {image_id: {"sort_order": value} for image_id, value in arrangement.puts}
+def _anyway(
+    images: list[Wanted], rows: list[int], pairs: dict[int, int], by_id: dict[int, Present]
+) -> dict[int, dict[str, Any]]:
+    """What is written whatever the order: descriptions and thumbnails, by image id."""
+    writes: dict[int, dict[str, Any]] = {}
     takes_over = any(images[row].is_thumbnail and not _has_thumbnail(row, pairs, by_id) for row in rows)
     for row, image_id in pairs.items():
         image, present = images[row], by_id[image_id]
@@ -244,7 +267,14 @@ def _updates(
         if image.is_thumbnail not in (None, present.is_thumbnail) and (image.is_thumbnail or not takes_over):
             fields["is_thumbnail"] = image.is_thumbnail
         if fields:
-            writes.setdefault(image_id, {}).update(fields)
+            writes[image_id] = fields
+    return writes
+
+
+def _updates(anyway: dict[int, dict[str, Any]], by_id: dict[int, Present], arrangement: Arrangement) -> list[Update]:
+    writes: dict[int, dict[str, Any]] = {image_id: {"sort_order": value} for image_id, value in arrangement.puts}
+    for image_id, fields in anyway.items():
+        writes.setdefault(image_id, {}).update(fields)
     ordered = [image_id for image_id, _ in arrangement.puts]
     others = sorted((i for i in writes if i not in set(ordered)), key=lambda i: (by_id[i].sort_order, i))
     return [_update(by_id[image_id], writes[image_id]) for image_id in _merge(ordered, others, writes, by_id)]
@@ -276,10 +306,9 @@ def _has_thumbnail(row: int, pairs: dict[int, int], by_id: dict[int, Present]) -
     return row in pairs and by_id[pairs[row]].is_thumbnail
 
 
-def _may_shift(changes: Changes, standing: list[int], reading: Reading) -> bool:
-    """Whether a POST could have moved managed siblings on a store not yet seen to leave them alone (reading.post)."""
-    if reading.post is False:
-        return False
+def _may_shift(changes: Changes, images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present]) -> bool:
+    """Whether a POST could have moved managed siblings, on a store of which that is not known (reading.post)."""
+    standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
     orders = sorted(create.fields["sort_order"] for create in changes.creates if "sort_order" in create.fields)
     collide = len(set(orders)) < len(orders)
     return bool(orders) and (collide or (bool(standing) and orders[0] <= max(standing)))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.core.diff import Memory, diff
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.order import Reading, Renumbering, put
+from engine.core.order import Reading, Renumbering, make_room, put
 
 READING = Reading()
 
@@ -175,6 +175,27 @@ def test_a_version_never_recorded_before_is_just_recorded() -> None:
     assert found.memory == {"https://x/a.jpg": (7, "2")}
 
 
+@pytest.mark.parametrize("post", [None, False, True], ids=["unknown", "POST moves nothing", "POST moves siblings"])
+@pytest.mark.parametrize("asked", [None, 9], ids=["none managed", "one managed"])
+def test_replaced_images_keep_their_order_among_those_that_are_not_managed(
+    post: bool | None, asked: int | None
+) -> None:
+    """Whether POST moves siblings or not: each new one stands where its old one stood."""
+    sources = [f"https://x/{name}.jpg" for name in "abcde"]
+    present = [there(7 + k, f"{name}__12345.jpg", k) for k, name in enumerate("abcde")]
+    memory: Memory = {source: (7 + k, "1") for k, source in enumerate(sources)}
+    images = [Wanted(source, version="2" if k in (0, 2, 3) else "1") for k, source in enumerate(sources)]
+    images[4].sort_order = asked
+    reading = Reading(Renumbering.RAISED, post)
+    for moves in (False, True) if post is None else (post,):
+        found = diff(wanted(*images), present, memory, mirror=True, reading=reading)
+        after, now = carried_out(wanted(*images), present, found, Reading(Renumbering.RAISED, moves))
+        place = {image.image_id: (image.sort_order, image.image_id) for image in after}
+        ids = [now[source][0] for source in sources]
+        assert sorted(ids, key=place.__getitem__) == ids
+        assert asked is None or post is None or place[ids[4]][0] == asked
+
+
 names = st.sampled_from(["a", "b", "c", "d", "e"])
 wanted_images = st.lists(
     st.builds(
@@ -200,14 +221,15 @@ present_images = st.lists(
 )
 
 
+@pytest.mark.parametrize("post", [False, True], ids=["POST moves nothing", "POST moves siblings"])
 @pytest.mark.parametrize("renumbering", list(Renumbering), ids=lambda r: r.value)
 @given(images=wanted_images, present=present_images, thumbnail=st.integers(0, 7), flagged=st.integers(0, 7))
 @settings(max_examples=400, deadline=None)
 def test_a_plan_carried_out_leaves_nothing_to_plan(
-    renumbering: Renumbering, images: list[Wanted], present: list[Present], thumbnail: int, flagged: int
+    renumbering: Renumbering, post: bool, images: list[Wanted], present: list[Present], thumbnail: int, flagged: int
 ) -> None:
     """Applying a plan to a model store and planning again gives nothing, whatever the store's renumbering."""
-    reading = Reading(renumbering, post=False)
+    reading = Reading(renumbering, post)
     if thumbnail < len(images):
         images[thumbnail].is_thumbnail = True
     if flagged < len(present):
@@ -235,6 +257,11 @@ def carried_out(product: WantedProduct, present: list[Present], found, reading: 
         image_id = max(gallery, default=100) + 1
         source = product.images[create.row].image_file
         fields = create.fields
+        if reading.post and "sort_order" in fields:
+            orders = {each.image_id: each.sort_order for each in gallery.values()}
+            make_room(orders, fields["sort_order"])
+            for each, order in orders.items():
+                gallery[each].sort_order = order
         gallery[image_id] = Present(
             image_id, source.rpartition("/")[2], fields.get("description", ""), fields.get("sort_order", 0), False
         )

@@ -1,23 +1,24 @@
 """Sort orders: whatever the store renumbers by itself, the gallery ends as asked, and with few writes."""
 
 import itertools
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.core.moves import arrange
 from engine.core.order import (
     Arrangement,
     Place,
     Reading,
     Renumbering,
-    arrange,
     has_ties,
     is_met,
     put,
 )
 
-READINGS = [Reading(put_, post) for put_ in Renumbering for post in (None, True)]
+READINGS = [Reading(put_, post) for put_ in Renumbering for post in (False, True)]
 IDS = [f"{r.put.value}{'+post' if r.post else ''}" for r in READINGS]
 
 
@@ -43,37 +44,37 @@ galleries = st.lists(st.integers(0, 6), min_size=0, max_size=6)
 @pytest.mark.parametrize("reading", READINGS, ids=IDS)
 @given(present=galleries, asked=st.lists(st.integers(0, 6), max_size=7), data=st.data())
 @settings(max_examples=300, deadline=None)
-def test_a_gallery_ends_as_asked_under_every_reading(
+def test_a_gallery_ends_as_asked_in_one_round_under_every_reading(
     reading: Reading, present: list[int], asked: list[int], data: st.DataObject
 ) -> None:
-    """Carried out on a store of that reading, and mended at most twice where creates moved their siblings."""
+    """Carried out on a store of that reading nothing is left to mend, whatever is written anyway."""
     orders = {index + 1: value for index, value in enumerate(present)}
     ids = data.draw(st.permutations([*orders, *([None] * len(asked))]))[: len(asked)]
-    places = [Place(value, image_id, row) for row, (value, image_id) in enumerate(zip(asked, ids, strict=True))]
-    for _ in range(3):
-        if is_met(places, orders):
-            break
-        orders = carried_out(places, orders, reading, arrange(places, orders, reading))
-    assert is_met(places, orders)
-    if not reading.post:
-        again = arrange(places, orders, reading)
-        assert has_ties(places) or again.puts == []
-
-
-@pytest.mark.parametrize("put_", list(Renumbering), ids=lambda r: r.value)
-@given(data=st.data())
-@settings(max_examples=300, deadline=None)
-def test_one_round_is_enough_where_the_store_does_as_the_plan_says(put_: Renumbering, data: st.DataObject) -> None:
-    """With the reading known and POSTs moving nothing, no mending is needed at all."""
-    present = data.draw(galleries)
-    orders = {index + 1: value for index, value in enumerate(present)}
-    asked = data.draw(st.lists(st.integers(0, 8), min_size=1, max_size=6))
-    ids = data.draw(st.permutations([*orders, *([None] * len(asked))]))[: len(asked)]
+    written = data.draw(st.sets(st.sampled_from([*orders, 0])))
     places = [Place(value, image_id, row) for row, (value, image_id) in enumerate(zip(asked, ids, strict=True))]
     if is_met(places, orders):
         return
-    reading = Reading(put_, post=False)
-    assert is_met(places, carried_out(places, orders, reading, arrange(places, orders, reading)))
+    plan = arrange(places, orders, reading, written)
+    assert [value for _, value in plan.puts] == sorted(value for _, value in plan.puts)
+    assert len(dict(plan.puts)) == len(plan.puts)
+    orders = carried_out(places, orders, reading, plan)
+    assert is_met(places, orders)
+    assert has_ties(places) or arrange(places, orders, reading).puts == []
+
+
+@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@pytest.mark.parametrize("count", [80, 1000])
+def test_a_large_gallery_with_equal_sort_orders_ends_as_asked(reading: Reading, count: int) -> None:
+    """Above the size that is solved exactly, too, and all but a few stay where they are when a few move."""
+    chance = random.Random(count)
+    orders = {n: 2 * n for n in range(1, count + 1)}
+    row = list(orders)
+    for _ in range(5):
+        row.insert(chance.randrange(count), row.pop(chance.randrange(count)))
+    places = [Place(place // 2, image_id, place) for place, image_id in enumerate(row)]
+    plan = arrange(places, orders, reading)
+    assert len(plan.puts) <= 5
+    assert is_met(places, carried_out(places, orders, reading, plan))
 
 
 def shortest(places: list[Place], orders: dict[int, int], put_: Renumbering) -> int:

@@ -23,19 +23,29 @@ PRODUCTS = 3
 OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
 
 
-async def remember(path: Path, store: str, reading: Renumbering) -> None:
+READINGS = [Reading(renumbering, post) for renumbering in Renumbering for post in (False, True)]
+IDS = [f"{reading.put.value}{'+post' if reading.post else ''}" for reading in READINGS]
+
+
+async def remember(path: Path, store: str, reading: Reading) -> None:
     """A checkpoint that knows nothing but how this store renumbers, as an earlier run would have left it."""
     run = {"run": "0", "state": "finished"}
-    await Checkpoint(RealDisk(), path, store).compact(run, Seen(Reading(reading, post=False)), [])
+    await Checkpoint(RealDisk(), path, store).compact(run, Seen(reading), [])
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("verb", ["apply", "sync"])
-@pytest.mark.parametrize("reading", list(Renumbering), ids=lambda each: each.value)
-async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: Renumbering, verb: str) -> None:
+@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: Reading, verb: str) -> None:
     """`apply` sends what `plan` said; `sync` as much, less the listing before each product's first write."""
     config = Config(
-        products=CATALOGUES * PRODUCTS, images=4, quota=None, fetch=False, renumber=reading.value, log_size=1_000_000
+        products=CATALOGUES * PRODUCTS,
+        images=4,
+        quota=None,
+        fetch=False,
+        renumber=reading.put.value,
+        renumber_on_create=bool(reading.post),
+        log_size=1_000_000,
     )
     async with running(config) as sandbox:
         access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
@@ -43,9 +53,7 @@ async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: Renumbe
             await _one(tmp_path, sandbox, access, reading, number, verb)
 
 
-async def _one(
-    folder: Path, sandbox: Sandbox, access: engine.Access, reading: Renumbering, number: int, verb: str
-) -> None:
+async def _one(folder: Path, sandbox: Sandbox, access: engine.Access, reading: Reading, number: int, verb: str) -> None:
     rows = manifest_for(PRODUCTS, 4, seed=number, start=number * PRODUCTS + 1)
     manifest = folder / f"{number}.jsonl"
     manifest.write_bytes(lines(rows))
