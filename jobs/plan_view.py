@@ -48,7 +48,7 @@ def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> st
 def _first_line_of_undo(name: str, changes: int, products: int) -> str:
     if not changes:
         return f"{name}: nothing is left that could be taken back."
-    return f"{name}: {changes:,} change{'s' * (changes != 1)} take the run back, in {products:,} products; nothing is written yet."
+    return f"{name}: {changes:,} change{'s' * (changes != 1)} take{'s' * (changes == 1)} the run back, in {products:,} product{'s' * (products != 1)}; nothing is written yet."
 
 
 def losses(proposal: engine.Proposal, *, verbose: bool) -> list[str]:

@@ -65,9 +65,10 @@ def take_back(
     now = {image.image_id: image for image in present}
     former = sorted(done.present, key=lambda each: (each.sort_order, each.image_id))
     there = {image.image_id: _where(image, kept, restored, now) for image in former}
-    moved = _moved(done, course, [image_id for image_id in there.values() if image_id is not None], now, reading)
+    in_place = _in_place([image_id for image_id in there.values() if image_id is not None], now)
+    moved = _moved(done, course, now, reading, in_place=in_place)
     removable = _removable(done, course, now, moved, taken, names_lost=names_lost)
-    in_order = _restores_order(done, course, there, moved, taken)
+    in_order = not (in_place and moved) and _restores_order(done, course, there, moved, taken)
     thumbnail = _thumbnail(done, course, there, kept, now, taken)
     memory: Memory = {}
     rows: list[Wanted] = []
@@ -83,8 +84,7 @@ def take_back(
         if thumbnail is not None:
             wanted.is_thumbnail = image.image_id == thumbnail
         rows.append(wanted)
-    product = WantedProduct(done.product_id, rows, done.product.line)
-    taken.batch = _towards(product, present, memory, removable, reading)
+    taken.batch = _towards(WantedProduct(done.product_id, rows, done.product.line), present, memory, removable, reading)
     return taken
 
 
@@ -211,14 +211,20 @@ def _restores_order(
     return False
 
 
-def _moved(done: Batch, course: Course, former: list[int], now: dict[int, Present], reading: Reading) -> set[int]:
-    """The images that stand elsewhere among the others than where the run left them; `former`: those of before, in order.
+def _in_place(former: list[int], now: dict[int, Present]) -> bool:
+    """Whether the former images stand among each other as they did before the run."""
+    return longest_run(former, {image_id: image.sort_order for image_id, image in now.items()}) == set(former)
 
-    Only their order tells: on a store that renumbers, an image that somebody adds changes every number.
+
+def _moved(done: Batch, course: Course, now: dict[int, Present], reading: Reading, *, in_place: bool) -> set[int]:
+    """The images that stand elsewhere among the others than where the run left them.
+
+    Where the former ones stand as before it (`in_place`), only those it made can have been moved since. Only their order
+    tells: on a store that renumbers, an image that somebody adds changes every number.
     """
     orders = {image_id: image.sort_order for image_id, image in now.items()}
     left = {image_id: order for image_id, order in _left(done, course, reading).items() if image_id in now}
-    if longest_run(former, orders) == set(former):
+    if in_place:
         made = course.made.keys() & left.keys()
         return {i for i in made if _ahead(i, left.keys() - made, left) != _ahead(i, left.keys() - made, orders)}
     row = sorted(left, key=lambda image_id: (left[image_id], image_id))

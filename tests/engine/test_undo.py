@@ -10,8 +10,9 @@ import pytest
 import engine
 from engine.core import errors
 from jobs.sandbox import Config, Sandbox, running
+from jobs.sandbox.shop import Draft
 
-from ..market import control, lines, log, manifest_for, state, writes
+from ..market import control, lines, log, manifest_for, plain, state, writes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,9 @@ def options(tmp_path: Path, sandbox: Sandbox, **more: Any) -> engine.Options:
     return engine.Options(
         max_deletes=everything, settle=0.5, backup=tmp_path / "kept", storefront_url=sandbox.url, **more
     )
+
+
+OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
 
 
 def look(galleries: dict[int, list[dict[str, Any]]]) -> dict[int, list[tuple[Any, ...]]]:
@@ -162,3 +166,215 @@ async def test_a_picture_without_a_backup_is_said_before_to_be_lost(tmp_path: Pa
 
         await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", everything, approve=read)
         assert any("image 1 of product 1 can't come back" in sentence for sentence in shown)
+
+
+def sources(gallery: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Manifest rows that name the images of a gallery, and ask nothing of them."""
+    return [{"image_file": f"https://x.example/{plain(image['image_file'])}"} for image in gallery]
+
+
+async def edit(sandbox: Sandbox, method: str, path: str, **body: Any) -> None:
+    """What a person does in the shop."""
+    await control(sandbox.url, "edit", {"method": method, "path": path, "body": body})
+
+
+def made(gallery: list[dict[str, Any]]) -> int:
+    """The image that the run made."""
+    return next(image["image_id"] for image in gallery if "new" in image["image_file"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "change"),
+    [
+        ({}, {"description": "by hand"}),
+        ({"description": "d"}, {"image_file": "https://x.example/another.jpg"}),
+        ({}, {"is_thumbnail": True}),
+        ({"sort_order": 9}, {"sort_order": 1}),
+    ],
+    ids=["text", "picture", "thumbnail", "place"],
+)
+async def test_a_made_image_that_somebody_touched_since_stays(
+    tmp_path: Path, asked: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """Whatever a person did to it, undo names it and leaves it as they made it."""
+    manifest = tmp_path / "m.jsonl"
+    async with running(Config(products=1, images=3, quota=None, fetch=False)) as sandbox:
+        before = (await state(sandbox.url))[1]
+        rows = [*sources(before), {"image_file": "https://x.example/new.jpg", **asked}]
+        manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
+        await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        image_id = made((await state(sandbox.url))[1])
+        await edit(sandbox, "PUT", f"/products/1/images/{image_id}", **change)
+        theirs = (await state(sandbox.url))[1]
+        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
+        assert (report.outcome, [failure.image_id for failure in report.failures]) == ("failed", [image_id])
+        assert (await state(sandbox.url))[1] == theirs
+
+
+async def test_an_unmanaged_image_that_somebody_moved_since_stays_where_they_put_it(tmp_path: Path) -> None:
+    """The run swapped two others: their order is not restored over a person's, and the image is named."""
+    manifest = tmp_path / "m.jsonl"
+    async with running(Config(products=1, images=3, quota=None, fetch=False)) as sandbox:
+        first, second, third = sources((await state(sandbox.url))[1])
+        rows = [{**first, "sort_order": 5}, {**second, "sort_order": 0}, third]
+        manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
+        await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        await edit(sandbox, "PUT", "/products/1/images/3", sort_order=9)
+        theirs = (await state(sandbox.url))[1]
+        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
+        assert [failure.image_id for failure in report.failures] == [3]
+        assert (await state(sandbox.url))[1] == theirs
+
+
+async def test_what_somebody_changes_while_undo_asks_is_left_alone(tmp_path: Path) -> None:
+    """Each product is listed once more right before its first write."""
+    manifest = tmp_path / "m.jsonl"
+    async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
+        rows = [*sources((await state(sandbox.url))[1]), {"image_file": "https://x.example/new.jpg"}]
+        manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
+        await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        image_id = made((await state(sandbox.url))[1])
+
+        async def slowly(_: engine.Proposal) -> bool:
+            await edit(sandbox, "PUT", f"/products/1/images/{image_id}", description="by hand")
+            return True
+
+        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=slowly)
+        assert report.outcome == "failed"
+        assert [i["description"] for i in (await state(sandbox.url))[1] if i["image_id"] == image_id] == ["by hand"]
+
+
+async def test_a_mistyped_backup_folder_is_refused_and_the_right_one_still_serves(tmp_path: Path) -> None:
+    """Exit 2 before anything is written; without any folder the undo fails and can be given again with it."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
+    checkpoint = f"{manifest}.checkpoint.json"
+    async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
+        asked = options(tmp_path, sandbox)
+        before = await state(sandbox.url, digests=True)
+        await engine.sync(access(sandbox), manifest, asked)
+        wrong = engine.Options(settle=0.5, backup=tmp_path / "kpt")
+        with pytest.raises(errors.SettingsError, match="there is no backup in it"):
+            await engine.undo(access(sandbox), checkpoint, wrong, approve=yes)
+        assert not (tmp_path / "kpt").exists()
+        without = await engine.undo(access(sandbox), checkpoint, OPEN, approve=yes)
+        assert (without.outcome, {failure.image_id for failure in without.failures}) == ("failed", {1, 2})
+        assert (await engine.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
+        assert look(await state(sandbox.url, digests=True)) == look(before)
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut"])
+async def test_a_kept_picture_that_is_not_whole_any_more_is_kept_again_before_its_image_goes(
+    tmp_path: Path, harm: str
+) -> None:
+    """The index alone is no backup: the first night's delete was refused, and its picture has been lost since."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
+    async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
+        asked = options(tmp_path, sandbox)
+        before = await state(sandbox.url, digests=True)
+        await control(sandbox.url, "faults", [{"kind": "throttled", "status": 400, "methods": ["DELETE"]}])
+        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "failed"
+        await control(sandbox.url, "faults", [])
+        picture = next((tmp_path / "kept" / "1" / "2").iterdir())
+        picture.write_bytes(picture.read_bytes()[:50])
+        if harm == "gone":
+            picture.unlink()
+        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)).outcome == "done"
+        assert look(await state(sandbox.url, digests=True)) == look(before)
+
+
+async def test_what_somebody_adds_while_pictures_are_kept_is_not_deleted(tmp_path: Path) -> None:
+    """Pictures are kept first; delete-many follows the listing that allows it at once."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
+    async with running(Config(products=1, images=3, quota=None, fetch=False)) as sandbox:
+        served = sandbox.album.bytes_of
+
+        def adding(picture: str) -> bytes:
+            if not sandbox.shop.catalogue.open(1).images[3:]:
+                sandbox.shop.create(1, Draft(name="theirs.jpg", description="theirs"), 0.0)
+            return served(picture)
+
+        sandbox.album.bytes_of = adding
+        report = await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        assert [image["description"] for image in (await state(sandbox.url))[1]] == ["theirs"]
+        assert (report.deleted, report.outcome) == (3, "failed")
+
+
+async def test_pictures_come_back_under_the_names_that_manifests_know(tmp_path: Path) -> None:
+    """After an undo the former manifest verifies, and a migrate by it makes nothing."""
+    manifest = tmp_path / "m.jsonl"
+    async with running(Config(products=2, images=3, quota=None, fetch=False)) as sandbox:
+        good = [
+            {"product_id": number, "images": sources(gallery)} for number, gallery in (await state(sandbox.url)).items()
+        ]
+        manifest.write_bytes(lines([{**row, "images": row["images"][:1]} for row in good]))
+        asked = options(tmp_path, sandbox)
+        await engine.sync(access(sandbox), manifest, asked)
+        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        manifest.write_bytes(lines(good))
+        assert (await engine.verify(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await engine.migrate(access(sandbox), manifest, asked)).created == 0
+
+
+async def test_a_replacement_that_was_taken_back_is_replaced_again_by_the_same_manifest(tmp_path: Path) -> None:
+    """The checkpoint learns under which id the old version stands now."""
+    manifest = tmp_path / "m.jsonl"
+    async with running(Config(products=1, images=1, quota=None, fetch=False)) as sandbox:
+        (row,) = sources((await state(sandbox.url))[1])
+        asked = options(tmp_path, sandbox)
+        for version in ("1", "2"):
+            manifest.write_bytes(lines([{"product_id": 1, "images": [{**row, "version": version}]}]))
+            await engine.sync(access(sandbox), manifest, asked)
+        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        again = await engine.sync(access(sandbox), manifest, asked)
+        assert (again.created, again.deleted) == (1, 1)
+
+
+@pytest.mark.parametrize("more", [{}, {"renumber_on_create": True}, {"promote_after_delete": True}], ids=str)
+async def test_images_of_one_sort_order_come_back_in_their_order(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Three at 0 (the store's default), the first dropped by a run that manages no order: it comes back first."""
+    manifest = tmp_path / "m.jsonl"
+    async with running(Config(products=1, images=0, quota=None, fetch=False, **more)) as sandbox:
+        for number in range(3):
+            body = {"image_file": f"https://x.example/p{number}.jpg", "sort_order": 0}
+            await edit(sandbox, "POST", "/products/1/images", **body)
+        before = await state(sandbox.url, digests=True)
+        manifest.write_bytes(lines([{"product_id": 1, "images": sources(before[1])[1:]}]))
+        asked = options(tmp_path, sandbox)
+        await engine.sync(access(sandbox), manifest, asked)
+        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        assert (report.outcome, report.failures) == ("done", [])
+        assert look(await state(sandbox.url, digests=True)) == look(before)
+
+
+async def test_a_product_that_cannot_be_listed_is_a_failure_and_not_an_empty_gallery(tmp_path: Path) -> None:
+    """Nothing of it is written, and it can be taken back by the same command later."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
+    checkpoint = f"{manifest}.checkpoint.json"
+    async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
+        asked = options(tmp_path, sandbox)
+        before = await state(sandbox.url, digests=True)
+        await engine.sync(access(sandbox), manifest, asked)
+        fault = {"kind": "throttled", "status": 400, "methods": ["GET"], "path": "products/1/images"}
+        await control(sandbox.url, "faults", [fault])
+        report = await engine.undo(access(sandbox), checkpoint, asked, approve=yes)
+        assert (report.outcome, report.created) == ("failed", 0)
+        assert "can't be listed" in report.failures[0].reason
+        await control(sandbox.url, "faults", [])
+        assert (await engine.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
+        assert look(await state(sandbox.url, digests=True)) == look(before)
+
+
+async def test_the_renditions_that_were_kept_are_told(tmp_path: Path) -> None:
+    """Without --storefront-url it is the largest ones, and the report says so."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
+    async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
+        asked = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), backup=tmp_path / "kept")
+        report = await engine.sync(access(sandbox), manifest, asked)
+        (note,) = [note for note in report.notes if "kept in" in note]
+        assert "0 originals, 2 largest renditions (without --storefront-url" in note
