@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .clock import loop_time
@@ -74,7 +75,6 @@ class Writes:
             self.note("lost", key, reason=error.reason)
             return False
         except RefusedError as error:
-            self.note("refused", key, status=error.status, reason=error.reason)
             self.refuse(create.row, error)
             self._count_refusal(error)
             return True
@@ -115,9 +115,16 @@ class Writes:
 
     def refuse(self, row: int, error: RefusedError) -> None:
         """The store won't have the image of this row; it is not sent again in this run."""
+        failure = row_failure(self.batch, row, error.reason, error.status)
+        self._note_refused(f"create:{row}", failure)
         self.refused.add(row)
-        self.failures.append(row_failure(self.batch, row, error.reason, error.status))
+        self.failures.append(failure)
         self._tools.progress.images_done += 1
+
+    def _note_refused(self, key: str, failure: Failure) -> None:
+        """Write down what was refused and why, so that it is told even if the run stops before the product is finished."""
+        told = {name: value for name, value in asdict(failure).items() if value is not None and name != "product_id"}
+        self.note("refused", key, **told)
 
     def forgive(self, row: int) -> None:
         """The image of a refused row is there after all."""
@@ -161,13 +168,14 @@ class Writes:
         try:
             kind_of_outcome = await self._unless_stopped(key, self._put(update))
         except RefusedError as error:
-            # Given up after several tries, one of them may have happened all the same: a look decides what has failed.
-            given_up = error.tries > 1 and not isinstance(error, MissingError)
-            self.note("lost" if given_up else "refused", key, status=error.status, reason=error.reason)
             self.look = True
-            if given_up:
+            if error.tries > 1 and not isinstance(error, MissingError):
+                # Given up after several tries, one of them may have happened all the same: a look decides what has failed.
+                self.note("lost", key, status=error.status, reason=error.reason)
                 self.lost_at = loop_time()
                 self.watched.doubt()
+            else:
+                self._note_refused(key, image_failure(self.batch, update.image_id, error.reason, error.status))
             if not isinstance(error, MissingError):
                 self.refused_puts[update.image_id] = error
             return
@@ -211,8 +219,9 @@ class Writes:
             self.note("confirmed", key, **({} if ours else {"ours": False}))
         except RefusedError as error:
             if not await self._is_gone(image_id):
-                self.note("refused", key, status=error.status, reason=error.reason)
-                self.failures.append(image_failure(self.batch, image_id, error.reason, error.status))
+                failure = image_failure(self.batch, image_id, error.reason, error.status)
+                self._note_refused(key, failure)
+                self.failures.append(failure)
                 return
             self.note("confirmed", key)
         else:

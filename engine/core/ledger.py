@@ -9,7 +9,8 @@ A create is not idempotent and an answer can be lost, so "sent, and no answer" i
 
 DONE -> SENT is an image that is written again by mending, or made again because somebody took it away. A SENT with
 nothing after it, as a crash leaves it, reads as UNKNOWN. PLANNED -> DONE by a find is
-a create that was given up and appeared all the same. A finished product keeps no states unless it failed or is in doubt.
+a create that was given up and appeared all the same. What is settled, PLANNED, FAILED or DONE, may be refused without
+being sent: its picture is no picture any more, or its answer was lost too often. A finished product keeps no states unless it failed or is in doubt.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (State.SENT, "sent"): State.SENT,
     (State.SENT, "confirmed"): State.DONE,
     (State.SENT, "refused"): State.FAILED,
+    (State.PLANNED, "refused"): State.FAILED,
+    (State.FAILED, "refused"): State.FAILED,
+    (State.DONE, "refused"): State.FAILED,
     (State.SENT, "deferred"): State.PLANNED,
     (State.SENT, "lost"): State.UNKNOWN,
     (State.SENT, "found"): State.DONE,
@@ -55,11 +59,15 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 
 @dataclass(slots=True)
 class Change:
-    """One change of a product: its state, how often it was looked for in vain, and what was sent (of creates for undo alone)."""
+    """One change of a product: its state, how often it was looked for in vain, and what was sent (of creates for undo alone).
+
+    `failure` says why it was refused, as long as nothing else came of it.
+    """
 
     state: str = State.PLANNED
     absents: int = 0
     sent: Event | None = None
+    failure: Failure | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -194,6 +202,7 @@ class Ledger:
         if following is None:
             raise CheckpointError(f"{kind!r} can't follow {change.state!r} ({key} of product {product_id})")
         change.state = following
+        change.failure = _failure(event) if kind == "refused" else None
         if kind == "sent":
             _check_sent(key, event)
             change.sent = event if self._keep_all or not key.startswith("create:") else None
@@ -263,20 +272,36 @@ class Ledger:
             self.courses.pop(product_id, None)
 
     def tell(self, report: Report) -> None:
-        """Put the counts over the whole run into a report."""
-        totals = self.totals
+        """Put the counts over the whole run into a report; refused images fail, whether or not their product is finished."""
+        totals, refused = self.totals, self._refused()
         report.created, report.updated, report.deleted = totals.created, totals.updated, totals.deleted
-        report.adopted, report.failed, report.unknown = totals.adopted, totals.failed, self.unknown()
-        report.failures = self.named_failures()
+        report.adopted, report.unknown = totals.adopted, self.unknown()
+        report.failed = totals.failed + sum(map(len, refused.values()))
+        report.failures = self._named_failures(refused)
 
-    def named_failures(self) -> list[Failure]:
+    def _refused(self) -> dict[int, list[Failure]]:
+        """What was refused in products that are not finished, but for what stands as their failure from an earlier try."""
+        refused: dict[int, list[Failure]] = {}
+        for product_id, course in self.courses.items():
+            if product_id not in self.finished:
+                told = {(failure.image_file, failure.image_id) for failure in self.failures.get(product_id, ())}
+                failures = [change.failure for change in course.changes.values() if change.failure is not None]
+                refused[product_id] = [f for f in failures if (f.image_file, f.image_id) not in told]
+        return refused
+
+    def _named_failures(self, refused: dict[int, list[Failure]]) -> list[Failure]:
         """The first failures, as many as a report names, in product order."""
         named: list[Failure] = []
-        for product_id in sorted(self.failures):
-            named.extend(self.failures[product_id])
+        for product_id in sorted(self.failures.keys() | refused.keys()):
+            named += self.failures.get(product_id, []) + refused.get(product_id, [])
             if len(named) >= MOST_FAILURES:
                 break
         return named[:MOST_FAILURES]
+
+
+def _failure(event: Event) -> Failure:
+    told = {name: event.get(name) for name in ("product_id", "image_file", "image_id", "line")}
+    return Failure(**told, status=event.get("status") or None, reason=str(event.get("reason", "")))
 
 
 def _check_sent(key: str, event: Event) -> None:

@@ -233,10 +233,21 @@ def test_fifty_same_refusals_stop_the_run_and_the_first_line_says_why(store: Reh
     assert result.code == 1
     assert result.out.startswith("migrate: stopped: the store refused 50 creates in a row in the same way (400: ")
     assert result.err.count("stopped: ") == 0
+    _is_named_whole(store, manifest)
     quiet = store.run("migrate", manifest, "-q")
     assert (quiet.code, quiet.err.splitlines()[0][:26]) == (1, "migrate: stopped: the stor")
+    told = store.run("migrate", manifest, "--json").record
+    assert told["failed"] == len(told["failures"]) >= 50
     store.sandbox.config.fetch = False
-    assert store.run("migrate", manifest, "--json").record["created"] == 90
+    done = store.run("migrate", manifest, "--json").record
+    assert (done["created"], done["failed"], done["failures"]) == (90, 0, [])
+
+
+def _is_named_whole(store: Rehearsal, manifest: Path) -> None:
+    """Every image that the store refused is told by `status`, those of products that were under way included."""
+    refused = {entry.body["image_file"] for entry in store.sandbox.log if entry.method == "POST"}
+    told = store.run("status", f"{manifest}.checkpoint.json", "--json").record
+    assert (told["failed"], {failure["image_file"] for failure in told["failures"]}) == (len(refused), refused)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from .history import Sent
 from .judge import differences, is_dead, label_of
 from .laws_counts import counts, endings, journals, quota, requests
 from .laws_guards import guards
-from .laws_reasons import reasons
+from .laws_reasons import reasons, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +49,7 @@ def breaches(world: World) -> list[Breach]:
         quota,
         requests,
         reasons,
+        refusals,
     )
     found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
     return list(dict.fromkeys(found))

@@ -35,6 +35,20 @@ def reasons(case: Evidence) -> Iterator[Found]:
                 )
 
 
+def refusals(case: Evidence) -> Iterator[Found]:
+    """Every image that the shop refused to a process is named by it, in a product that was under way when it stopped as well."""
+    for start in case.world.starts:
+        if start.report is None or start.ending not in {"done", "failed", "interrupted"}:
+            continue
+        creates = [c for c in case.world.line.sent if c.process == start.number and c.verb == "create"]
+        named = {(failure.product_id, _label(failure)) for failure in start.report.failures}
+        for call in {(call.product, call.source): call for call in creates}.values():
+            label = label_of(call.body)
+            refused = call.told == "answered" and call.usable and call.status == 400
+            if refused and (call.product, label) not in named and not case.standing(call.product, label, start.ended):
+                yield call.product, label, f"process {start.number} doesn't name it; call {call.number} was refused"
+
+
 def _holds(case: Evidence, night: int, failure: Failure) -> bool:
     calls = [c for c in case.world.line.sent if c.night == night and c.product == failure.product_id]
     if failure.status and not any(call.status == failure.status for call in calls):

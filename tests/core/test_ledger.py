@@ -1,0 +1,85 @@
+"""What the ledger tells of a run that stopped in the middle: refusals, of products that are finished or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.core.ledger import Ledger, outcome, sent
+from engine.core.report import Report
+
+
+def tell(*events: dict[str, Any]) -> Report:
+    """The report of a run that had got as far as these events."""
+    ledger, report = Ledger(), Report("status")
+    for event in events:
+        ledger.apply(event)
+    ledger.tell(report)
+    return report
+
+
+def refusal(product_id: int, row: int, **more: Any) -> dict[str, Any]:
+    told = {"status": 400, "reason": "no such picture", "image_file": f"{row}.jpg", "line": 7, **more}
+    return outcome("refused", product_id, f"create:{row}", **told)
+
+
+SENT = sent(5, "create:0", fields={})
+REFUSED = refusal(5, 0)
+OVER = {"event": "finished", "product_id": 5, "images": {}}
+FAILED = {**OVER, "failures": [{"product_id": 5, "image_file": "0.jpg", "reason": "no such picture"}]}
+
+
+def test_a_refused_image_of_an_unfinished_product_is_a_failure_by_name() -> None:
+    """Counted and named with its source, its line, the status and the reason."""
+    report = tell(SENT, REFUSED)
+    (failure,) = report.failures
+    assert (report.failed, failure.product_id, failure.image_file, failure.line) == (1, 5, "0.jpg", 7)
+    assert (failure.status, failure.reason) == (400, "no such picture")
+
+
+@pytest.mark.parametrize(
+    ("then", "failed"),
+    [
+        ([SENT], 0),
+        ([SENT, outcome("confirmed", 5, "create:0", image_id=1)], 0),
+        ([outcome("found", 5, "create:0", image_id=1)], 0),
+        ([SENT, REFUSED], 1),
+        ([REFUSED], 1),
+        ([refusal(5, 1)], 2),
+        ([FAILED], 1),
+        ([OVER], 0),
+    ],
+    ids=[
+        "sent again",
+        "made",
+        "found",
+        "refused again",
+        "refused unsent",
+        "another, unsent",
+        "failed",
+        "finished well",
+    ],
+)
+def test_a_refusal_holds_until_something_else_came_of_it(then: list[dict[str, Any]], failed: int) -> None:
+    """Sent again, made or found it is over; a product that is finished tells its failures itself."""
+    report = tell(SENT, REFUSED, *then)
+    assert report.failed == len(report.failures) == failed
+
+
+def test_what_a_retried_product_is_refused_anew_is_told_beside_what_stands() -> None:
+    """No image is told twice, and none that only the second try found out is left out."""
+    ledger, report = Ledger(), Report("status")
+    for event in (SENT, REFUSED, FAILED):
+        ledger.apply(event)
+    ledger.reopen(5)
+    for event in (SENT, REFUSED, refusal(5, 1)):
+        ledger.apply(event)
+    ledger.tell(report)
+    assert (report.failed, [failure.image_file for failure in report.failures]) == (2, ["0.jpg", "1.jpg"])
+
+
+def test_a_refusal_journalled_without_its_image_still_counts() -> None:
+    """As an earlier version wrote it."""
+    report = tell(SENT, outcome("refused", 5, "create:0", status=400, reason="no"))
+    assert (report.failed, report.failures[0].product_id, report.failures[0].reason) == (1, 5, "no")
