@@ -146,7 +146,7 @@ def truth(case: Evidence) -> Iterator[Found]:
         }
         products = {product for product, _ in failed}
         for product, label, text in _differences(case, number, start.ended):
-            if product not in products:
+            if product not in products and not (case.orders_hide and ("sort_order" in text or "the order" in text)):
                 yield product, label, f"night {number} ended {start.ending!r} without naming it: {text}"
 
 
