@@ -13,7 +13,7 @@ from .diff import diff
 from .mend import image_failure
 from .model import Wanted, WantedProduct
 from .names import GONE, bears_name
-from .order import longest_run
+from .order import longest_run, make_room
 from .plan import Batch
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def take_back(
     """
     taken = TakenBack(done)
     now = {image.image_id: image for image in present}
-    moved = _moved(done, course, now)
+    moved = _moved(done, course, now, reading)
     removable = _removable(done, course, now, moved, taken, names_lost=names_lost)
     restore_order = _restores_order(done, course, moved, taken)
     thumbnail = _thumbnail(done, course, now, taken)
@@ -188,19 +188,19 @@ def _restores_order(done: Batch, course: Course, moved: set[int], taken: TakenBa
     return False
 
 
-def _moved(done: Batch, course: Course, now: dict[int, Present]) -> set[int]:
+def _moved(done: Batch, course: Course, now: dict[int, Present], reading: Reading) -> set[int]:
     """The images that stand elsewhere among the others than where the run left them.
 
     Only their order tells: on a store that renumbers, an image that somebody adds changes every number.
     """
-    left = {image_id: order for image_id, order in _left(done, course).items() if image_id in now}
+    left = {image_id: order for image_id, order in _left(done, course, reading).items() if image_id in now}
     orders = {image_id: now[image_id].sort_order for image_id in left}
     row = sorted(left, key=lambda image_id: (left[image_id], image_id))
     return set(row) - longest_run(row, orders)
 
 
-def _left(done: Batch, course: Course) -> dict[int, int]:
-    """The sort orders as the run left them: as its last look showed them, else as it wrote or found them."""
+def _left(done: Batch, course: Course, reading: Reading) -> dict[int, int]:
+    """The sort orders as the run left them: as its last look showed them, else as it wrote, found or moved them."""
     if course.orders:
         return course.orders
     asked = {image_id: _sent(course, row).get("sort_order") for image_id, row in course.made.items()}
@@ -209,9 +209,13 @@ def _left(done: Batch, course: Course) -> dict[int, int]:
         rows = {image.image_file: image.sort_order for image in done.product.images}
         asked |= {pair[0]: rows.get(source) for source, pair in done.memory.items()}
         return {image_id: order for image_id, order in asked.items() if order is not None}
-    return {image.image_id: image.sort_order for image in done.present} | {
-        image_id: order for image_id, order in asked.items() if order is not None
-    }
+    orders = {image.image_id: image.sort_order for image in done.present}
+    for image_id, order in asked.items():
+        if order is not None:
+            if reading.post:
+                make_room(orders, order)
+            orders[image_id] = order
+    return orders
 
 
 def _thumbnail(done: Batch, course: Course, now: dict[int, Present], taken: TakenBack) -> int | None:
