@@ -13,7 +13,7 @@ from .diff import diff
 from .mend import image_failure
 from .model import Wanted, WantedProduct
 from .names import GONE, bears_name
-from .order import longest_run
+from .order import longest_run, make_room
 from .plan import Batch
 
 if TYPE_CHECKING:
@@ -237,21 +237,22 @@ def _ahead(image_id: int, others: Iterable[int], orders: dict[int, int]) -> set[
 
 
 def _left(done: Batch, course: Course, reading: Reading) -> dict[int, int]:
-    """The sort orders as the run left them: as its last look showed them, else as it wrote or found them."""
+    """The sort orders as the run left them: as its last look showed them, else as it wrote, found or moved them."""
     if course.orders:
         return course.orders
-    if reading.post:
-        # Each create may have moved those before it, which keep their order among themselves.
-        return {image.image_id: image.sort_order for image in done.present}
     asked = {image_id: _sent(course, row).get("sort_order") for image_id, row in course.made.items()}
     if any("sort_order" in fields for fields in course.written.values()):
         # Nobody looked after those PUTs, so what they did to the unmanaged images is not known.
         rows = {image.image_file: image.sort_order for image in done.product.images}
         asked |= {pair[0]: rows.get(source) for source, pair in done.memory.items()}
         return {image_id: order for image_id, order in asked.items() if order is not None}
-    return {image.image_id: image.sort_order for image in done.present} | {
-        image_id: order for image_id, order in asked.items() if order is not None
-    }
+    orders = {image.image_id: image.sort_order for image in done.present}
+    for image_id, order in asked.items():
+        if order is not None:
+            if reading.post:
+                make_room(orders, order)
+            orders[image_id] = order
+    return orders
 
 
 def _thumbnail(

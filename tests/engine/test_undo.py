@@ -92,6 +92,31 @@ async def test_undo_gives_the_former_state_back_picture_by_picture(tmp_path: Pat
         assert redone.outcome == "done", redone.failures
 
 
+@pytest.mark.parametrize("renumber", ["none", "raised", "always"])
+async def test_creates_that_moved_their_siblings_are_taken_back_without_taking_them_for_strangers_moves(
+    tmp_path: Path, renumber: str
+) -> None:
+    """On a store seen to move siblings on POST nobody looks after creates; undo knows where they left the others."""
+    manifest = tmp_path / "m.jsonl"
+    config = Config(products=1, images=0, quota=None, renumber=renumber, renumber_on_create=True, fetch=False)
+    async with running(config) as sandbox:
+        asked = options(tmp_path, sandbox)
+        for asked_for in ({"a": 5, "b": 6}, {"c": 0, "a": 5, "b": 6}, {"d": 0, "c": 1, "e": 2, "a": 7, "b": 8}):
+            before = await state(sandbox.url, digests=True)
+            images = [{"image_file": f"https://x.example/{n}.jpg", "sort_order": k} for n, k in asked_for.items()]
+            manifest.write_bytes(lines([{"product_id": 1, "images": images}]))
+            calls = len(sandbox.log)
+            assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert [each.method for each in list(sandbox.log)[calls:] if "/1/images" in each.path] == [
+            "GET",
+            "POST",
+            "POST",
+        ]
+        undone = await engine.undo(access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=yes)
+        assert (undone.outcome, undone.failures, undone.deleted) == ("done", [], 2)
+        assert look(await state(sandbox.url, digests=True)) == look(before)
+
+
 async def test_an_undo_that_is_not_approved_writes_nothing(tmp_path: Path) -> None:
     """The plan is shown first; no is exit 3."""
     manifest = tmp_path / "m.jsonl"
