@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +102,16 @@ async def _kill_in(
         await _until(lambda: os.path.exists(beside + ".journal") and _holds(beside, process.pid))
         await anyio.sleep(chance.uniform(0, 0.6))
         if phase == "draining":
-            process.send_signal(signal.SIGINT)
+            _signal(process, signal.SIGINT)
             await anyio.sleep(chance.uniform(0, 0.08))
-    process.kill()
+    _signal(process, signal.SIGKILL)
+
+
+def _signal(process: Any, number: int) -> None:
+    """The process object's own way to send one may reap a child that has just ended, and its exit code would be lost."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _holds(checkpoint: str, pid: int) -> bool:
@@ -153,7 +160,7 @@ async def _process(sandbox: Sandbox, manifest: Path) -> AsyncIterator[Any]:
             yield process
         finally:
             if process.returncode is None:
-                process.kill()
+                _signal(process, signal.SIGKILL)
                 await process.wait()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -65,5 +66,5 @@ async def _undo(sandbox: Sandbox, folder: Path, *, kill_after: float | None) -> 
                 await anyio.sleep(0.002)
             await anyio.sleep(kill_after)
             if process.returncode is None:
-                process.kill()
+                os.kill(process.pid, signal.SIGKILL)
         return await process.wait()
