@@ -143,6 +143,27 @@ async def test_a_listing_older_than_an_hour_is_begun_again(tmp_path: Path) -> No
     assert PlanWriter(disk, path, header(), resume_at=path.stat().st_mtime + 3700).last == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "last"),
+    [
+        (b'{"product_id":5,"unchanged":10,"present":10,"known":10,"lost":3}\n', 5),
+        (b'{"product_id":5,"unchanged":10,"present":10,"known":10,"lost":4}\n', 0),
+        (b'{"product_id":5,"missing":true}\n', 0),
+    ],
+    ids=["30% are missing", "over 30% are missing", "no product is there"],
+)
+async def test_a_listing_that_looked_sick_is_begun_again(tmp_path: Path, line: bytes, last: int) -> None:
+    """Else a store that has recovered would be refused for an hour."""
+    path, disk = tmp_path / "p", RealDisk()
+    writer = PlanWriter(disk, path, header())
+    writer.add(line)
+    writer.close()
+    writer = PlanWriter(disk, path, header(), resume_at=path.stat().st_mtime)
+    assert writer.last == last
+    await writer.finish()
+    assert PlanFile(disk, path).summary.products == (1 if last else 0)
+
+
 async def test_a_header_torn_of_its_line_end_is_no_listing_to_go_on_with(tmp_path: Path) -> None:
     """The plan begun anew is a whole one."""
     path, disk = tmp_path / "p", RealDisk()
