@@ -269,8 +269,9 @@ class Checkpoint:
         """The run is over. Its plan and journal become the history that undo reads, if it changed anything.
 
         The plan goes first, and what is there is moved again after a crash: a plan without its journal would look like
-        a listing that may be gone on with.
+        a listing that may be gone on with. One that is that indeed is of no use any more.
         """
+        changed = changed and self._disk.size(self.paths.journal) is not None
         for path, history in zip((self.paths.plan, self.paths.journal), self.paths.history, strict=True):
             if self._disk.size(path) is None:
                 continue

@@ -51,7 +51,7 @@ class Errand:
         self._patience = 0.5
         self._was_stale = False
         self._mended = 0
-        self._left_as: list[Present] = []
+        self._left_as: list[Present] | None = None
 
     @property
     def lost_at(self) -> float:
@@ -260,6 +260,7 @@ class Errand:
                 image_failure(self.batch, None, f"its last look failed: {error.reason}", error.status)
             )
             self._finish()
+            self._settled()
             return
         sighting = sight(self.batch, self.course, present, names_lost=False)
         if sighting.found:
@@ -295,7 +296,7 @@ class Errand:
         self._tools.note(event)
 
     def _finish(self) -> None:
-        memory = known(self.batch, self.course)
+        memory = known(self.batch, self.course, self._left_as)
         event: events.Event = {"event": "finished", "product_id": self.batch.product_id, "images": memory}
         event["counts"] = self.course.counts()
         if self._left_as:

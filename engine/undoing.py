@@ -76,11 +76,15 @@ async def undo(
 async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, approve: Approve) -> None:
     folder = job.options.backup or done.paths.checkpoint.parent
     ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder)
-    made = ferry.resumes("undo", None, None)
+    history, told = _history(job, done)
+    job.report.notes.append(f"only {_named(told.header)} is taken back; what earlier runs did stays")
+    header = _header(job, done, kept, folder, history.digest)
+    made = ferry.resumes("undo", header, None)
     ferry.tell(job.report)
     await count_before(job, store)
     if made is None:
-        made = await _plan(job, done, kept, store, gate, folder)
+        await ferry.settle_former()
+        made = await _plan(job, done, kept, store, gate, header)
     if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
         raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
     await carry_plan(job, ferry, made, store, relist=True)
@@ -118,13 +122,11 @@ def _history(job: Job, done: Checkpoint) -> tuple[PlanFile, Unfinished]:
     return made, told
 
 
-async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, folder: Path) -> PlanFile:
+async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, header: Header) -> PlanFile:
     """Survey what the run changed, and write the plan that takes it back."""
     history, told = _history(job, done)
-    job.report.notes.append(f"only {_named(told.header)} is taken back; what earlier runs did stays")
-    header = _header(job, done, kept, folder, history.digest)
     writer = PlanWriter(job.seams.disk, kept.paths.plan, header)
-    backup = _intact(job, folder)
+    backup = _intact(job, Path(header.files))
     restored = dict(kept.memories())
     to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, history.digest)
     batches = enumerate(batch for batch in history.batches() if batch.product_id in to_do)

@@ -14,6 +14,8 @@ from .model import Wanted, WantedProduct
 from .report import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .ledger import Course
     from .model import Present
     from .order import Reading
@@ -47,11 +49,15 @@ ROUNDS = 3
 """How often a product is looked at and mended before it counts as failed."""
 
 
-def known(batch: Batch, course: Course) -> Memory:
-    """What the ledger knows of the product now: the plan's pairs, and what this run made since."""
+def known(batch: Batch, course: Course, present: Iterable[Present] | None = None) -> Memory:
+    """What the ledger knows of the product now: the plan's pairs, and what this run made since.
+
+    Where the gallery was looked at since, what was made and is not `present` has been taken away by somebody else.
+    """
     memory = {source: pair for source, pair in batch.memory.items() if pair[0] not in course.deleted}
+    there = course.made.keys() if present is None else {image.image_id for image in present}
     for image_id, row in course.made.items():
-        if image_id not in course.deleted:
+        if image_id not in course.deleted and image_id in there:
             image = batch.product.images[row]
             memory[image.image_file] = (image_id, image.version)
     return memory
@@ -75,7 +81,7 @@ def remaining(
     ours = {image.image_id for image in batch.present} | set(course.made)
     known_images = [image for image in present if image.image_id in ours]
     strangers = [image for image in present if image.image_id not in ours]
-    memory = known(batch, course)
+    memory = known(batch, course, present)
     found = diff(
         _unmanaged(batch.product, memory, barred),
         known_images,
@@ -162,7 +168,7 @@ def product_failures(batch: Batch, reason: str, status: int | None = None) -> li
 
 def stranger(batch: Batch, image: Present) -> Failure:
     """An image that somebody added where all were to go."""
-    reason = "somebody added this image while the run was under way; it was left alone. The next sync decides"
+    reason = "this image was not there when the plan was made; it was left alone. The next sync decides"
     return image_failure(batch, image.image_id, reason)
 
 

@@ -67,10 +67,13 @@ def _changed(case: Evidence, night: int, failure: Failure, calls: list[Sent]) ->
 
 
 def _added(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
+    """Somebody added it, or took others away while the pages of the plan's listing were turned."""
     life = case.lives.get(failure.image_id or 0)
-    return (
-        life is not None and (not case.is_ours(life) or case.names_lost) and life.born >= case.world.night_began[night]
-    )
+    if life is None:
+        return False
+    began = case.world.night_began[night]
+    turned = len(case.gallery(life.product, began)) > 50
+    return (not case.is_ours(life) or case.names_lost) and (life.born >= began or turned)
 
 
 def _second(case: Evidence, night: int, failure: Failure, _calls: list[Sent]) -> bool:
@@ -137,7 +140,7 @@ def _unfetched(case: Evidence, night: int, failure: Failure, _calls: list[Sent])
 
 _JUDGES = {
     "somebody changed this product": _changed,
-    "somebody added this image": _added,
+    "this image was not there when the plan was made": _added,
     "a second image of this name": _second,
     "it appeared while a create": _appeared,
     "the answer to its create was lost": _lost(8, "create"),
