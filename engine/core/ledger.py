@@ -147,6 +147,7 @@ class Ledger:
         self.doubted: set[int] = set()
         self.totals = Totals()
         self.failures: dict[int, list[Failure]] = {}
+        self._tried_again: set[int] = set()
         self.stopped: str | None = None
         self.resent: dict[int, dict[str, list[int]]] = {}
         self.seen: Event | None = None
@@ -241,6 +242,8 @@ class Ledger:
         if self._keep_all and "orders" in event:
             self.course(product_id).orders = dict(event["orders"])
         former = self.failures.pop(product_id, [])
+        if former:
+            self._tried_again.add(product_id)
         self.totals.failed += len(failures) - len(former)
         if failures:
             self.failures[product_id] = failures
@@ -267,7 +270,9 @@ class Ledger:
             self.totals.products_done -= 1
 
     def _forget(self, product_id: int) -> None:
-        over = product_id in self.finished and product_id not in self.doubted and product_id not in self.failures
+        """A product that was tried again after a failure may fail again: what it made must be known then."""
+        held = (self.doubted, self.failures, self._tried_again)
+        over = product_id in self.finished and not any(product_id in each for each in held)
         if over and not self._keep_all:
             self.courses.pop(product_id, None)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from engine.core.ledger import Ledger, outcome, sent
-from engine.core.report import Report
+from engine.core.report import Failure, Report
 
 
 def tell(*events: dict[str, Any]) -> Report:
@@ -83,3 +84,24 @@ def test_a_refusal_journalled_without_its_image_still_counts() -> None:
     """As an earlier version wrote it."""
     report = tell(SENT, outcome("refused", 5, "create:0", status=400, reason="no"))
     assert (report.failed, report.failures[0].product_id, report.failures[0].reason) == (1, 5, "no")
+
+
+def test_a_product_that_fails_again_is_known_by_what_it_made() -> None:
+    """Doubted, looked at for the last time, failed, tried again, well, failed again: its course is still there."""
+    ledger = Ledger()
+    course = [
+        {"event": "sent", "product_id": 1, "change": "create:0", "fields": {}},
+        {"event": "lost", "product_id": 1, "change": "create:0", "reason": "gone"},
+        {"event": "absent", "product_id": 1, "change": "create:0"},
+        {"event": "sent", "product_id": 1, "change": "create:0", "fields": {}},
+        {"event": "confirmed", "product_id": 1, "change": "create:0", "image_id": 7},
+    ]
+    well = {"event": "finished", "product_id": 1, "images": {"a": [7, None]}, "counts": [1, 0, 0, 0]}
+    failed = {**well, "failures": [asdict(Failure(1, "a", 9, 1, None, None, "a second image"))]}
+    settled = {"event": "settled", "product_id": 1}
+    for event in (*course, well, failed, settled):
+        ledger.apply(event)
+    ledger.reopen(1)
+    for event in (well, failed, settled):
+        ledger.apply(event)
+    assert ledger.courses[1].made == {7: 0}
