@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 LESSONS_HELD = 4 * 1024 * 1024
 """Bytes of lessons kept in memory before they are sorted on disk: a first run learns every product of the store."""
+UNDONE = "undone"
+"""The state of a run that was taken back, wholly or in part."""
 _PRODUCT = b'{"product_id":'
 _HEADER: dict[str, type | tuple[type, ...]] = {
     "run": str,
@@ -296,7 +298,10 @@ class Checkpoint:
     def reopen(self, digest: str) -> bool:
         """The plan of that digest was carried out by the last run: take its journal up again, for what failed then."""
         plan, journal = self.paths.history
-        if self.unfinished is not None or (self.header or {}).get("plan") != digest or self._disk.size(journal) is None:
+        header = self.header or {}
+        if self.unfinished is not None or header.get("plan") != digest or self._disk.size(journal) is None:
+            return False
+        if header.get("state") == UNDONE:
             return False
         told = self._replay(journal, Ledger())
         if told is None or told.header.get("plan") != digest:

@@ -75,7 +75,7 @@ class Errand:
 
     async def _begin(self) -> Changes:
         """The plan's changes where nothing has happened yet, else what a fresh look leaves to do."""
-        if self.batch.missing or (self.batch.failures and not self.batch.changes):
+        if self.batch.missing or (not self.batch.changes and (self.batch.failures or self.batch.left_alone)):
             return Changes()
         if not self._fresh:
             return await self._look_again()

@@ -12,7 +12,7 @@ import orjson
 from .core.errors import LostError, MissingError, RefusedError
 from .core.report import MOST_FAILURES, Failure, Report
 from .crew import Crew
-from .options import Options, Seams
+from .options import Options, Seams, check_output
 from .progress import Progress, Stop
 from .store import Store, connected
 from .telling import Interrupted, Job, telling
@@ -53,6 +53,7 @@ async def export(
         if not isinstance(output, Path):
             await _export(job, output)
             return job.report
+        check_output(output)
         made = output.absolute().with_name(output.name + ".new")
         file = job.seams.disk.create(made)
         try:

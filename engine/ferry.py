@@ -266,7 +266,8 @@ class Ferry:
         plan = self._plan
         if plan is None:
             return
-        await write_failed(self._seams.disk, self.checkpoint.paths.failed, plan, self._ledger, report)
+        if plan.header.mode != "undo":  # its rows are no manifest's
+            await write_failed(self._seams.disk, self.checkpoint.paths.failed, plan, self._ledger, report)
         former = self.checkpoint.header or {}
         wanted = former.get("wanted") if plan.header.selection else plan.summary.wanted
         outcome = {"wanted": wanted, "state": "finished", "finished_at": self._seams.now()}

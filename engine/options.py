@@ -93,3 +93,14 @@ def checkpoint_path(manifest: str | Path, options: Options) -> Path:
         )
     path = Path(manifest).absolute()
     return path.with_name(path.name + ".checkpoint.json")
+
+
+def check_output(output: Path, *spared: Path) -> None:
+    """A file that is to be written whole takes the place of what bears its name: not of a device, nor of what is `spared`.
+
+    Raises SettingsError.
+    """
+    if output.exists() and not output.is_file():
+        raise SettingsError(f"-o {output}: this is no regular file; give the name of one")
+    if any(output.absolute() == each.absolute() for each in spared):
+        raise SettingsError(f"-o {output}: this is a file that the command reads; give another name")

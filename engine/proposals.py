@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .core.plan import Summary
 from .core.report import MOST_FAILURES
 from .core.verify import differences
-from .options import checkpoint_path
+from .options import check_output, checkpoint_path
 from .steps import (
     Proposal,
     count_before,
@@ -51,6 +51,7 @@ async def plan(
     checkpoint_file = checkpoint_path(manifest, job.options)
     job.report.checkpoint = str(checkpoint_file)
     path = output or default_plan_path(manifest, checkpoint_file)
+    check_output(path, Path(manifest), checkpoint_file)
     proposal: Proposal | None = None
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .backup import INDEX, is_intact, read_index
+from .checkpoint import UNDONE
 from .core.diff import Changes
 from .core.errors import CheckpointError, MissingError, RefusedError, SettingsError, UnsafePlanError
 from .core.mend import image_failure
+from .core.model import WantedProduct
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
 from .core.undo import Kept, TakenBack, as_before, take_back
 from .crew import Crew
 from .ferry import Ferry
+from .lessons import lessons
 from .options import Options, Seams
 from .planfile import PlanFile, PlanWriter
 from .steps import carry_plan, count_before, new_job, open_checkpoint, propose
@@ -65,7 +68,7 @@ async def undo(
     with ExitStack() as opened:
         _check(job, path)
         done, kept = open_checkpoint(job, opened, path), open_checkpoint(job, opened, own)
-        if (done.header or {}).get("state") == "undone" and done.history() is None:
+        if (done.header or {}).get("state") == UNDONE and done.history() is None:
             job.report.notes.append("the run was taken back already; there is nothing left to undo")
             return job.report
         async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
@@ -87,9 +90,24 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
         made = await _plan(job, done, kept, store, gate, header)
     if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
         raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
+    await _close(job, done, history)
     await carry_plan(job, ferry, made, store, relist=True)
     if job.report.outcome in {"done", "failed"} and not job.stop.draining:
         await _unlearn(job, done, kept, folder)
+
+
+async def _close(job: Job, done: Checkpoint, history: PlanFile) -> None:
+    """A run that never came to its end is over once undo writes: it must not be gone on with as if nothing had happened."""
+    unfinished = done.unfinished
+    if unfinished is None:
+        return
+    learned = lessons(job.seams.disk, done.paths.journal, history, unfinished.ledger)
+    kept = {key: value for key, value in (done.header or {}).items() if key in {"wanted", "report"}}
+    header = {key: value for key, value in unfinished.header.items() if key not in {"imageferry", "format", "store"}}
+    over = {"state": "interrupted", "finished_at": job.seams.now(), "changed": True}
+    await done.compact({**header, **kept, **over}, Seen(done.reading(), done.names_lost()), learned)
+    done.unfinished = None
+    done.load()
 
 
 def _check(job: Job, checkpoint: Path) -> None:
@@ -196,7 +214,8 @@ async def _take_back(
     try:
         present = await store.images(batch.product_id)
     except RefusedError as error:
-        return TakenBack(Batch(batch.product, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
+        nothing = WantedProduct(batch.product_id, [], batch.product.line)
+        return TakenBack(Batch(nothing, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
     for row, image_id in sight(batch, course, present, names_lost=False).found.items():
         course.made[image_id] = row
     return take_back(batch, course, present, pictures, header.reading, restored, names_lost=names_lost)
@@ -233,7 +252,7 @@ async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path) -
     history, told = _history(job, done)
     backup, restored = _intact(job, folder), dict(kept.memories())
 
-    def lessons() -> Iterator[tuple[int, Memory]]:
+    def learned() -> Iterator[tuple[int, Memory]]:
         for batch in history.batches():
             course = told.ledger.courses.get(batch.product_id)
             if course is not None:
@@ -242,6 +261,6 @@ async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path) -
 
     header = {k: v for k, v in (done.header or told.header).items() if k not in {"imageferry", "format", "store"}}
     seen = Seen(done.reading(), done.names_lost())
-    await done.compact({**header, "state": "undone", "changed": True}, seen, lessons())
+    await done.compact({**header, "state": UNDONE, "changed": True}, seen, learned())
     if job.report.outcome == "done":
         done.forget_history()

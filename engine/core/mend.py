@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .diff import Difference, Memory, diff
 from .model import Wanted, WantedProduct
+from .names import GONE
 from .report import Failure
 
 if TYPE_CHECKING:
@@ -148,14 +149,18 @@ def _seen(image: Present) -> tuple[int, str, str, int, bool]:
 
 
 def row_failure(batch: Batch, row: int, reason: str, status: int | None = None) -> Failure:
-    """A failure that names an image of the manifest."""
+    """A failure that names an image of the manifest; in an undo, one that stands in the store by its id."""
     image = batch.product.images[row]
+    if image.image_file.startswith(GONE):
+        return Failure(
+            batch.product_id, None, int(image.image_file[len(GONE) :]), image.line, None, status or None, reason
+        )
     return Failure(batch.product_id, image.image_file, None, image.line, None, status or None, reason)
 
 
 def image_failure(batch: Batch, image_id: int | None, reason: str, status: int | None = None) -> Failure:
     """A failure that names an image in the store, and its source where it is known."""
-    source = next((s for s, pair in batch.memory.items() if pair[0] == image_id), None)
+    source = next((s for s, pair in batch.memory.items() if pair[0] == image_id and not s.startswith(GONE)), None)
     return Failure(batch.product_id, source, image_id, batch.product.line, None, status or None, reason)
 
 

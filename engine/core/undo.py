@@ -74,7 +74,7 @@ def take_back(
     rows: list[Wanted] = []
     for image in former:
         at = there[image.image_id]
-        wanted = _former(done, course, image, now.get(at or 0), kept, taken)
+        wanted = _former(done, course, image, now.get(at or 0), kept, restored, taken)
         if wanted is None:
             continue
         if at is not None:
@@ -157,7 +157,13 @@ def _was_given_the_thumbnail(done: Batch, course: Course, image_id: int, now: di
 
 
 def _former(
-    done: Batch, course: Course, image: Present, now: Present | None, kept: Mapping[int, Kept], taken: TakenBack
+    done: Batch,
+    course: Course,
+    image: Present,
+    now: Present | None,
+    kept: Mapping[int, Kept],
+    restored: Memory,
+    taken: TakenBack,
 ) -> Wanted | None:
     """How one of the former images is wanted again; None where there is nothing to be done about it."""
     image_id, copy = image.image_id, kept.get(image.image_id)
@@ -171,6 +177,9 @@ def _former(
         return wanted
     if image_id not in course.deleted:
         taken.left_alone.append(image_failure(done, image_id, "somebody deleted it since the run"))
+        return None
+    if copy is not None and now is None and copy.file in restored:
+        taken.left_alone.append(image_failure(done, image_id, "somebody deleted it since it was brought back"))
         return None
     if copy is None:
         taken.losses.append(f"image {image_id} of product {done.product_id} can't come back: no backup has its picture")
