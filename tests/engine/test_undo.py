@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 import engine
@@ -13,9 +16,6 @@ from jobs.sandbox import Config, Sandbox, running
 from jobs.sandbox.shop import Draft
 
 from ..market import control, lines, log, manifest_for, plain, state, writes
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def access(sandbox: Sandbox) -> engine.Access:
@@ -62,12 +62,16 @@ def mixed(seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.parametrize("on_create", [False, True], ids=["", "on create, too"])
 @pytest.mark.parametrize("renumber", ["none", "raised", "always"])
-async def test_undo_gives_the_former_state_back_picture_by_picture(tmp_path: Path, renumber: str) -> None:
+async def test_undo_gives_the_former_state_back_picture_by_picture(
+    tmp_path: Path, renumber: str, *, on_create: bool
+) -> None:
     """A mixed run with replacements, taken back: bytes, texts, order and thumbnails as they were."""
     manifest = tmp_path / "m.jsonl"
     checkpoint = tmp_path / "m.jsonl.checkpoint.json"
-    async with running(Config(products=25, images=4, quota=None, fetch=False, renumber=renumber)) as sandbox:
+    config = Config(products=25, images=4, quota=None, fetch=False, renumber=renumber, renumber_on_create=on_create)
+    async with running(config) as sandbox:
         asked = options(tmp_path, sandbox)
         first = manifest_for(25, 4, seed=1)
         for row in first:
@@ -403,3 +407,102 @@ async def test_the_renditions_that_were_kept_are_told(tmp_path: Path) -> None:
         report = await engine.sync(access(sandbox), manifest, asked)
         (note,) = [note for note in report.notes if "kept in" in note]
         assert "0 originals, 2 largest renditions (without --storefront-url" in note
+
+
+async def until(sandbox: Sandbox, calls: int, stop: engine.Stop) -> None:
+    """Ask a run to stop once so many writes have come."""
+    while sum(entry.method != "GET" for entry in sandbox.log) < calls:
+        await anyio.sleep(0.005)
+    stop.drain("told to")
+
+
+def described(count: int, text: str) -> bytes:
+    """A manifest that gives the first image of each product a text."""
+    return lines(
+        [
+            {"product_id": n, "images": [{"image_file": f"https://x.example/product-{n}-1.jpg", "description": text}]}
+            for n in range(1, count + 1)
+        ]
+    )
+
+
+async def test_an_undo_of_an_earlier_run_is_not_gone_on_with_for_a_later_one(tmp_path: Path) -> None:
+    """Broken off, then another run: the undo that follows takes that one back, to where it found the store."""
+    manifest, checkpoint = tmp_path / "m.jsonl", tmp_path / "m.jsonl.checkpoint.json"
+    async with running(Config(products=6, images=1, quota=None, fetch=False, latency=0.02)) as sandbox:
+        manifest.write_bytes(described(6, "A"))
+        await engine.sync(access(sandbox), manifest, OPEN)
+        stop, one = engine.Stop(), engine.Options(settle=0.5, concurrency=1)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(until, sandbox, 6 + 3, stop)
+            await engine.undo(access(sandbox), checkpoint, one, approve=yes, stop=stop)
+        before = await state(sandbox.url)
+        manifest.write_bytes(described(6, "B"))
+        await engine.sync(access(sandbox), manifest, OPEN)
+        report = await engine.undo(access(sandbox), checkpoint, OPEN, approve=yes)
+        assert (report.outcome, await state(sandbox.url)) == ("done", before)
+
+
+async def test_a_run_of_which_part_was_taken_back_is_begun_anew(tmp_path: Path) -> None:
+    """Broken off, an undo broken off after it, the command again: what was undone is done again, nothing is believed done."""
+    manifest, checkpoint = tmp_path / "m.jsonl", tmp_path / "m.jsonl.checkpoint.json"
+    manifest.write_bytes(described(8, "A"))
+    one = engine.Options(settle=0.5, concurrency=1)
+    async with running(Config(products=8, images=1, quota=None, fetch=False, latency=0.02)) as sandbox:
+        for calls, run in ((4, engine.sync), (4 + 3, partial(engine.undo, approve=yes))):
+            stop = engine.Stop()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(until, sandbox, calls, stop)
+                await run(access(sandbox), manifest if run is engine.sync else checkpoint, one, stop=stop)
+        assert (await engine.sync(access(sandbox), manifest, OPEN)).outcome == "done"
+        assert (await engine.verify(access(sandbox), manifest, OPEN)).outcome == "done"
+
+
+async def test_a_plan_that_was_taken_back_is_not_taken_for_carried_out(tmp_path: Path) -> None:
+    """`apply` looks at the products again, and says that they have changed."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(described(2, "A"))
+    async with running(Config(products=2, images=1, quota=None, fetch=False)) as sandbox:
+        proposal = await engine.plan(access(sandbox), manifest, OPEN)
+        await engine.apply(access(sandbox), str(proposal.plan), OPEN)
+        await edit(sandbox, "PUT", "/products/1/images/1", description="theirs")
+        assert (
+            await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
+        ).outcome == "failed"
+        again = await engine.apply(access(sandbox), str(proposal.plan), OPEN)
+        assert (again.outcome, {failure.product_id for failure in again.failures}) == ("failed", {1})
+        assert [image["description"] for image in (await state(sandbox.url))[2]] == ["A"]
+
+
+async def test_a_half_listing_after_the_run_does_not_take_the_place_of_its_history(tmp_path: Path) -> None:
+    """The next sync dies while it lists; an undo that fails in part can still be given again."""
+    manifest, checkpoint = tmp_path / "m.jsonl", tmp_path / "m.jsonl.checkpoint.json"
+    manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
+    async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
+        asked = options(tmp_path, sandbox)
+        before = await state(sandbox.url, digests=True)
+        await engine.sync(access(sandbox), manifest, asked)
+        proposal = await engine.plan(access(sandbox), manifest, asked)
+        half = Path(str(proposal.plan)).read_bytes().splitlines(keepends=True)[:-1]
+        checkpoint.with_name(checkpoint.name + ".plan").write_bytes(b"".join(half))
+        assert (await engine.undo(access(sandbox), checkpoint, OPEN, approve=yes)).outcome == "failed"
+        assert (await engine.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
+        assert look(await state(sandbox.url, digests=True)) == look(before)
+
+
+async def test_what_somebody_deletes_after_it_was_brought_back_stays_deleted(tmp_path: Path) -> None:
+    """The first undo could not write one field; the second leaves the picture away, and names it."""
+    manifest = tmp_path / "m.jsonl"
+    rows = [{"image_file": "https://x.example/product-1-1.jpg", "description": "A"}]
+    manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
+    async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
+        asked = options(tmp_path, sandbox)
+        await engine.sync(access(sandbox), manifest, asked)
+        await control(sandbox.url, "faults", [{"kind": "throttled", "status": 400, "methods": ["PUT"]}])
+        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        await control(sandbox.url, "faults", [])
+        back = max(image["image_id"] for image in (await state(sandbox.url))[1])
+        await edit(sandbox, "DELETE", f"/products/1/images/{back}")
+        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        assert [failure.reason for failure in report.failures] == ["somebody deleted it since it was brought back"]
+        assert [image["image_id"] for image in (await state(sandbox.url))[1]] == [1]
