@@ -126,7 +126,7 @@ class Backup:
         try:
             file.write(data)
             await file.sync()
-        except DiskError:
+        except BaseException:
             self._disk.remove(made)
             raise
         finally:

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 async def write_failed(disk: Disk, path: Path, plan: PlanFile, ledger: Ledger, report: Report) -> None:
     """Write the file where anything failed, and remove an old one where nothing did."""
-    if not ledger.failures:
+    failed = ledger.failed_products()
+    if not failed:
         disk.remove(path)
         return
     made = path.with_name(path.name + ".new")
     file = disk.create(made)
     try:
         for batch in plan.batches():
-            if batch.product_id in ledger.failures:
+            if batch.product_id in failed:
                 images = [
                     {name: value for name, value in asdict(image).items() if value is not None and name != "line"}
                     for image in batch.product.images

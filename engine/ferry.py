@@ -266,8 +266,7 @@ class Ferry:
         plan = self._plan
         if plan is None:
             return
-        if plan.header.mode != "undo":  # its rows are no manifest's
-            await write_failed(self._seams.disk, self.checkpoint.paths.failed, plan, self._ledger, report)
+        await self.keep_failed(report)
         former = self.checkpoint.header or {}
         wanted = former.get("wanted") if plan.header.selection else plan.summary.wanted
         outcome = {"wanted": wanted, "state": "finished", "finished_at": self._seams.now()}
@@ -275,6 +274,11 @@ class Ferry:
         run = {**self._run, **kept, **outcome, "report": _without_failures(report)}
         # Whoever allowed it knows that they are gone; else they would be missed every night from now on.
         await self._compact(run, forget_missing=self._options.allow_missing)
+
+    async def keep_failed(self, report: Report) -> None:
+        """Write down the products that failed, whole, as a manifest; the rows of an undo are no manifest's."""
+        if self._plan is not None and self._plan.header.mode != "undo":
+            await write_failed(self._seams.disk, self.checkpoint.paths.failed, self._plan, self._ledger, report)
 
     async def _compact(self, run: dict[str, Any], *, forget_missing: bool = False) -> None:
         run = {key: value for key, value in run.items() if key not in {"imageferry", "format", "store"}}

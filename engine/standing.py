@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from .checkpoint import Checkpoint
+from .checkpoint import UNDONE, Checkpoint
 from .core.errors import CheckpointError
 from .core.plan import Summary, add_line
 from .core.report import Report
@@ -109,6 +109,8 @@ def _finished(header: dict[str, Any]) -> Standing:
     ):
         if name in told:
             setattr(report, name, told[name])
+    if header.get("state") == UNDONE:
+        report.notes.append("an undo has taken back what it did, or part of it")
     return Standing(
         "interrupted" if header.get("state") == "interrupted" else "finished", header.get("command"), report
     )

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Proposal:
-    """A plan that waits for a person: what it would change, what it costs, where it lies, and why a guard objects."""
+    """A plan that waits for a person: what it would change, what it costs, where it lies, and why a guard objects.
+
+    `about`: which run an undo would take back.
+    """
 
     report: Report
     summary: Summary
@@ -44,6 +47,7 @@ class Proposal:
     plan: str | None
     digest: str
     refusal: str | None
+    about: str = ""
 
 
 def open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
@@ -101,6 +105,8 @@ async def carry_plan(job: Job, ferry: Ferry, made: PlanFile, store: Store, *, re
         job.report.outcome = "failed"
     if complete:
         await ferry.finish(job.report)
+    else:
+        await ferry.keep_failed(job.report)
 
 
 async def _count(store: Store) -> int | None:

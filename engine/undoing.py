@@ -80,7 +80,6 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     folder = job.options.backup or done.paths.checkpoint.parent
     ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder)
     history, told = _history(job, done)
-    job.report.notes.append(f"only {_named(told.header)} is taken back; what earlier runs did stays")
     header = _header(job, done, kept, folder, history.digest)
     made = ferry.resumes("undo", header, None)
     ferry.tell(job.report)
@@ -88,7 +87,9 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     if made is None:
         await ferry.settle_former()
         made = await _plan(job, done, kept, store, gate, header)
-    if not await approve(propose(job, made, str(kept.paths.plan), gate, None)):
+    proposal = propose(job, made, str(kept.paths.plan), gate, None)
+    proposal.about = f"only {_named(told.header)} is taken back; what earlier runs did stays"
+    if not await approve(proposal):
         raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
     await _close(job, done, history)
     await carry_plan(job, ferry, made, store, relist=True)

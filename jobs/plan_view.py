@@ -24,7 +24,9 @@ def of_proposal(proposal: engine.Proposal, *, command: str, dry_run: bool, verbo
     """The whole page about one plan."""
     if proposal.plan is None:
         return [f"{command}: interrupted; no plan was made. The same command starts again."]
-    lines = [_first_line(proposal, command, dry_run=dry_run), "", *counts(proposal), "", *costs(proposal)]
+    lines = [_first_line(proposal, command, dry_run=dry_run)]
+    lines += [proposal.about] if proposal.about else []
+    lines += ["", *counts(proposal), "", *costs(proposal)]
     lines += _products(Path(proposal.plan), verbose=verbose)
     lines += of_failures(proposal.report, verbose=verbose)
     lines += losses(proposal, verbose=verbose) if command == "undo" else []

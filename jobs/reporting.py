@@ -227,4 +227,4 @@ def of_standing(standing: engine.standing.Standing, *, verbose: bool, since: str
     rows: list[tuple[str, int | None, str]] = [(name, getattr(report, name), remarks.get(name, "")) for name in names]
     if standing.changes_left is not None:
         rows.append(("products left", standing.changes_left, ""))
-    return [head, "", *table(rows), *of_failures(report, verbose=verbose)]
+    return [head, *report.notes, "", *table(rows), *of_failures(report, verbose=verbose)]

@@ -284,6 +284,10 @@ class Ledger:
         report.failed = totals.failed + sum(map(len, refused.values()))
         report.failures = self._named_failures(refused)
 
+    def failed_products(self) -> set[int]:
+        """The products of which anything failed or was refused."""
+        return self.failures.keys() | {product_id for product_id, refused in self._refused().items() if refused}
+
     def _refused(self) -> dict[int, list[Failure]]:
         """What was refused in products that are not finished, but for what stands as their failure from an earlier try."""
         refused: dict[int, list[Failure]] = {}

@@ -19,6 +19,9 @@ TELLING = 8
 # The quickest length to search for, and unlikely enough by chance.
 NEEDLE = 24
 
+# A letter or digit that is escaped all the same; the token's other signs are added.
+_ESCAPED = rb"\\u00(?:3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]"
+
 _FLAGS = re.ASCII | re.IGNORECASE
 
 
@@ -31,18 +34,20 @@ class Secret:
         self._spellings = [_Spelling(each) for each in known]
         exact = {*known, token.replace("/", "\\/"), quote(token), quote(token, safe="")}
         self._needles = sorted({each[:NEEDLE].encode() for each in exact})
-        self._escaped = _heads(token, "\\u00{:02x}") + _heads(token, "\\\\u00{:02x}")
+        self._escaped = re.compile(
+            _ESCAPED + b"".join(b"|%02x" % ord(each) for each in token if not each.isalnum()) + b")", re.IGNORECASE
+        )
         self._percent = _heads(token, "%{:02x}")
 
     def __repr__(self) -> str:
         return "Secret()"
 
     def hinted(self, body: bytes) -> bool:
-        """Whether the token may be in there: exactly, in base64, or with every letter escaped or percent-encoded."""
+        """Whether the token may be in there: exactly, in base64, with any letter of it escaped, or all percent-encoded."""
         for needle in self._needles:
             if needle in body:
                 return True
-        if b"\\u00" in body and any(head in body for head in self._escaped):
+        if self._escaped.search(body) is not None:
             return True
         return b"%" in body and any(head in body for head in self._percent)
 
