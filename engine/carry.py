@@ -100,7 +100,7 @@ class Carry:
 
     def _say_long(self, seconds: float, products: int) -> None:
         """A wait of over a minute is said, once, with its reason."""
-        due = anyio.current_time() + seconds
+        due = loop_time() + seconds
         if seconds > LONG_WAIT and due > self._said + LONG_WAIT:
             self._said = due
             whose = "1 product" if products == 1 else f"{products} products"

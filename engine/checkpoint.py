@@ -213,11 +213,11 @@ class Checkpoint:
     async def compact(self, run: dict[str, Any], seen: Seen, learned: Iterable[tuple[int, Memory]]) -> None:
         """Merge what a run learned into CHECKPOINT; of several lessons on one product the last one holds."""
         made = self.paths.beside(".new")
+        own = {"imageferry": "checkpoint", "format": FORMAT, "store": self.store}
         header = {
-            "imageferry": "checkpoint",
-            "format": FORMAT,
-            "store": self.store,
+            **own,
             **run,
+            **own,  # what was a journal's header becomes a checkpoint's
             "reading": {"put": seen.reading.put.value, "post": seen.reading.post},
             "names_lost": seen.names_lost,
         }

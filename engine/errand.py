@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .clock import loop_time
 from .core.diff import Changes
-from .core.errors import LostError, MissingError, RefusedError
+from .core.errors import LostError, RefusedError
 from .core.ledger import State
 from .core.mend import (
     LOSSES,
@@ -19,6 +19,7 @@ from .core.mend import (
     is_as_planned,
     is_stale,
     known,
+    listing_reason,
     product_failures,
     remaining,
     twin,
@@ -70,7 +71,7 @@ class Errand:
         except LostError as error:
             self._writes.failures += product_failures(self.batch, f"it can't be listed: {error.reason}", error.status)
         except RefusedError as error:
-            self._writes.failures += product_failures(self.batch, _listing_reason(error), error.status)
+            self._writes.failures += product_failures(self.batch, listing_reason(error), error.status)
         self._finish()
 
     async def _begin(self) -> Changes:
@@ -305,9 +306,3 @@ class Errand:
         if failures:
             event["failures"] = [asdict(failure) for failure in failures]
         self._tools.note(event)
-
-
-def _listing_reason(error: RefusedError) -> str:
-    if isinstance(error, MissingError):
-        return "the store has no such product (404)"
-    return f"it can't be listed: {error.reason}"

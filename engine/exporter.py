@@ -43,8 +43,9 @@ async def export(
 ) -> Report:
     """Write every product's images as manifest lines, in product order, to a file or to a callable.
 
-    Products without images are left out. What isn't printable is escaped, so a terminal may show it. With `Options.storefront_url` the pictures are the uploaded originals, else
-    the largest rendition that the store names. A file appears whole or not at all.
+    Products without images are left out. What isn't printable is escaped, so a terminal may show it. With
+    `Options.storefront_url` the pictures are the uploaded originals, else the largest rendition that the store names. A
+    file appears whole or not at all.
 
     Raises FerryError.
     """

@@ -281,7 +281,6 @@ class Ferry:
             await write_failed(self._seams.disk, self.checkpoint.paths.failed, self._plan, self._ledger, report)
 
     async def _compact(self, run: dict[str, Any], *, forget_missing: bool = False) -> None:
-        run = {key: value for key, value in run.items() if key not in {"imageferry", "format", "store"}}
         if self._plan is not None:
             journal = self.checkpoint.paths.journal
             # What a run that finished since has learned is better than an older plan's listing.

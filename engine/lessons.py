@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import orjson
 
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from .disk import Disk
     from .planfile import PlanFile
 
-Item = TypeVar("Item", "WantedProduct", "Batch")
+
+class _Listed(NamedTuple):
+    """What a plan's listing told of a product."""
+
+    product_id: int
+    images: Memory
+
+
+Item = TypeVar("Item", "WantedProduct", "Batch", _Listed)
 _FINISHED = b'{"event":"finished"'
 
 
@@ -40,7 +48,7 @@ def lessons(
     Where something `newer` than the plan's listing is known, the plan's own pairs add no more to it than versions. With
     `forget_missing` nothing is remembered of the products that the store hadn't (404).
     """
-    listed = ((row["product_id"], row["images"]) for row, _ in plan.rows() if "images" in row)
+    listed = (_Listed(row["product_id"], row["images"]) for row, _ in plan.rows() if "images" in row)
     yield from listed if newer is None else _versions(listed, newer)
     for line in disk.lines(journal):
         if line.startswith(_FINISHED) and is_whole(line):
@@ -55,19 +63,12 @@ def lessons(
         yield from ((row["product_id"], {}) for row, _ in plan.rows() if row.get("missing"))
 
 
-def _versions(
-    listed: Iterable[tuple[int, Memory]], newer: Iterable[tuple[int, Memory]]
-) -> Iterator[tuple[int, Memory]]:
+def _versions(listed: Iterable[_Listed], newer: Iterable[tuple[int, Memory]]) -> Iterator[tuple[int, Memory]]:
     """What is known of each product, with the version that the plan tells of the same image where none is known."""
-    remembered = iter(newer)
-    at, memory = next(remembered, (None, {}))
-    for product_id, pairs in listed:
-        while at is not None and at < product_id:
-            at, memory = next(remembered, (None, {}))
-        if at == product_id:
-            told = {s: (pair[0], pair[1]) for s, pair in pairs.items() if memory.get(s) == (pair[0], None)}
-            if told:
-                yield product_id, memory | told
+    for product, memory in joined(listed, newer):
+        told = {s: (pair[0], pair[1]) for s, pair in product.images.items() if memory.get(s) == (pair[0], None)}
+        if told:
+            yield product.product_id, memory | told
 
 
 def resent_by(plan: PlanFile, ledger: Ledger) -> dict[int, Resent]:

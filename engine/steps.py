@@ -192,11 +192,12 @@ async def survey_into(
     job.progress.begin("listing", products=wanted.products)
     job.progress.products_done = writer.summary.products
     products = (product for product in wanted.read() if product.product_id > writer.last)
-    source = joined(products, _memories(job, checkpoint))
+    former = None if checkpoint.unfinished is None else PlanFile(job.seams.disk, checkpoint.paths.plan, START_AGAIN)
+    source = joined(products, _memories(job, checkpoint, former))
     try:
         with anyio.CancelScope() as scope:
             job.stop.on_cut(scope.cancel)
-            await _surveyor(job, checkpoint, store, writer, header).run(source, lambda: gate.callers)
+            await _surveyor(job, checkpoint, former, store, writer, header).run(source, lambda: gate.callers)
     except BaseException:
         writer.close()
         raise
@@ -207,36 +208,37 @@ async def survey_into(
     return PlanFile(job.seams.disk, path)
 
 
-def _surveyor(job: Job, checkpoint: Checkpoint, store: Store, writer: PlanWriter, header: Header) -> Survey:
+def _surveyor(
+    job: Job, checkpoint: Checkpoint, unfinished: PlanFile | None, store: Store, writer: PlanWriter, header: Header
+) -> Survey:
     return Survey(
         store.images if job.options.backup is None else store.images_with_urls,
         writer,
         mirror=header.mirror,
         reading=header.reading,
-        former=_former(job, checkpoint),
+        former=_former(job, checkpoint, unfinished),
         progress=job.progress,
         stop=job.stop,
     )
 
 
-def _memories(job: Job, checkpoint: Checkpoint) -> Iterator[tuple[int, Memory]]:
+def _memories(job: Job, checkpoint: Checkpoint, plan: PlanFile | None) -> Iterator[tuple[int, Memory]]:
     """What is remembered, what an unfinished run has learned included."""
     unfinished = checkpoint.unfinished
-    if unfinished is None:
+    if unfinished is None or plan is None:
         return checkpoint.memories()
-    former = PlanFile(job.seams.disk, checkpoint.paths.plan, START_AGAIN)
-    return checkpoint.memories(lessons(job.seams.disk, checkpoint.paths.journal, former, unfinished.ledger))
+    return checkpoint.memories(lessons(job.seams.disk, checkpoint.paths.journal, plan, unfinished.ledger))
 
 
-def _former(job: Job, checkpoint: Checkpoint) -> Former:
+def _former(job: Job, checkpoint: Checkpoint, plan: PlanFile | None) -> Former:
     """What the run before left to be minded, whether it came to its end or not."""
     settle = job.options.settle
     lag = min(max(checkpoint.trusted_from(settle) - job.seams.now(), 0.0), settle)
     former = Former(checkpoint.resent(), checkpoint.names_lost(), lag)
     unfinished = checkpoint.unfinished
-    if unfinished is not None:
+    if unfinished is not None and plan is not None:
         ledger = unfinished.ledger
-        former.resent |= ledger.resent | resent_by(PlanFile(job.seams.disk, checkpoint.paths.plan, START_AGAIN), ledger)
+        former.resent |= ledger.resent | resent_by(plan, ledger)
         former.names_lost = former.names_lost or bool((ledger.seen or {}).get("names_lost"))
     return former
 

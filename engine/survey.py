@@ -16,7 +16,7 @@ from .core.diff import VERSION_NEEDS_SYNC, Changes, Difference, Memory, diff
 from .core.errors import MissingError, RefusedError
 from .core.glance import glance
 from .core.guards import WRONG_STORE_AT, judge_store
-from .core.mend import product_failures, row_failure, twin
+from .core.mend import listing_reason, product_failures, row_failure, twin
 from .core.model import WantedProduct
 from .core.plan import Batch, batch_line, batch_of, unchanged_line
 from .core.settle import Resent, late_twins
@@ -130,9 +130,8 @@ class Survey:
     def _failed(self, product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
         """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
         missing = isinstance(error, MissingError)
-        reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
         batch = Batch(product, [], Changes(), memory, [], missing)
-        batch.failures = product_failures(batch, reason, error.status)
+        batch.failures = product_failures(batch, listing_reason(error), error.status)
         return batch, product, 0, len(memory), len(memory) if missing else 0, None
 
     def _told_anyway(

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from .backup import INDEX, is_intact, read_index
 from .checkpoint import UNDONE
 from .core.diff import Changes
-from .core.errors import CheckpointError, MissingError, RefusedError, SettingsError, UnsafePlanError
-from .core.mend import image_failure
+from .core.errors import CheckpointError, RefusedError, SettingsError, UnsafePlanError
+from .core.mend import image_failure, listing_reason
 from .core.model import WantedProduct
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .progress import Progress, Stop
     from .steps import Proposal
 
+    History = tuple[PlanFile, Unfinished]
     Approve = Callable[[Proposal], Awaitable[bool]]
 
 
@@ -86,7 +87,7 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     await count_before(job, store)
     if made is None:
         await ferry.settle_former()
-        made = await _plan(job, done, kept, store, gate, header)
+        made = await _plan(job, (history, told), kept, store, gate, header, names_lost=done.names_lost())
     proposal = propose(job, made, str(kept.paths.plan), gate, None)
     proposal.about = f"only {_named(told.header)} is taken back; what earlier runs did stays"
     if not await approve(proposal):
@@ -104,9 +105,8 @@ async def _close(job: Job, done: Checkpoint, history: PlanFile) -> None:
         return
     learned = lessons(job.seams.disk, done.paths.journal, history, unfinished.ledger)
     kept = {key: value for key, value in (done.header or {}).items() if key in {"wanted", "report"}}
-    header = {key: value for key, value in unfinished.header.items() if key not in {"imageferry", "format", "store"}}
     over = {"state": "interrupted", "finished_at": job.seams.now(), "changed": True}
-    await done.compact({**header, **kept, **over}, Seen(done.reading(), done.names_lost()), learned)
+    await done.compact({**unfinished.header, **kept, **over}, Seen(done.reading(), done.names_lost()), learned)
     done.unfinished = None
     done.load()
 
@@ -128,7 +128,7 @@ def _without_backup(options: Options) -> Options:
     return Options(**{name: getattr(options, name) for name in Options.__slots__ if name != "backup"})
 
 
-def _history(job: Job, done: Checkpoint) -> tuple[PlanFile, Unfinished]:
+def _history(job: Job, done: Checkpoint) -> History:
     found = done.history()
     if found is None:
         raise CheckpointError(
@@ -141,14 +141,16 @@ def _history(job: Job, done: Checkpoint) -> tuple[PlanFile, Unfinished]:
     return made, told
 
 
-async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, header: Header) -> PlanFile:
+async def _plan(
+    job: Job, history: History, kept: Checkpoint, store: Store, gate: Gate, header: Header, *, names_lost: bool
+) -> PlanFile:
     """Survey what the run changed, and write the plan that takes it back."""
-    history, told = _history(job, done)
+    done, told = history
     writer = PlanWriter(job.seams.disk, kept.paths.plan, header)
-    backup = _intact(job, Path(header.files))
+    backup = _pictures(job, Path(header.files), whole=True)
     restored = dict(kept.memories())
-    to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, history.digest)
-    batches = enumerate(batch for batch in history.batches() if batch.product_id in to_do)
+    to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, done.digest)
+    batches = enumerate(batch for batch in done.batches() if batch.product_id in to_do)
     job.progress.begin("listing", products=len(to_do))
     ready: dict[int, TakenBack] = {}
     written = 0
@@ -160,7 +162,7 @@ async def _plan(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
             return False
         pictures = backup.get(batch.product_id, {})
         memory = restored.get(batch.product_id, {})
-        ready[number] = await _take_back(store, batch, told, pictures, memory, header, names_lost=done.names_lost())
+        ready[number] = await _take_back(store, batch, told, pictures, memory, header, names_lost=names_lost)
         while (taken := ready.pop(written, None)) is not None:
             _write(job, writer, taken)
             written += 1
@@ -223,9 +225,8 @@ async def _take_back(
 
 
 def _unlisted(batch: Batch, error: RefusedError) -> Failure:
-    missing = isinstance(error, MissingError)
-    reason = "the store has no such product (404)" if missing else f"it can't be listed: {error.reason}"
-    return image_failure(batch, None, f"{reason}; nothing of it was taken back", error.status)
+    reason = f"{listing_reason(error)}; nothing of it was taken back"
+    return image_failure(batch, None, reason, error.status)
 
 
 def _taken_back_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
@@ -239,19 +240,19 @@ def _taken_back_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
     return told.ledger.finished - told.ledger.failures.keys()
 
 
-def _intact(job: Job, folder: Path) -> dict[int, dict[int, Kept]]:
-    """The backup's pictures that still are what its index says, by product and image."""
-    intact: dict[int, dict[int, Kept]] = {}
+def _pictures(job: Job, folder: Path, *, whole: bool) -> dict[int, dict[int, Kept]]:
+    """The backup's pictures by product and image; with `whole` only those that still are what its index says."""
+    pictures: dict[int, dict[int, Kept]] = {}
     for (product_id, image_id), entry in read_index(job.seams.disk, folder, job.access.store).items():
-        if is_intact(job.seams.disk, folder, entry):
-            intact.setdefault(product_id, {})[image_id] = Kept(entry.file, entry.rendition == "original")
-    return intact
+        if not whole or is_intact(job.seams.disk, folder, entry):
+            pictures.setdefault(product_id, {})[image_id] = Kept(entry.file, entry.rendition == "original")
+    return pictures
 
 
 async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path) -> None:
     """The run's checkpoint forgets what was taken back, so that the next run does not miss it, and learns the new ids."""
     history, told = _history(job, done)
-    backup, restored = _intact(job, folder), dict(kept.memories())
+    backup, restored = _pictures(job, folder, whole=False), dict(kept.memories())
 
     def learned() -> Iterator[tuple[int, Memory]]:
         for batch in history.batches():
@@ -260,8 +261,7 @@ async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path) -
                 pictures, back = backup.get(batch.product_id, {}), restored.get(batch.product_id, {})
                 yield batch.product_id, as_before(batch.memory, course.deleted, pictures, back)
 
-    header = {k: v for k, v in (done.header or told.header).items() if k not in {"imageferry", "format", "store"}}
     seen = Seen(done.reading(), done.names_lost())
-    await done.compact({**header, "state": UNDONE, "changed": True}, seen, learned())
+    await done.compact({**(done.header or told.header), "state": UNDONE, "changed": True}, seen, learned())
     if job.report.outcome == "done":
         done.forget_history()

@@ -8,9 +8,9 @@ A create is not idempotent and an answer can be lost, so "sent, and no answer" i
                                  SENT     lost      -> UNKNOWN
 
 DONE -> SENT is an image that is written again by mending, or made again because somebody took it away. A SENT with
-nothing after it, as a crash leaves it, reads as UNKNOWN. PLANNED -> DONE by a find is
-a create that was given up and appeared all the same. What is settled, PLANNED, FAILED or DONE, may be refused without
-being sent: its picture is no picture any more, or its answer was lost too often. A finished product keeps no states unless it failed or is in doubt.
+nothing after it, as a crash leaves it, reads as UNKNOWN. PLANNED -> DONE by a find is a create that was given up and
+appeared all the same. What is settled, PLANNED, FAILED or DONE, may be refused without being sent: its picture is no
+picture any more, or its answer was lost too often. A finished product keeps no states unless it failed or is in doubt.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .diff import Difference, Memory, diff
+from .errors import MissingError, RefusedError
 from .model import Wanted, WantedProduct
 from .names import GONE
 from .report import Failure
@@ -169,6 +170,13 @@ def product_failures(batch: Batch, reason: str, status: int | None = None) -> li
     if not batch.product.images:
         return [image_failure(batch, None, reason, status)]
     return [row_failure(batch, row, reason, status) for row in range(len(batch.product.images))]
+
+
+def listing_reason(error: RefusedError) -> str:
+    """Why a product can't be listed."""
+    if isinstance(error, MissingError):
+        return "the store has no such product (404)"
+    return f"it can't be listed: {error.reason}"
 
 
 def stranger(batch: Batch, image: Present) -> Failure:

@@ -152,7 +152,7 @@ def _was_given_the_thumbnail(done: Batch, course: Course, image_id: int, now: di
     """Whether a made image has the thumbnail without having asked for it, though the store had no need to pass it on."""
     if not now[image_id].is_thumbnail or _sent(course, course.made[image_id]).get("is_thumbnail"):
         return False
-    former = next((each.image_id for each in done.present if each.is_thumbnail), 0)
+    former = _thumbnail_of(done.present)
     return former in now and former not in course.deleted
 
 
@@ -273,8 +273,7 @@ def _thumbnail(
     taken: TakenBack,
 ) -> int | None:
     """Which former image shall have the thumbnail again: its id, 0 for none, None where it isn't ours to move."""
-    former = next((image.image_id for image in done.present if image.is_thumbnail), 0)
-    present = next((image_id for image_id, image in now.items() if image.is_thumbnail), 0)
+    former, present = _thumbnail_of(done.present), _thumbnail_of(now.values())
     back = there.get(former)
     written = any(image.is_thumbnail is not None for image in done.product.images)
     touched = written or former in course.deleted or present in course.made
@@ -289,6 +288,11 @@ def _thumbnail(
         return former
     taken.left_alone.append(image_failure(done, present, "the thumbnail: " + CHANGED))
     return None
+
+
+def _thumbnail_of(images: Iterable[Present]) -> int:
+    """The id of the image that has the thumbnail, 0 for none."""
+    return next((image.image_id for image in images if image.is_thumbnail), 0)
 
 
 def _asked_thumbnail(done: Batch, course: Course) -> int:

@@ -51,6 +51,15 @@ def look(galleries: dict[int, list[dict[str, Any]]]) -> dict[int, list[tuple[Any
     }
 
 
+def versioned(seed: int) -> list[dict[str, Any]]:
+    """25 products whose images all are of version 1."""
+    rows = manifest_for(25, 4, seed=seed)
+    for row in rows:
+        for image in row["images"]:
+            image["version"] = "1"
+    return rows
+
+
 def mixed(seed: int) -> list[dict[str, Any]]:
     """Creates, updates, reorders, deletes, and replacements by version."""
     chance = random.Random(seed)
@@ -73,11 +82,7 @@ async def test_undo_gives_the_former_state_back_picture_by_picture(
     config = Config(products=25, images=4, quota=None, fetch=False, renumber=renumber, renumber_on_create=on_create)
     async with running(config) as sandbox:
         asked = options(tmp_path, sandbox)
-        first = manifest_for(25, 4, seed=1)
-        for row in first:
-            for image in row["images"]:
-                image["version"] = "1"
-        manifest.write_bytes(lines(first))
+        manifest.write_bytes(lines(versioned(1)))
         assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
         before = await state(sandbox.url, digests=True)
         manifest.write_bytes(lines(mixed(2)))

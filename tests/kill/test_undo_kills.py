@@ -14,8 +14,8 @@ import pytest
 import engine
 from jobs.sandbox import Config, running
 
-from ..engine.test_undo import access, look, mixed, options
-from ..market import lines, manifest_for, state
+from ..engine.test_undo import access, look, mixed, options, versioned
+from ..market import lines, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +31,7 @@ async def test_an_undo_killed_twice_gives_the_former_state_back(tmp_path: Path, 
     manifest = tmp_path / "m.jsonl"
     async with running(Config(products=25, images=4, quota=None, fetch=False, latency=0.02)) as sandbox:
         asked = options(tmp_path, sandbox)
-        first = manifest_for(25, 4, seed=seed)
-        for row in first:
-            for image in row["images"]:
-                image["version"] = "1"
-        manifest.write_bytes(lines(first))
+        manifest.write_bytes(lines(versioned(seed)))
         assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
         before = await state(sandbox.url, digests=True)
         manifest.write_bytes(lines(mixed(seed + 10)))
