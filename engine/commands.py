@@ -108,15 +108,13 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
         async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, files_folder(job, manifest))
-            header = header_for(job, job.command, wanted, checkpoint)
+            header = header_for(job, job.command, wanted, checkpoint, resumable=True)
             made = ferry.resumes(job.command, header, None)
             ferry.tell(job.report)
             await count_before(job, store)
             if made is None:
                 await ferry.settle_former()
-                made = await survey_into(
-                    job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header, resume=True
-                )
+                made = await survey_into(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header)
                 ferry.judge(made)
             await carry_plan(job, ferry, made, store, relist=False)
     return job.report

@@ -59,7 +59,7 @@ async def plan(
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
-            made = await survey_into(job, wanted, checkpoint, store, gate, path, header, resume=False)
+            made = await survey_into(job, wanted, checkpoint, store, gate, path, header)
             objection = new_ferry(job, checkpoint, store, gate, path).objection(made)
             proposal = propose(job, made, str(path), gate, objection)
     return proposal or _nothing(job.report)
@@ -122,7 +122,7 @@ async def verify(
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
-            made = await survey_into(job, wanted, checkpoint, store, gate, path, header, resume=False)
+            made = await survey_into(job, wanted, checkpoint, store, gate, path, header)
             _judge_differences(job.report, made)
     return job.report
 

@@ -150,7 +150,7 @@ def files_folder(job: Job, manifest: str | Path) -> Path:
     return Path.cwd() if str(manifest) == "-" else Path(manifest).absolute().parent
 
 
-def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint) -> Header:
+def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint, *, resumable: bool = False) -> Header:
     """What the plan that is about to be made is for."""
     only = "" if job.options.only is None else "only " + ",".join(map(str, sorted(job.options.only)))
     limit = "" if job.options.limit is None else f"limit {job.options.limit}"
@@ -164,6 +164,7 @@ def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint) ->
         selection=" ".join(part for part in (only, limit) if part),
         made_at=job.seams.now(),
         reading=checkpoint.reading(),
+        resumable=resumable,
     )
 
 
@@ -180,15 +181,13 @@ async def survey_into(
     gate: Gate,
     path: Path,
     header: Header,
-    *,
-    resume: bool,
 ) -> PlanFile:
-    """List and diff into a plan file; with `resume` an interrupted listing is gone on with, else the file appears whole.
+    """List and diff into a plan file; a resumable one's interrupted listing is gone on with, any other appears whole.
 
     Raises Interrupted, UnsafePlanError (the wrong store), StoreError, DiskError.
     """
-    now = job.seams.now() if resume else None
-    writer = PlanWriter(job.seams.disk, path, header, in_place=resume, resume_at=now)
+    now = job.seams.now() if header.resumable else None
+    writer = PlanWriter(job.seams.disk, path, header, in_place=header.resumable, resume_at=now)
     job.progress.begin("listing", products=wanted.products)
     job.progress.products_done = writer.summary.products
     products = (product for product in wanted.read() if product.product_id > writer.last)

@@ -26,7 +26,11 @@ SURE_PAGE = 50
 
 @dataclass(slots=True)
 class Header:
-    """What a plan is for: the mode (sync, migrate, undo), the store, the manifest and the checkpoint it was made with."""
+    """What a plan is for: the mode (sync, migrate, undo), the store, the manifest and the checkpoint it was made with.
+
+    `resumable` is a run's own, whose listing may be gone on with where it was interrupted. The copy that `apply` takes of
+    a person's plan is young on disk, however old its listing is.
+    """
 
     mode: str
     store: str
@@ -37,6 +41,7 @@ class Header:
     selection: str
     made_at: float
     reading: Reading = field(default_factory=Reading)
+    resumable: bool = False
 
     @property
     def mirror(self) -> bool:
@@ -45,12 +50,13 @@ class Header:
 
     def fits(self, other: Header) -> bool:
         """Whether a plan begun under `other` may be gone on with under this."""
-        return (self.mode, self.store, self.digest, self.selection, self.reading) == (
+        return (self.mode, self.store, self.digest, self.selection, self.reading, self.resumable) == (
             other.mode,
             other.store,
             other.digest,
             other.selection,
             other.reading,
+            True,
         )
 
 

@@ -23,7 +23,7 @@ STORE = "https://api.example.com/stores/abc"
 
 def header(**more: Any) -> Header:
     about = {"mode": "sync", "store": STORE, "manifest": "/m", "digest": "d", "files": "/", "checkpoint": "/c"}
-    return Header(**{**about, "selection": "", "made_at": 1.0, **more})
+    return Header(**{**about, "selection": "", "made_at": 1.0, "resumable": True, **more})
 
 
 async def remembering(path: Path, products: int = 3) -> Checkpoint:
@@ -132,6 +132,15 @@ async def test_an_interrupted_listing_is_gone_on_with_under_the_same_header_alon
     now = path.stat().st_mtime
     assert PlanWriter(disk, path, header(), resume_at=now + 10).last == 5
     assert PlanWriter(disk, path, header(digest="other"), resume_at=now + 10).last == 0
+
+
+async def test_a_plan_that_was_made_for_a_person_is_no_interrupted_listing(tmp_path: Path) -> None:
+    """The copy that apply was killed over is seconds old; what it says of the store may be of last week."""
+    path, disk = tmp_path / "p", RealDisk()
+    writer = PlanWriter(disk, path, header(resumable=False))
+    writer.add(b'{"product_id":5,"unchanged":2,"present":2}\n')
+    await writer.finish()
+    assert PlanWriter(disk, path, header(), resume_at=path.stat().st_mtime).last == 0
 
 
 async def test_a_listing_older_than_an_hour_is_begun_again(tmp_path: Path) -> None:

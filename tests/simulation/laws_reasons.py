@@ -50,7 +50,10 @@ def refusals(case: Evidence) -> Iterator[Found]:
 
 
 def _holds(case: Evidence, night: int, failure: Failure) -> bool:
-    calls = [c for c in case.world.line.sent if c.night == night and c.product == failure.product_id]
+    began = case.run_of(case.starts(night)[0].number)
+    calls = [
+        c for c in case.world.line.sent if began <= c.process and c.night <= night and c.product == failure.product_id
+    ]
     if failure.status and not any(call.status == failure.status for call in calls):
         return False
     for beginning, judge in _JUDGES.items():
@@ -103,8 +106,8 @@ def _lost(count: int, verb: str) -> Callable[[Evidence, int, Failure, list[Sent]
             if call.verb == verb
             and (call.image == failure.image_id if verb == "update" else label_of(call.body) == _label(failure))
         ]
-        # An intent that a crash left without its call counts as lost, too.
-        unsent = sum(start.report is None for start in case.starts(night))
+        # An intent that a crash or a cut left without its call, or before it was sent again, counts as lost, too.
+        unsent = sum(start.report is None or start.report.unknown > 0 for start in case.starts(night))
         return sum(case.lost_at(call) is not None for call in about) + unsent >= count
 
     return judge

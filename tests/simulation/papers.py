@@ -34,7 +34,9 @@ class Papers:
 
     def half_listed(self) -> bool:
         """Whether a listing lies there that no run has begun to carry out: the next run may go on with it, blind to what changed since."""
-        return bool(self._read(self.plan)) and not self._read(self.journal)
+        first = self._read(self.plan).partition(b"\n")[0]
+        own = first.endswith(b"}") and orjson.loads(first)["resumable"]
+        return own and not self._read(self.journal)
 
     def keep_journal(self, process: int) -> None:
         """Take a copy of the journal as a process left it."""
