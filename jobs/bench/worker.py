@@ -14,9 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 import engine
 import engine.commands
-import engine.wire  # both are loaded now, so that start-up isn't counted as part of the run
+import engine.proposals
+import engine.wire  # these are loaded now, so that start-up isn't counted as part of the run
 from engine.core.errors import FerryError
 from engine.options import Seams
 from jobs import endings
@@ -90,6 +93,8 @@ class Samples:
 
 async def work(task: dict[str, Any]) -> dict[str, Any]:
     """Run the task's verb and tell what it did and cost, start-up apart."""
+    async with anyio.create_task_group():
+        pass  # anyio loads its backend when it is first used: start-up, too
     progress = Watched()
     samples = Samples(progress)
     looking = asyncio.get_running_loop().create_task(samples.run())

@@ -491,11 +491,3 @@ def test_every_error_of_aiohttp_falls_into_one(kind: type[Exception]):
 def test_what_is_not_aiohttps_is_lost(error: Exception):
     """Whatever else breaks while a call is out leaves its outcome unknown."""
     assert type(failure_of(error, "GET /x")) is LostError
-
-
-async def test_the_switch_against_silent_resending_exists():
-    """The attribute that is set is one that aiohttp has and reads; should it be renamed, this fails."""
-    assert "_retry_connection" in aiohttp.ClientSession.ATTRS
-    assert "self._retry_connection" in inspect.getsource(aiohttp.ClientSession._request)
-    async with HttpWire("https://h", "abc123", TOKEN) as wire:
-        assert wire._session._retry_connection is False
