@@ -14,7 +14,7 @@ import mimetypes
 import re
 import ssl
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import aiohttp
 import anyio.to_thread
@@ -128,6 +128,7 @@ class HttpWire:
         self._secret = Secret(token)
         self._headers = CIMultiDict(
             {
+                "Host": address.host_port_subcomponent or "",
                 "X-Auth-Token": token,
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
@@ -229,15 +230,30 @@ class _Call(aiohttp.ClientRequest):
     """
 
     target = ""
+    content: bytes | None = None
+
+    def update_headers(self, headers: Any) -> None:
+        self.headers = headers.copy()
+
+    def update_auto_headers(self, _skip_auto_headers: object) -> None:
+        """Take the headers as they are: nothing is missing from them."""
+
+    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
+        if isinstance(body, bytes):
+            self.content = body
+            self.headers["Content-Length"] = str(len(body))
+        else:
+            super().update_body_from_data(body, _stacklevel)
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         if not self.target or conn.protocol is None:
             return await super().send(conn)
         writer = StreamWriter(conn.protocol, self.loop)
         await writer.write_headers(f"{self.method} {self.target} HTTP/1.1", self.headers)
-        if self.body:
-            await self.body.write(writer)
-        writer.set_eof()
+        if self.content is None:
+            writer.set_eof()
+        else:
+            await writer.write_eof(self.content)
         return self.response_class(
             self.method,
             self.url,

@@ -19,6 +19,9 @@ TELLING = 8
 # The quickest length to search for, and unlikely enough by chance.
 NEEDLE = 24
 
+# What a listing seldom has, the rarest first.
+RARE = "QXZJKqYWHVUjGOBNkyRLEwCSMPATDFI+"
+
 # A letter or digit that is escaped all the same; the token's other signs are added.
 _ESCAPED = rb"\\u00(?:3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]"
 
@@ -33,7 +36,7 @@ class Secret:
         known = [token, *(each for each in encoded if len(each) >= TELLING)]
         self._spellings = [_Spelling(each) for each in known]
         exact = {*known, token.replace("/", "\\/"), quote(token), quote(token, safe="")}
-        self._needles = sorted({each[:NEEDLE].encode() for each in exact})
+        self._needles = [(_rarest(each), each[:NEEDLE].encode()) for each in sorted(exact)]
         self._escaped = re.compile(
             _ESCAPED + b"".join(b"|%02x" % ord(each) for each in token if not each.isalnum()) + b")", re.IGNORECASE
         )
@@ -44,10 +47,11 @@ class Secret:
 
     def hinted(self, body: bytes) -> bool:
         """Whether the token may be in there: exactly, in base64, with any letter of it escaped, or all percent-encoded."""
-        for needle in self._needles:
-            if needle in body:
+        for letter, needle in self._needles:
+            # One letter is looked for five times as fast, and most bodies don't have the rarest.
+            if letter in body and needle in body:
                 return True
-        if self._escaped.search(body) is not None:
+        if b"\\" in body and self._escaped.search(body) is not None:
             return True
         return b"%" in body and any(head in body for head in self._percent)
 
@@ -109,6 +113,12 @@ def _ways(letter: str) -> str:
     plain = {"+": "[+-]", "/": "[/_]"}.get(letter, re.escape(letter))
     ways.append(plain if letter.isalnum() else rf"\\{{0,4}}{plain}")
     return f"(?:{'|'.join(ways)})"
+
+
+def _rarest(text: str) -> bytes:
+    """The letter of the text's needle that other bodies are least likely to have."""
+    needle = text[:NEEDLE]
+    return next((letter for letter in RARE if letter in needle), needle[0]).encode()
 
 
 def _in_base64(token: str, before: int) -> str:
