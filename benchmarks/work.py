@@ -11,13 +11,15 @@ from jobs.bench import catalogue
 from jobs.bench.stage import Measured, Stage, measured
 from jobs.bench.verdict import quota_of
 
+from .peers.task import WIRE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 US = "imageferry"
 FLOOR = "aiohttp"
 SDK = ("SDK, 1 thread", "SDK, 8 threads")
-WIRE_PEERS = (FLOOR, US, "back-off", "aiolimiter", *SDK)
+WIRE_PEERS = (FLOOR, WIRE, US, "back-off", "aiolimiter", *SDK)
 QUOTA_PEERS = (US, "back-off", "wait for reset", "aiolimiter", "aiolimiter 90%", *SDK)
 
 

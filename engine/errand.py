@@ -158,7 +158,7 @@ class Errand:
         for image_id in writes.refused_puts.keys() - writes.barred:
             key = f"update:{image_id}"
             if self.course.changes[key].state == State.FAILED:
-                writes.note("found", key)
+                writes.note("absent", key)  # what was refused never happened, and by now it needn't
         writes.refused_puts.clear()
         left.updates = [update for update in left.updates if update.image_id not in writes.barred]
         if writes.failures:

@@ -21,7 +21,7 @@ from .core.flow import MOST, Flow
 from .core.patience import Patience
 from .core.quota import Quota
 from .core.quota_headers import read_headers, read_retry_after
-from .core.retry import UNUSABLE, Kind, Move, delay_before, given_up, judge, move_after
+from .core.retry import MAY_HAVE_HAPPENED, UNUSABLE, Kind, Move, delay_before, given_up, judge, move_after
 from .core.traffic import Limits, Traffic
 from .flights import Flights
 from .turnstile import Turnstile
@@ -93,30 +93,33 @@ class Gate:
 
         """
         tries, own, before = 0, 0, self._usable
-        while True:
-            tries += 1
-            asked = None
-            try:
-                answer = await self._send(request, again=tries > 1)
-                if 200 <= answer.status < 300:
-                    value = read(answer)
-                    self._heard()
-                    return value
-                kind, asked, failure = judge(answer, self._explain)
-            except StoppedError as error:
-                error.tries = tries - 1
-                raise
-            except UnsentError as error:
-                kind, failure = Kind.UNSENT, error
-            except LostError as error:
-                kind, failure = Kind.LOST, error
-            own += self._note(kind, failure, request)
-            move = move_after(kind, replay, tries, others_go_well=self._usable - before > own)
-            if move is not Move.AGAIN:
-                raise self._final(move, failure, tries, request)
-            delay = delay_before(tries, self._chance, write=request.method != "GET", asked=asked)
-            await self._bench.sit(delay, failure.reason)
-            self._retried += 1
+        doubtful = False
+        try:
+            while True:
+                tries += 1
+                asked = None
+                try:
+                    answer = await self._send(request, again=tries > 1)
+                    if 200 <= answer.status < 300:
+                        value = read(answer)
+                        self._heard()
+                        return value
+                    kind, asked, failure = judge(answer, self._explain)
+                except UnsentError as error:
+                    kind, failure = Kind.UNSENT, error
+                except LostError as error:
+                    kind, failure = Kind.LOST, error
+                doubtful = doubtful or kind in MAY_HAVE_HAPPENED
+                own += self._note(kind, failure, request)
+                move = move_after(kind, replay, tries, others_go_well=self._usable - before > own)
+                if move is not Move.AGAIN:
+                    raise self._final(move, failure, tries, request)
+                delay = delay_before(tries, self._chance, write=request.method != "GET", asked=asked)
+                await self._bench.sit(delay, failure.reason)
+                self._retried += 1
+        except StoreError as error:
+            error.doubtful = doubtful
+            raise
 
     async def _send(self, request: Request, *, again: bool) -> Answer:
         if self._ceiling is None:
@@ -191,9 +194,7 @@ class Gate:
         if move is Move.STOP:
             failure = type(failure)(naming(request, failure), failure.status)
             self._break(failure)
-        failure = given_up(failure, tries) if move is Move.FAIL else failure
-        failure.tries = tries
-        return failure
+        return given_up(failure, tries) if move is Move.FAIL else failure
 
     def drain(self) -> None:
         """Turn away whoever waits, now and later, with StoppedError; what is in flight comes to its end."""

@@ -87,7 +87,7 @@ class Writes:
         return True
 
     async def _unless_stopped(self, key: str, call: Awaitable[T], *, sent_before: bool = False) -> T:
-        """A call that was turned away before it was ever sent did not happen; one that was sent stays in doubt.
+        """A call that was turned away before it can have happened did not happen; any other stays in doubt.
 
         Raises Drained.
         """
@@ -97,7 +97,7 @@ class Writes:
             raise self._turned_away(key, error, sent_before=sent_before) from None
 
     def _turned_away(self, key: str, error: StoppedError, *, sent_before: bool = False) -> Drained:
-        if not error.tries and not sent_before:
+        if not error.doubtful and not sent_before:
             self.note("deferred", key)
         return Drained()
 
@@ -169,8 +169,8 @@ class Writes:
             kind_of_outcome = await self._unless_stopped(key, self._put(update))
         except RefusedError as error:
             self.look = True
-            if error.tries > 1 and not isinstance(error, MissingError):
-                # Given up after several tries, one of them may have happened all the same: a look decides what has failed.
+            if error.doubtful and not isinstance(error, MissingError):
+                # One of its tries may have happened all the same: a look decides what has failed.
                 self.note("lost", key, status=error.status, reason=error.reason)
                 self.lost_at = loop_time()
                 self.watched.doubt()
@@ -190,7 +190,7 @@ class Writes:
             try:
                 image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
             except StoppedError as error:
-                error.tries += tried
+                error.doubtful = error.doubtful or tried > 0
                 raise
             except LostError:
                 self.look = True
@@ -214,8 +214,8 @@ class Writes:
         try:
             await self._unless_stopped(key, self._tools.store.delete(self.batch.product_id, image_id))
         except MissingError as error:
-            # At the first try somebody else was quicker, unless an earlier process of this run had sent it, too.
-            ours = error.tries > 1 or doubted
+            # Somebody else was quicker, unless an earlier sending of ours had no answer, or an earlier process sent it, too.
+            ours = error.doubtful or doubted
             self.note("confirmed", key, **({} if ours else {"ours": False}))
         except RefusedError as error:
             if not await self._is_gone(image_id):
@@ -233,7 +233,7 @@ class Writes:
         try:
             return await self._tools.store.image(self.batch.product_id, image_id)
         except StoppedError as error:
-            error.tries += 1
+            error.doubtful = True
             raise
 
     async def _is_gone(self, image_id: int) -> bool:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WIRE = "the wire alone"
+"""imageferry's own client in a bare loop: what of its figure is the client, and what the rest."""
+
 
 @dataclass(slots=True, frozen=True)
 class Task:

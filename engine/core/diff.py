@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .moves import arrange
-from .names import loose, stem
+from .names import GONE, loose, stem
 from .order import Arrangement, Place, Reading, is_met, make_room
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .model import Present, Wanted, WantedProduct
 
 Memory = dict[str, tuple[int, str | None]]
-"""What the ledger knows of one product: source -> (image id, the version of its bytes)."""
+"""What the ledger knows of one product: source -> (image id, the version of its bytes); of a replaced image, GONE and its id."""
 
 VERSION_NEEDS_SYNC = "its version is new, so its bytes must be replaced, and migrate never deletes; sync replaces it"
 
@@ -87,7 +87,7 @@ def diff(
         return all_new
     pairs = pair(product.images, present, memory, by_name=by_name)
     by_id = {image.image_id: image for image in present}
-    outdated = [row for row in pairs if _is_outdated(product.images[row], memory)]
+    outdated = [row for row, image_id in pairs.items() if _is_outdated(product.images[row], image_id, memory)]
     replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
     orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
     rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
@@ -155,8 +155,8 @@ def _rank(images: list[Wanted], row: int) -> tuple[int, int]:
     return (row if order is None else order, row)
 
 
-def _is_outdated(image: Wanted, memory: Memory) -> bool:
-    known = memory.get(image.image_file)
+def _is_outdated(image: Wanted, image_id: int, memory: Memory) -> bool:
+    known = memory.get(f"{GONE}{image_id}") or memory.get(image.image_file)
     return image.version is not None and known is not None and known[1] is not None and known[1] != image.version
 
 

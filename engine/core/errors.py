@@ -88,10 +88,11 @@ class BackupError(FerryError):
 class StoreError(FerryError):
     """What the store said, or failed to say, about one call; `status` is 0 where it said nothing.
 
-    `tries` is how often the call was sent: a 404 at the second try may be the first one's doing.
+    `doubtful`: one of its sendings may have happened all the same. A 404 after a 504 may be the first one's doing; after
+    a 423 it is somebody else's. The gate knows; without its word it may.
     """
 
-    tries = 1
+    doubtful = True
 
     def __init__(self, reason: str, status: int = 0) -> None:
         self.status = status

@@ -5,12 +5,14 @@ A create is not idempotent and an answer can be lost, so "sent, and no answer" i
     PLANNED  sent -> SENT        SENT     confirmed -> DONE     UNKNOWN  found -> DONE     PLANNED  found -> DONE
     FAILED   sent -> SENT        SENT     refused   -> FAILED   UNKNOWN  absent -> PLANNED  FAILED   found -> DONE
     DONE     sent -> SENT        SENT     deferred  -> PLANNED  UNKNOWN  sent -> SENT (update, delete: looked at first)
-                                 SENT     lost      -> UNKNOWN
+    DONE     found -> DONE       SENT     lost      -> UNKNOWN  FAILED   absent -> PLANNED
 
 DONE -> SENT is an image that is written again by mending, or made again because somebody took it away. A SENT with
 nothing after it, as a crash leaves it, reads as UNKNOWN. PLANNED -> DONE by a find is a create that was given up and
-appeared all the same. What is settled, PLANNED, FAILED or DONE, may be refused without being sent: its picture is no
-picture any more, or its answer was lost too often. A finished product keeps no states unless it failed or is in doubt.
+appeared all the same; DONE -> DONE, a create that was sent again: somebody took its image away, and the other stands
+in. FAILED -> PLANNED is a refused update that isn't needed any more. What is settled, PLANNED, FAILED or DONE, may be
+refused without being sent: its picture is no picture any more, or its answer was lost too often. A finished product
+keeps no states unless it failed or is in doubt.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (State.PLANNED, "found"): State.DONE,
     (State.FAILED, "sent"): State.SENT,
     (State.FAILED, "found"): State.DONE,
+    (State.FAILED, "absent"): State.PLANNED,
     (State.DONE, "sent"): State.SENT,
+    (State.DONE, "found"): State.DONE,
     (State.UNKNOWN, "sent"): State.SENT,
     (State.SENT, "sent"): State.SENT,
     (State.SENT, "confirmed"): State.DONE,
@@ -120,6 +124,12 @@ class Course:
         """Those of them that have an image: whatever else of that name appears is a second one."""
         rows = set(self.made.values())
         return [row for row in self.twins_possible() if row in rows]
+
+    def bereft(self, present: set[int]) -> list[int]:
+        """Those of them that are done and whose image has been taken away since: a second one that is there stands in."""
+        standing = {row for image_id, row in self.made.items() if image_id in present | self.deleted}
+        rows = (row for row in self.made_again() if row not in standing)
+        return [row for row in rows if self.changes[f"create:{row}"].state == State.DONE]
 
 
 @dataclass(slots=True)

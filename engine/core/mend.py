@@ -54,7 +54,8 @@ ROUNDS = 3
 def known(batch: Batch, course: Course, present: Iterable[Present] | None = None) -> Memory:
     """What the ledger knows of the product now: the plan's pairs, and what this run made since.
 
-    Where the gallery was looked at since, what was made and is not `present` has been taken away by somebody else.
+    Where the gallery was looked at since, what was made and is not `present` has been taken away by somebody else. An
+    image that was replaced and could not be deleted is remembered by its id, lest it be taken for the new one some day.
     """
     memory = {source: pair for source, pair in batch.memory.items() if pair[0] not in course.deleted}
     there = course.made.keys() if present is None else {image.image_id for image in present}
@@ -62,6 +63,11 @@ def known(batch: Batch, course: Course, present: Iterable[Present] | None = None
         if image_id not in course.deleted and image_id in there:
             image = batch.product.images[row]
             memory[image.image_file] = (image_id, image.version)
+    for create in batch.changes.creates:
+        source = batch.product.images[create.row].image_file
+        old = batch.memory.get(source)
+        if old is not None and create.replaces == old[0] and memory.get(source, old) != old:
+            memory |= {f"{GONE}{old[0]}": old} if old[0] not in course.deleted else {}
     return memory
 
 

@@ -95,6 +95,8 @@ _ERRORS: dict[Kind, type[StoreError]] = {
 
 _TRIES = {Kind.CONFLICT: CONFLICT_TRIES, Kind.THROTTLED: THROTTLED_TRIES}
 
+MAY_HAVE_HAPPENED = frozenset({Kind.TROUBLE, Kind.LOST})
+
 # A usable answer proves that the store is there and speaks; `--give-up-after` counts from the last one (contract.md).
 UNUSABLE = frozenset({Kind.BUSY, Kind.TROUBLE, Kind.LOST, Kind.UNSENT})
 

@@ -36,7 +36,7 @@ def sight(batch: Batch, course: Course, present: list[Present], *, names_lost: b
     newcomers = [image for image in present if image.image_id not in explained]
     sighting = Sighting()
     outstanding = course.unknown_creates()
-    given_up = course.given_up()
+    given_up = course.given_up() + course.bereft({image.image_id for image in present})
     for row in outstanding + given_up:
         image = _best(batch.product.images[row], newcomers)
         if image is None and names_lost and _only_explanation(course, row, outstanding, newcomers):

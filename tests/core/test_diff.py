@@ -5,8 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.diff import Memory, diff
+from engine.core.ledger import Course
+from engine.core.mend import known
 from engine.core.model import Present, Wanted, WantedProduct
 from engine.core.order import Reading, Renumbering, make_room, put
+from engine.core.plan import Batch
 
 READING = Reading()
 
@@ -173,6 +176,19 @@ def test_a_version_never_recorded_before_is_just_recorded() -> None:
     )
     assert not found.changes
     assert found.memory == {"https://x/a.jpg": (7, "2")}
+
+
+def test_a_replaced_image_that_outlived_the_new_one_is_not_taken_for_it() -> None:
+    """The delete of the old one was refused, then somebody took the new one away: its bytes are known to be old."""
+    product = wanted(Wanted("https://x/a.jpg", version="2"))
+    old = there(7, "a__12345.jpg")
+    changes = diff(product, [old], {"https://x/a.jpg": (7, "1")}, mirror=True, reading=READING).changes
+    batch = Batch(product, [old], changes, {"https://x/a.jpg": (7, "1")})
+    memory = known(batch, Course(made={8: 0}))
+    assert memory["https://x/a.jpg"] == (8, "2")
+    found = diff(product, [old], memory, mirror=True, reading=READING)
+    assert ([create.replaces for create in found.changes.creates], found.changes.deletes) == ([7], [7])
+    assert set(known(batch, Course(made={8: 0}, deleted={7}))) == {"https://x/a.jpg"}
 
 
 @pytest.mark.parametrize("post", [None, False, True], ids=["unknown", "POST moves nothing", "POST moves siblings"])

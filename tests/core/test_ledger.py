@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from engine.core.diff import Changes
 from engine.core.ledger import Ledger, outcome, sent
+from engine.core.model import Present, Wanted, WantedProduct
+from engine.core.plan import Batch
 from engine.core.report import Failure, Report
+from engine.core.settle import sight
 
 
 def tell(*events: dict[str, Any]) -> Report:
@@ -105,3 +109,26 @@ def test_a_product_that_fails_again_is_known_by_what_it_made() -> None:
     for event in (well, failed, settled):
         ledger.apply(event)
     assert ledger.courses[1].made == {7: 0}
+
+
+def test_a_second_image_stands_in_for_the_one_that_somebody_took_away() -> None:
+    """A create was sent again, both came to be, the adopted one was deleted: the other is adopted, nothing is made again."""
+    ledger = Ledger()
+    lost = [SENT, outcome("lost", 5, "create:0", reason="gone")]
+    for event in (*lost, outcome("absent", 5, "create:0"), *lost, outcome("found", 5, "create:0", image_id=7)):
+        ledger.apply(event)
+    batch = Batch(WantedProduct(5, [Wanted("https://x.example/a.jpg")], 1), [], Changes(), {})
+    first, second = (Present(image_id, "k/1/a__12345.jpg", "", 0, is_thumbnail=False) for image_id in (7, 8))
+    course = ledger.courses[5]
+    assert sight(batch, course, [first, second], names_lost=False).found == {}
+    assert sight(batch, course, [second], names_lost=False).found == {0: 8}
+    assert sight(batch, course, [], names_lost=False).absent == []
+    ledger.apply(outcome("found", 5, "create:0", image_id=8))
+    assert course.made == {7: 0, 8: 0}
+
+
+def test_a_refused_update_that_is_not_needed_any_more_is_neither_a_failure_nor_an_update() -> None:
+    """A sibling's move has put the image where it was asked to be."""
+    refused = outcome("refused", 5, "update:3", status=423, reason="locked", image_id=3)
+    report = tell(sent(5, "update:3", fields={"sort_order": 1}), refused, outcome("absent", 5, "update:3"))
+    assert (report.failed, report.updated) == (0, 0)

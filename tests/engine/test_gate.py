@@ -176,6 +176,23 @@ def test_refused_credentials_stop_everything_at_once(status):
     assert len(wire.sent) == sent
 
 
+@pytest.mark.parametrize(
+    ("step", "doubtful"),
+    [
+        (Answer(423, {}, b""), False),
+        (Answer(429, {}, b""), False),
+        (Answer(504, {}, b""), True),
+        (LostError("x"), True),
+    ],
+    ids=["423", "429", "504", "lost"],
+)
+def test_a_failure_tells_whether_an_earlier_sending_may_have_happened(step, doubtful):
+    """A 404 after a 504 may be our own doing; after a 423 it is somebody else's."""
+    (error, _), _ = play(Script(step, Answer(404, {}, b"")), one())
+    assert isinstance(error, MissingError)
+    assert error.doubtful is doubtful
+
+
 def test_404_is_missing_and_not_tried_again():
     """A product or image that isn't there is a MissingError after one call."""
     (error, traffic), _ = play(Script(Answer(404, {}, b"")), one())

@@ -48,8 +48,12 @@ def _say(line: str) -> None:
 
 def _many(asked: argparse.Namespace) -> int:
     began = time.monotonic()
+    told: set[int] = set()
 
     def tell(tally: Tally) -> None:
+        for seed in sorted(tally.broken.keys() - told):
+            _say(f"python -m tests.simulation --seed {seed} -v")
+            told.add(seed)
         if tally.seeds % 500 < 25:
             rate = tally.seeds / (time.monotonic() - began)
             _say(f"{tally.seeds} seeds, {len(tally.broken)} broken, {rate:.0f} a second")
@@ -60,8 +64,6 @@ def _many(asked: argparse.Namespace) -> int:
         f"{tally.seeds} seeds from {asked.start} in {time.monotonic() - began:.0f} s ({tally.seconds / tally.seeds * 1000:.0f} ms of CPU each)"
     )
     _say("processes ended: " + ", ".join(f"{count} {ending}" for ending, count in tally.endings.most_common()))
-    for seed in sorted(tally.broken)[:3]:
-        _say(f"python -m tests.simulation --seed {seed} -v")
     return bool(tally.broken)
 
 

@@ -34,9 +34,8 @@ class Papers:
 
     def half_listed(self) -> bool:
         """Whether a listing lies there that no run has begun to carry out: the next run may go on with it, blind to what changed since."""
-        first = self._read(self.plan).partition(b"\n")[0]
-        own = first.endswith(b"}") and orjson.loads(first)["resumable"]
-        return own and not self._read(self.journal)
+        first, whole, _ = self._read(self.plan).partition(b"\n")
+        return bool(whole) and orjson.loads(first)["resumable"] and self._run_of(self.journal) is None
 
     def keep_journal(self, process: int) -> None:
         """Take a copy of the journal as a process left it."""
@@ -56,5 +55,5 @@ class Papers:
         return b"" if inode is None else bytes(inode.data)
 
     def _run_of(self, path: Path) -> str | None:
-        first = self._read(path).partition(b"\n")[0]
-        return orjson.loads(first)["run"] if first.endswith(b"}") else None
+        first, whole, _ = self._read(path).partition(b"\n")
+        return orjson.loads(first)["run"] if whole else None
