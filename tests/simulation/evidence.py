@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _UPDATE = re.compile(rb'"sent"[^\n]*"update:([0-9]+)"')
+_AGAIN = {409, 423, 429}
+"""Answers that say that nothing happened, and after which the same call is sent again."""
 _UNSURE = 0.2
 """An answer that came so short before the end, in seconds, may or may not have been written down."""
 
@@ -87,6 +89,13 @@ class Evidence:
         # What no later intent was synced with is lost with the power, also a later process's, or with the disk.
         after = [other for other in self.starts(start.night) if other.number >= start.number]
         return any(other.power or other.ending == "DiskError" for other in after)
+
+    def leaves_open(self, call: Sent) -> bool:
+        """Whether a write's intent was left without an outcome: its answer was lost, or the end came before it was sent again."""
+        if not (call.told == "answered" and call.usable):
+            return True
+        report = self.world.starts[call.process - 1].report
+        return call.status in _AGAIN and (report is None or report.unknown > 0)
 
     def could_know(self, earlier: Sent, later: Sent) -> bool:
         """Whether whoever sent the later create had to know what came of the earlier one."""

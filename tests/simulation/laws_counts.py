@@ -168,7 +168,7 @@ def _updated(case: Evidence, members: set[int], made: set[int], until: float) ->
     doubtful = {
         call.image
         for call in case.writes
-        if call.process in members and call.verb == "update" and not (call.told == "answered" and call.usable)
+        if call.process in members and call.verb == "update" and case.leaves_open(call)
     }
     doubtful |= case.intended - {c.image for c in case.writes if c.process in members and c.verb == "update"}
     ids = {

@@ -22,7 +22,7 @@ Found = tuple[int, str, str]
 
 def guards(case: Evidence) -> Iterator[Found]:
     """No more is deleted than --max-deletes allows; a refused run writes nothing, nor does one that had to be refused."""
-    for number, night in enumerate(case.nights):
+    for number in range(len(case.nights)):
         last = case.last_start(number)
         wrote = [call for call in case.writes if call.night == number]
         refused = [call for call in wrote if call.process == last.number]
@@ -30,13 +30,24 @@ def guards(case: Evidence) -> Iterator[Found]:
             yield 0, "", f"process {last.number} was refused and wrote all the same (call {refused[0].number})"
         if wrote and not case.starts(number)[0].goes_on and (why := _objection(case, number)):
             yield wrote[0].product, "", f"night {number} had to be refused and wrote (call {wrote[0].number}): {why}"
-        if night.deeds:
-            continue
-        gone = [life for life, call in case.taken() if call.night == number and not _is_replaced(case, life, number)]
-        allowed = _allowed_deletes(case, number)
-        if len(gone) > allowed:
-            said = f"{len(gone)} images were deleted in night {number}, {allowed} were allowed"
-            yield gone[0].product, gone[0].label, said
+    yield from _too_many(case)
+
+
+def _too_many(case: Evidence) -> Iterator[Found]:
+    """What is allowed is allowed to a run, which may go on in another night, or have others beside it in its own."""
+    gone: dict[int, list[tuple[Life, Sent]]] = {}
+    for life, call in case.taken():
+        if not _is_replaced(case, life, call.night):
+            gone.setdefault(case.run_of(call.process), []).append((life, call))
+    for process, taken in gone.items():
+        start = case.world.starts[process - 1]
+        allowed = _allowed_deletes(case, start.night, start.began)
+        alone = not any(night.deeds for night in case.nights[start.night : taken[-1][1].night + 1])
+        if alone and len(taken) > allowed:
+            said = (
+                f"{len(taken)} images were deleted by the run that began as process {process}, {allowed} were allowed"
+            )
+            yield taken[0][0].product, taken[0][0].label, said
 
 
 def _is_replaced(case: Evidence, life: Life, night: int) -> bool:
@@ -49,13 +60,12 @@ def _is_replaced(case: Evidence, life: Life, night: int) -> bool:
     )
 
 
-def _allowed_deletes(case: Evidence, night: int) -> float:
+def _allowed_deletes(case: Evidence, night: int, began: float) -> float:
     """What --max-deletes comes to."""
     said = case.world.scenario.settings["max_deletes"]
     if not said.endswith("%"):
         return float(said)
     products = {row["product_id"] for row in case.nights[night].rows}
-    began = case.world.night_began[night]
     existing = sum(len(case.gallery(product, began)) for product in products)
     return inf if existing < FLOOR else int(existing * float(said[:-1]) / 100 + 1e-9)
 
