@@ -66,8 +66,9 @@ def known(batch: Batch, course: Course, present: Iterable[Present] | None = None
     for create in batch.changes.creates:
         source = batch.product.images[create.row].image_file
         old = batch.memory.get(source)
-        if old is not None and create.replaces == old[0] and memory.get(source, old) != old:
-            memory |= {f"{GONE}{old[0]}": old} if old[0] not in course.deleted else {}
+        still_there = create.replaces not in course.deleted
+        if old is not None and old[0] == create.replaces and still_there and memory.get(source) != old:
+            memory[f"{GONE}{old[0]}"] = old
     return memory
 
 
