@@ -65,11 +65,12 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 class Change:
     """One change of a product: its state, how often it was looked for in vain, and what was sent (of creates for undo alone).
 
-    `failure` says why it was refused, as long as nothing else came of it.
+    `found`: a look told that it had happened, no answer. `failure` says why it was refused, as long as nothing else came of it.
     """
 
     state: str = State.PLANNED
     absents: int = 0
+    found: bool = False
     sent: Event | None = None
     failure: Failure | None = None
 
@@ -126,10 +127,19 @@ class Course:
         return [row for row in self.twins_possible() if row in rows]
 
     def bereft(self, present: set[int]) -> list[int]:
-        """Those of them that are done and whose image has been taken away since: a second one that is there stands in."""
+        """The rows whose create was in doubt before it was done, and whose image has been taken away since.
+
+        A second one that is there stands in for it; the one that was found first may have been somebody else's, even.
+        """
         standing = {row for image_id, row in self.made.items() if image_id in present | self.deleted}
-        rows = (row for row in self.made_again() if row not in standing)
-        return [row for row in rows if self.changes[f"create:{row}"].state == State.DONE]
+        return [
+            int(key[7:])
+            for key, c in self.changes.items()
+            if key.startswith("create:")
+            and c.state == State.DONE
+            and (c.found or c.absents)
+            and int(key[7:]) not in standing
+        ]
 
 
 @dataclass(slots=True)
@@ -214,6 +224,7 @@ class Ledger:
             raise CheckpointError(f"{kind!r} can't follow {change.state!r} ({key} of product {product_id})")
         change.state = following
         change.failure = _failure(event) if kind == "refused" else None
+        change.found = change.found or kind == "found"
         if kind == "sent":
             _check_sent(key, event)
             change.sent = event if self._keep_all or not key.startswith("create:") else None

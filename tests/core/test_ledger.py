@@ -111,11 +111,16 @@ def test_a_product_that_fails_again_is_known_by_what_it_made() -> None:
     assert ledger.courses[1].made == {7: 0}
 
 
-def test_a_second_image_stands_in_for_the_one_that_somebody_took_away() -> None:
-    """A create was sent again, both came to be, the adopted one was deleted: the other is adopted, nothing is made again."""
+LOST = [SENT, outcome("lost", 5, "create:0", reason="gone")]
+
+
+@pytest.mark.parametrize(
+    "before", [[], [*LOST, outcome("absent", 5, "create:0")]], ids=["found at once", "sent again, then found"]
+)
+def test_a_second_image_stands_in_for_the_one_that_somebody_took_away(before: list[dict[str, Any]]) -> None:
+    """Two of the name came to be, the adopted one was deleted: the other is adopted, nothing is made again."""
     ledger = Ledger()
-    lost = [SENT, outcome("lost", 5, "create:0", reason="gone")]
-    for event in (*lost, outcome("absent", 5, "create:0"), *lost, outcome("found", 5, "create:0", image_id=7)):
+    for event in (*before, *LOST, outcome("found", 5, "create:0", image_id=7)):
         ledger.apply(event)
     batch = Batch(WantedProduct(5, [Wanted("https://x.example/a.jpg")], 1), [], Changes(), {})
     first, second = (Present(image_id, "k/1/a__12345.jpg", "", 0, is_thumbnail=False) for image_id in (7, 8))
