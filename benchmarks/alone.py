@@ -24,6 +24,7 @@ from engine.core.ledger import outcome, sent
 from engine.core.order import Reading
 from engine.core.plan import Header
 from engine.disk import RealDisk
+from engine.gate import MOST_WORKERS
 from engine.intake import check
 from engine.journal import Journal
 from engine.planfile import PlanWriter
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from engine.core.model import Present
 
 Task = dict[str, Any]
-_WORKERS = 32
 _FIELDS = {"description": "View 1", "sort_order": 0, "is_thumbnail": True}
 
 
@@ -113,7 +113,10 @@ def dicts(task: Task) -> dict[str, Any]:
 
 
 def journal(task: Task) -> dict[str, Any]:
-    """Journal an intent and an outcome for each call, each intent synced in a group before its call, from 32 workers at full speed."""
+    """Journal an intent and an outcome for each call, each intent synced in a group before its call.
+
+    From as many workers as the engine has at full speed.
+    """
     with tempfile.TemporaryDirectory(prefix="imageferry-bench-") as folder:
         return anyio.run(_journal, task["calls"], Path(folder, "journal"))
 
@@ -147,7 +150,7 @@ async def _paced(calls: int, call: Callable[[int], Awaitable[None]]) -> float:
             await call(number)
 
     async with anyio.create_task_group() as tasks:
-        for _ in range(_WORKERS):
+        for _ in range(MOST_WORKERS):
             tasks.start_soon(worker)
     return time.process_time() - began
 

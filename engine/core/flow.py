@@ -23,6 +23,7 @@ FAR = 4
 # Until the first growth that brings nothing, or the first trouble, it doubles, and shorter measurements will do.
 START = 2.0
 GLANCE = 2
+SHORTEST_GLANCE = 0.1
 # Growing by half must bring at least this much, or it brought nothing.
 GAIN = 1.1
 # Answers per call in flight, and seconds, that make a measurement.
@@ -69,7 +70,7 @@ class Flow:
             return
         self._count += 1
         self._sum += latency
-        if self._count >= self._enough and now - self._since >= SHORTEST:
+        if self._count >= self._enough and now - self._since >= (SHORTEST_GLANCE if self._starting else SHORTEST):
             self._measure(now)
 
     def trouble(self, sent: float, now: float) -> None:
