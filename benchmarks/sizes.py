@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, frozen=True)
 class Sizes:
-    """Sizes of all parts. `startups` are those of one round. `quota` calls per `window` seconds; `limit` ends the SDK's quota-bound runs, some of which would take all night; its share is told all the same."""
+    """Sizes of all parts. `startups` are those of one round. `quota` calls per `window` seconds, beside bursts `burst_quota` per `burst_window`; `limit` ends the SDK's quota-bound runs, some of which would take all night; its share is told all the same."""
 
     listed: int = 5000
     created_products: int = 1250
@@ -16,6 +16,8 @@ class Sizes:
     quota_images: int = 4
     quota: int = 150
     window: float = 3.0
+    burst_quota: int = 450
+    burst_window: float = 30.0
     latencies: tuple[float, ...] = (0.02, 0.2, 0.8)
     limit: float = 24.0
     plan_products: int = 250_000
@@ -34,6 +36,8 @@ TINY = Sizes(
     quota_images=3,
     quota=40,
     window=0.4,
+    burst_quota=40,
+    burst_window=0.4,
     latencies=(0.02,),
     limit=5.0,
     plan_products=200,
