@@ -37,8 +37,9 @@ def _too_many(case: Evidence) -> Iterator[Found]:
     """What is allowed is allowed to a run, which may go on in another night, or have others beside it in its own."""
     gone: dict[int, list[tuple[Life, Sent]]] = {}
     for life, call in case.taken():
-        if not _is_replaced(case, life, call.night):
-            gone.setdefault(case.run_of(call.process), []).append((life, call))
+        run = case.run_of(call.process)
+        if not _is_replaced(case, life, run):
+            gone.setdefault(run, []).append((life, call))
     for process, taken in gone.items():
         start = case.world.starts[process - 1]
         allowed = _allowed_deletes(case, start.night, start.began)
@@ -50,12 +51,12 @@ def _too_many(case: Evidence) -> Iterator[Found]:
             yield taken[0][0].product, taken[0][0].label, said
 
 
-def _is_replaced(case: Evidence, life: Life, night: int) -> bool:
-    """Whether another image of that label was made by the engine in that night."""
+def _is_replaced(case: Evidence, life: Life, run: int) -> bool:
+    """Whether another image of that label was made by the run that began with this process."""
     return any(
         (other.product, other.label) == (life.product, life.label)
         and isinstance(other.maker, Sent)
-        and other.maker.night == night
+        and case.run_of(other.maker.process) == run
         for other in case.lives.values()
     )
 
