@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, frozen=True)
 class Sizes:
-    """Sizes of all parts. `startups` are those of one round. `quota` calls per `window` seconds, beside bursts `burst_quota` per `burst_window`; `limit` ends the SDK's quota-bound runs, some of which would take all night; its share is told all the same."""
+    """Sizes of all parts. `startups` are those of one round.
+
+    `quota` calls per `window` seconds, beside bursts `burst_quota` per `burst_window`; `limit` ends the SDK's quota-bound
+    runs, some of which would take all night; its share is told all the same.
+    """
 
     listed: int = 5000
     created_products: int = 1250

@@ -44,7 +44,7 @@ MOST_WORKERS = MOST
 # A 5xx that is the store's last word on a call, no sign of trouble.
 LAST_WORDS = frozenset({501, 505, 507})
 # Workers also wait for their turn and for the disk, and none is missing when the bound grows: the more of them a group sync
-# covers, the less of it each call has to bear (benchmarks/, the wire: a tenth of the processor time between 2 and 4).
+# covers, the less of it each call has to bear.
 SPARE = 4
 # The watch looks so often, in seconds; time-outs are that much late at most.
 SCAN = 1.0

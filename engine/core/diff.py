@@ -156,8 +156,10 @@ def _rank(images: list[Wanted], row: int) -> tuple[int, int]:
 
 
 def _is_outdated(image: Wanted, image_id: int, memory: Memory) -> bool:
+    if image.version is None:
+        return False
     known = memory.get(f"{GONE}{image_id}") or memory.get(image.image_file)
-    return image.version is not None and known is not None and known[1] is not None and known[1] != image.version
+    return known is not None and known[1] is not None and known[1] != image.version
 
 
 def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory) -> Memory:

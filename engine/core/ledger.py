@@ -18,10 +18,13 @@ keeps no states unless it failed or is in doubt.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import CheckpointError
 from .report import MOST_FAILURES, Failure, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Event = dict[str, Any]
 
@@ -105,21 +108,22 @@ class Course:
         """Created, updated, deleted, adopted: what `finished` carries, so that a replay need not go through it all."""
         return [len(self.made), len(self.updated), len(self.deleted), self.adopted]
 
+    def _creates(self) -> Iterator[tuple[int, Change]]:
+        """Every create that was told of: its manifest row, and how it stands."""
+        return ((int(key[7:]), change) for key, change in self.changes.items() if key.startswith("create:"))
+
     def unknown_creates(self) -> list[int]:
         """The manifest rows whose create may or may not have happened."""
-        return [int(key[7:]) for key, c in self.changes.items() if key.startswith("create:") and c.in_doubt]
+        return [row for row, create in self._creates() if create.in_doubt]
 
     def given_up(self) -> list[int]:
         """The rows whose create was looked for in vain, and not sent again or then refused: it may appear all the same."""
-        return [
-            int(key[7:])
-            for key, c in self.changes.items()
-            if key.startswith("create:") and c.absents and c.state in {State.PLANNED, State.FAILED}
-        ]
+        given_up = {State.PLANNED, State.FAILED}
+        return [row for row, create in self._creates() if create.absents and create.state in given_up]
 
     def twins_possible(self) -> list[int]:
         """The rows whose create was sent again after a look in vain: the first one may still have come to be."""
-        return [int(key[7:]) for key, c in self.changes.items() if key.startswith("create:") and c.absents]
+        return [row for row, create in self._creates() if create.absents]
 
     def made_again(self) -> list[int]:
         """Those of them that have an image: whatever else of that name appears is a second one."""
@@ -132,14 +136,8 @@ class Course:
         A second one that is there stands in for it; the one that was found first may have been somebody else's, even.
         """
         standing = {row for image_id, row in self.made.items() if image_id in present | self.deleted}
-        return [
-            int(key[7:])
-            for key, c in self.changes.items()
-            if key.startswith("create:")
-            and c.state == State.DONE
-            and (c.found or c.absents)
-            and int(key[7:]) not in standing
-        ]
+        doubted = (row for row, c in self._creates() if c.state == State.DONE and (c.found or c.absents))
+        return [row for row in doubted if row not in standing]
 
 
 @dataclass(slots=True)

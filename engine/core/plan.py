@@ -50,13 +50,12 @@ class Header:
 
     def fits(self, other: Header) -> bool:
         """Whether a plan begun under `other` may be gone on with under this."""
-        return (self.mode, self.store, self.digest, self.selection, self.reading, self.resumable) == (
+        return self.resumable and (self.mode, self.store, self.digest, self.selection, self.reading) == (
             other.mode,
             other.store,
             other.digest,
             other.selection,
             other.reading,
-            True,
         )
 
 
