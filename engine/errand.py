@@ -5,6 +5,7 @@ What is to be done is decided in core (plan, settle, mend), how one call is made
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,13 @@ from .tools import Drained, SetAside
 from .writes import Writes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .core import ledger as events
     from .core.ledger import Course
     from .core.model import Present
     from .core.plan import Batch
+    from .core.report import Failure
     from .tools import Tools
 
 FULL_PATIENCE = 8.0
@@ -53,6 +57,7 @@ class Errand:
         self._was_stale = False
         self._mended = 0
         self._left_as: list[Present] | None = None
+        self._unlisted: list[Failure] = []
 
     @property
     def lost_at(self) -> float:
@@ -64,15 +69,20 @@ class Errand:
 
         Raises SetAside and Drained, and FerryError where the whole run must stop.
         """
-        try:
+        with self._failing_unlisted():
             changes = await self._begin()
             if not self._tools.settle_only:
                 await self._rounds(changes)
-        except LostError as error:
-            self._writes.failures += product_failures(self.batch, f"it can't be listed: {error.reason}", error.status)
-        except RefusedError as error:
-            self._writes.failures += product_failures(self.batch, listing_reason(error), error.status)
         self._finish()
+
+    @contextmanager
+    def _failing_unlisted(self) -> Iterator[None]:
+        """What is done in here needs listings; where one can't be had, the product fails, and the others go on."""
+        try:
+            yield
+        except (LostError, RefusedError) as error:
+            self._unlisted = product_failures(self.batch, listing_reason(error), error.status)
+            self._writes.failures += self._unlisted
 
     async def _begin(self) -> Changes:
         """The plan's changes where nothing has happened yet, else what a fresh look leaves to do."""
@@ -282,8 +292,11 @@ class Errand:
     async def _go_on_with(self, found: dict[int, int], present: list[Present]) -> None:
         """What had failed has appeared: do what was held back for it."""
         self._adopt(found)
+        self._writes.failures = [failure for failure in self._writes.failures if failure not in self._unlisted]
+        self._unlisted = []
         try:
-            await self._rounds(self._left(present))
+            with self._failing_unlisted():
+                await self._rounds(self._left(present))
         except SetAside:
             self._writes.failures.append(image_failure(self.batch, None, "it was still settling when the run ended"))
         self._finish()

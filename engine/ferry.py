@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 TWINS_MAY_COME = 3600.0
-"""Seconds after a run in which the next ones that begin still look for late twins of what it sent again."""
+"""Seconds after a run in which those that begin to list still look for late twins of what it sent again."""
 
 
 class Ferry:
@@ -291,16 +291,16 @@ class Ferry:
             )
             totals = self._ledger.totals
             run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
-            if resent := self._resent(run.get("started_at", self._seams.now())):
+            if resent := self._resent(self._plan.header.made_at):
                 run["resent"] = {str(product_id): sources for product_id, sources in resent.items()}
             await self.checkpoint.compact(run, self._seen, learned)
         self.checkpoint.unfinished = None
         self.checkpoint.load()
 
-    def _resent(self, began: float) -> dict[int, Resent]:
-        """The creates that may still get a twin: of this run, and of one that ended less than an hour before it."""
+    def _resent(self, listed_from: float) -> dict[int, Resent]:
+        """The creates that may still get a twin: of this run, and of one that ended less than an hour before this began to list."""
         former = self.checkpoint.header or {}
-        recent = began - float(former.get("finished_at", 0.0)) < TWINS_MAY_COME
+        recent = listed_from - float(former.get("finished_at", 0.0)) < TWINS_MAY_COME
         return (self.checkpoint.resent() if recent else {}) | self._ledger.resent
 
     def tell(self, report: Report) -> None:

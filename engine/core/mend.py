@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .diff import Difference, Memory, diff
-from .errors import MissingError, RefusedError
+from .errors import MissingError
 from .model import Wanted, WantedProduct
 from .names import GONE
 from .report import Failure
@@ -18,6 +18,7 @@ from .report import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .errors import StoreError
     from .ledger import Course
     from .model import Present
     from .order import Reading
@@ -179,7 +180,7 @@ def product_failures(batch: Batch, reason: str, status: int | None = None) -> li
     return [row_failure(batch, row, reason, status) for row in range(len(batch.product.images))]
 
 
-def listing_reason(error: RefusedError) -> str:
+def listing_reason(error: StoreError) -> str:
     """Why a product can't be listed."""
     if isinstance(error, MissingError):
         return "the store has no such product (404)"

@@ -164,5 +164,8 @@ def _noisy(chance: Random, mode: Mode, rows: list[Row], products: list[int], con
         begin = chance.uniform(0.0, 40.0)
         night.down = [(begin, begin + chance.choice([2.0, 20.0, 100.0]))]
     if config.quota is not None and chance.random() < 0.2:
-        night.quotas = [(chance.uniform(0.0, 60.0), chance.choice([8, 20, 150]))]
+        since, quota = chance.uniform(0.0, 60.0), chance.choice([8, 20, 150])
+        # Where others want nearly all of it, a night has no end, whoever sails.
+        if config.other_rate * config.window_ms / 1000 <= quota / 2:
+            night.quotas = [(since, quota)]
     return night

@@ -186,7 +186,12 @@ def _loop() -> Iterator[SimLoop]:
 
 def simulate(seed: int, folder: Path) -> World:
     """Live through a seed's story and return all that happened."""
+    return live(draw(seed), folder)
+
+
+def live(scenario: Scenario, folder: Path) -> World:
+    """Live through a story and return all that happened."""
     with _loop() as loop:
-        world = World(draw(seed), folder, loop)
+        world = World(scenario, folder, loop)
         loop.run_until_complete(world.live())
         return world

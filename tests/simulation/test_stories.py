@@ -1,0 +1,94 @@
+"""Stories told by hand, lived through like the drawn ones: what a soak has found, and what is too rare for it to find again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.sandbox.config import Config
+from jobs.sandbox.faults import Fault
+
+from .draw import Night, Scenario
+from .laws import breaches
+from .runner import workplace
+from .troubles import Deed, Doom
+from .world import World, live
+
+SETTLE = 5.0
+
+
+def story(nights: list[Night], galleries: dict[int, list[dict[str, Any]]]) -> World:
+    """A story in a shop without quota that keeps names and answers at once; no law may be broken in it."""
+    config = Config(products=0, store_hash="sim", access_token="sim", fetch=False, quota=None, latency=0.05)
+    settings: dict[str, Any] = dict.fromkeys(("concurrency", "rate"))
+    settings |= {"settle": SETTLE, "give_up_after": 600.0, "stall_after": 120.0, "max_deletes": "100%", "allow": True}
+    with workplace() as folder:
+        world = live(Scenario(1, config, galleries, nights, settings), folder)
+    assert breaches(world) == []
+    return world
+
+
+def rows(*products: int) -> list[dict[str, Any]]:
+    """Two images for each of these products."""
+    return [
+        {"product_id": n, "images": [{"image_file": f"https://old.example.com/{n}/{name}.jpg"} for name in "ab"]}
+        for n in products
+    ]
+
+
+def unlisted_for_a_while(*more: Fault) -> tuple[Fault, ...]:
+    """The first create of product 1 gets no answer, and the looks for it none either until they are given up; meanwhile others go well."""
+    return (
+        Fault("dropped_after", 1.0, ("POST",), "/products/1/", count=1),
+        Fault("dropped_before", 1.0, ("GET",), "/products/1/", after=1, count=8),
+        Fault("slow", 1.0, ("POST",), "/products/2/", delay=80.0),
+        *more,
+    )
+
+
+def test_what_a_last_look_finds_is_gone_on_with() -> None:
+    """A product that could not be listed for a while is finished by the last look, and not reported as failed."""
+    world = story([Night("sync", rows(1, 2), noisy=True, faults=unlisted_for_a_while())], {1: [], 2: []})
+    (start,) = world.starts
+    assert start.report is not None
+    assert (start.report.outcome, start.report.created, start.report.adopted) == ("done", 4, 1)
+    assert start.report.failures == []
+
+
+def test_a_product_that_can_not_be_listed_at_its_last_look_fails_alone() -> None:
+    """What went wrong once more after the last look had found the image ends no run; the next one finishes the product."""
+    again = (
+        Fault("dropped_after", 1.0, ("POST",), "/products/1/", count=1),
+        # After the survey's listing and the last look's, which go well.
+        Fault("dropped_before", 1.0, ("GET",), "/products/1/", after=2),
+        Fault("dropped_after", 1.0, ("POST",), "/products/3/", count=1),
+        Fault("slow", 1.0, ("GET",), "/products/3/", after=2, delay=80.0),
+    )
+    nights = [
+        Night("sync", rows(1, 2, 3), noisy=True, faults=unlisted_for_a_while(*again)),
+        Night("sync", rows(1, 2, 3), noisy=False),
+    ]
+    world = story(nights, {1: [], 2: [], 3: []})
+    first, last = world.starts[0].report, world.starts[-1].report
+    assert first is not None
+    assert last is not None
+    assert {failure.product_id for failure in first.failures} == {1}
+    assert all("can't be listed" in failure.reason for failure in first.failures)
+    assert (first.outcome, last.outcome, last.failed) == ("failed", "done", 0)
+
+
+def test_a_twin_that_came_while_a_run_was_away_is_told_by_the_next() -> None:
+    """A run that began at once after the one whose create was sent again, and was away for an hour, forgets nothing of it."""
+    night = Night(
+        "migrate",
+        rows(1, 2),
+        noisy=False,
+        faults=(Fault("late_commit", 1.0, ("POST",), "/products/1/", count=1, delay=28.0),),
+        # The first ends with its create on the way, the second does it all, the third ends when it has listed all.
+        dooms=[Doom("wire", 8), Doom(), Doom("wire", 7, pause=4000.0)],
+        # Else there would be nothing left to write.
+        deeds=[Deed(12.5, "delete", 2, 0.0)],
+    )
+    world = story([night], {1: [], 2: []})
+    told = [failure for start in world.starts if start.report for failure in start.report.failures]
+    assert [start.ending for start in world.starts][:3] == ["Crashed", "done", "Crashed"]
+    assert [(failure.product_id, failure.image_id) for failure in told] == [(1, 5)]
