@@ -182,13 +182,14 @@ class Errand:
         """
         writes, seen = self._writes, self._tools.seen
         now, until = loop_time(), writes.wrote_at + self._tools.settle
-        if asked < until and is_stale(self.course, present, writes.written):
+        stale = is_stale(self.course, present, writes.written, writes.shown.values())
+        if stale and asked < until:
             self._patience = min(2 * self._patience, FULL_PATIENCE)
             self._was_stale = True
             raise SetAside(max(now, min(now + self._patience, until)))
-        if self._was_stale:
+        if self._was_stale and not stale:
             seen.lag = min(max(seen.lag, asked - writes.wrote_at), self._tools.settle)
-            self._was_stale = False
+        self._was_stale = False
 
     def _wait_for_lag(self) -> None:
         """On a store whose listings were seen to lag, no look comes earlier after a write than they lagged then.
@@ -243,6 +244,7 @@ class Errand:
     async def _perform(self, changes: Changes) -> bool:
         """Send the changes in order; True where one is in doubt, and then nothing more was sent."""
         self._writes.look = changes.look
+        self._left_as = None
         for create in changes.creates:
             if not await self._writes.create(create):
                 return True
@@ -274,7 +276,7 @@ class Errand:
             self._settled()
             return
         sighting = sight(self.batch, self.course, present, names_lost=False)
-        if sighting.found:
+        if sighting.found or self._unlisted:
             await self._go_on_with(sighting.found, present)
         strangers, names_lost = sighting.strangers, self._tools.seen.names_lost
         left = len(self._writes.failures)
@@ -290,7 +292,7 @@ class Errand:
         self._settled()
 
     async def _go_on_with(self, found: dict[int, int], present: list[Present]) -> None:
-        """What had failed has appeared: do what was held back for it."""
+        """What had failed has appeared, or can be listed again: do what was held back for it."""
         self._adopt(found)
         self._writes.failures = [failure for failure in self._writes.failures if failure not in self._unlisted]
         self._unlisted = []

@@ -108,21 +108,28 @@ def remaining(
     return found
 
 
-def is_stale(course: Course, present: list[Present], written: list[Written]) -> bool:
+def is_stale(course: Course, present: list[Present], written: list[Written], before: Iterable[Present]) -> bool:
     """Whether a listing contradicts what the store has confirmed: then it lags behind, and tells nothing yet.
 
     It lacks an image that was made, shows one that was deleted, or does not show what was `written` in this round where
-    nothing written after it could have changed that.
+    nothing written after it could have changed that. Where a sort order was written and all is as `before` the round, it
+    was written to move others, and that doesn't show.
     """
     by_id = {image.image_id: image for image in present}
     if any(image_id not in by_id and image_id not in course.deleted for image_id in course.made):
         return True
     if any(image_id in by_id for image_id in course.deleted):
         return True
+    if any(write.sort_order is not None for write in written) and _looks(present) == _looks(before):
+        return True
     return any(
         (image := by_id.get(write.image_id)) is not None and _belies(image, write, written[index + 1 :])
         for index, write in enumerate(written)
     )
+
+
+def _looks(gallery: Iterable[Present]) -> set[tuple[int, str, int, bool]]:
+    return {(image.image_id, image.description, image.sort_order, image.is_thumbnail) for image in gallery}
 
 
 def _belies(image: Present, write: Written, later: list[Written]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.sandbox.config import Config
 from jobs.sandbox.faults import Fault
@@ -13,12 +13,17 @@ from .runner import workplace
 from .troubles import Deed, Doom
 from .world import World, live
 
+if TYPE_CHECKING:
+    from engine.core.report import Report
+
+    from .manifests import Row
+
 SETTLE = 5.0
 
 
-def story(nights: list[Night], galleries: dict[int, list[dict[str, Any]]]) -> World:
-    """A story in a shop without quota that keeps names and answers at once; no law may be broken in it."""
-    config = Config(products=0, store_hash="sim", access_token="sim", fetch=False, quota=None, latency=0.05)
+def story(nights: list[Night], galleries: dict[int, list[Row]], **habits: Any) -> World:
+    """A story in a shop without quota, with habits where they matter; no law may be broken in it."""
+    config = Config(products=0, store_hash="sim", access_token="sim", fetch=False, quota=None, latency=0.05, **habits)
     settings: dict[str, Any] = dict.fromkeys(("concurrency", "rate"))
     settings |= {"settle": SETTLE, "give_up_after": 600.0, "stall_after": 120.0, "max_deletes": "100%", "allow": True}
     with workplace() as folder:
@@ -27,12 +32,31 @@ def story(nights: list[Night], galleries: dict[int, list[dict[str, Any]]]) -> Wo
     return world
 
 
-def rows(*products: int) -> list[dict[str, Any]]:
+def row(product: int, **images: int | None) -> Row:
+    """A product's row of the manifest: its images by their names, with their sort orders where they are managed."""
+    fields: dict[str, Row] = {name: {} if order is None else {"sort_order": order} for name, order in images.items()}
+    return {
+        "product_id": product,
+        "images": [{"image_file": f"https://old.example.com/{product}/{name}.jpg", **fields[name]} for name in images],
+    }
+
+
+def rows(*products: int) -> list[Row]:
     """Two images for each of these products."""
-    return [
-        {"product_id": n, "images": [{"image_file": f"https://old.example.com/{n}/{name}.jpg"} for name in "ab"]}
-        for n in products
-    ]
+    return [row(number, a=None, b=None) for number in products]
+
+
+def gallery(**orders: int) -> list[Row]:
+    """What a product has at the beginning: sort orders by the images' names."""
+    return [{"label": f"{name}.jpg", "description": "", "sort_order": order} for name, order in orders.items()]
+
+
+def reports(world: World) -> tuple[Report, Report]:
+    """What the first and the last process said."""
+    first, last = world.starts[0].report, world.starts[-1].report
+    assert first is not None
+    assert last is not None
+    return first, last
 
 
 def unlisted_for_a_while(*more: Fault) -> tuple[Fault, ...]:
@@ -45,13 +69,19 @@ def unlisted_for_a_while(*more: Fault) -> tuple[Fault, ...]:
     )
 
 
+def others_are_looked_at() -> tuple[Fault, ...]:
+    """Product 3 is looked at last, too, and slowly: so that others go well while looks at product 1 fail."""
+    return (
+        Fault("dropped_after", 1.0, ("POST",), "/products/3/", count=1),
+        Fault("slow", 1.0, ("GET",), "/products/3/", after=2, delay=80.0),
+    )
+
+
 def test_what_a_last_look_finds_is_gone_on_with() -> None:
     """A product that could not be listed for a while is finished by the last look, and not reported as failed."""
     world = story([Night("sync", rows(1, 2), noisy=True, faults=unlisted_for_a_while())], {1: [], 2: []})
-    (start,) = world.starts
-    assert start.report is not None
-    assert (start.report.outcome, start.report.created, start.report.adopted) == ("done", 4, 1)
-    assert start.report.failures == []
+    report, _ = reports(world)
+    assert (report.outcome, report.created, report.adopted, report.failures) == ("done", 4, 1, [])
 
 
 def test_a_product_that_can_not_be_listed_at_its_last_look_fails_alone() -> None:
@@ -60,17 +90,13 @@ def test_a_product_that_can_not_be_listed_at_its_last_look_fails_alone() -> None
         Fault("dropped_after", 1.0, ("POST",), "/products/1/", count=1),
         # After the survey's listing and the last look's, which go well.
         Fault("dropped_before", 1.0, ("GET",), "/products/1/", after=2),
-        Fault("dropped_after", 1.0, ("POST",), "/products/3/", count=1),
-        Fault("slow", 1.0, ("GET",), "/products/3/", after=2, delay=80.0),
+        *others_are_looked_at(),
     )
     nights = [
         Night("sync", rows(1, 2, 3), noisy=True, faults=unlisted_for_a_while(*again)),
         Night("sync", rows(1, 2, 3), noisy=False),
     ]
-    world = story(nights, {1: [], 2: [], 3: []})
-    first, last = world.starts[0].report, world.starts[-1].report
-    assert first is not None
-    assert last is not None
+    first, last = reports(story(nights, {1: [], 2: [], 3: []}))
     assert {failure.product_id for failure in first.failures} == {1}
     assert all("can't be listed" in failure.reason for failure in first.failures)
     assert (first.outcome, last.outcome, last.failed) == ("failed", "done", 0)
@@ -92,3 +118,27 @@ def test_a_twin_that_came_while_a_run_was_away_is_told_by_the_next() -> None:
     told = [failure for start in world.starts if start.report for failure in start.report.failures]
     assert [start.ending for start in world.starts][:3] == ["Crashed", "done", "Crashed"]
     assert [(failure.product_id, failure.image_id) for failure in told] == [(1, 5)]
+
+
+def test_what_was_made_before_a_look_failed_is_remembered() -> None:
+    """On a store that loses names nothing but memory keeps the next run from making an image again."""
+    faults = (
+        Fault("dropped_before", 1.0, ("POST",), "/products/1/", count=1),
+        # After the survey's listing and the two looks for the lost create.
+        Fault("dropped_before", 1.0, ("GET",), "/products/1/", after=3, count=16),
+        Fault("slow", 1.0, ("POST",), "/products/2/", delay=80.0),
+        *others_are_looked_at(),
+    )
+    nights = [Night("migrate", rows(1, 2, 3), noisy=True, faults=faults), Night("migrate", rows(1, 2, 3), noisy=False)]
+    first, last = reports(story(nights, {1: [], 2: [], 3: []}, names="lost"))
+    assert (first.outcome, first.created, last.outcome, last.created) == ("failed", 6, "done", 0)
+
+
+def test_a_late_listing_does_not_hide_what_a_put_moved() -> None:
+    """A PUT of the order that an image has already moves the others; a listing in which nothing has moved is waited for."""
+    learned = row(2, a=3, b=0, c=None)
+    nights = [Night("sync", each, noisy=False) for each in ([learned], [row(1, b=None, c=0, d=None, a=0), learned])]
+    galleries = {1: gallery(a=0, b=0, c=0, d=0), 2: gallery(a=0, b=1, c=6)}
+    world = story(nights, galleries, renumber="always", list_lag=3.0)
+    assert reports(world)[1].outcome == "done"
+    assert [sent.product for sent in world.line.sent if sent.method == "PUT"] == [2, 2, 1]
