@@ -98,6 +98,7 @@ class Errand:
         if self.batch.empties and not await self._writes.keep_gallery():
             return Changes()
         present = await self._tools.list(self.batch.product_id)
+        self._catch_up(present)
         if is_as_planned(self.batch, present):
             self._writes.listing = present
             self._writes.show(present)
@@ -106,6 +107,11 @@ class Errand:
             reason = "somebody changed this product since the plan was made; it was left alone. Make a new plan"
             self._writes.failures += product_failures(self.batch, reason)
         return Changes()
+
+    def _catch_up(self, present: list[Present]) -> None:
+        """Take over what was remembered since the plan was made, of the images that are there; the rest the plan knew better."""
+        ids = {image.image_id for image in present}
+        self.batch.memory |= {source: pair for source, pair in self.batch.since.items() if pair[0] in ids}
 
     def _is_outdated(self, present: list[Present]) -> bool:
         """Whether the plan would make an image that is known by now to be there: a doubt was settled since it was made."""
@@ -135,6 +141,7 @@ class Errand:
         asked = loop_time()
         present = await self._tools.list(self.batch.product_id)
         self._wait_if_stale(present, asked)
+        self._catch_up(present)
         self._tools.see(reading=self._writes.watched.learn(present, self._tools.seen.reading))
         self._resolve(present, asked)
         self._settle(present, asked)
@@ -294,11 +301,12 @@ class Errand:
     async def _go_on_with(self, found: dict[int, int], present: list[Present]) -> None:
         """What had failed has appeared, or can be listed again: do what was held back for it."""
         self._adopt(found)
-        self._writes.failures = [failure for failure in self._writes.failures if failure not in self._unlisted]
-        self._unlisted = []
+        unlisted, self._unlisted = self._unlisted, []
+        self._writes.failures = [failure for failure in self._writes.failures if failure not in unlisted]
         try:
             with self._failing_unlisted():
-                await self._rounds(self._left(present))
+                # Where no look was possible, more is in doubt than what a last look may adopt.
+                await self._rounds(await self._look_again() if unlisted else self._left(present))
         except SetAside:
             self._writes.failures.append(image_failure(self.batch, None, "it was still settling when the run ended"))
         self._finish()

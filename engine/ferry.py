@@ -192,8 +192,7 @@ class Ferry:
             if batch.product_id in self._ledger.finished:
                 carry.doubted.append(Errand(batch, tools))
             else:
-                # What was settled or done since the plan was made, the plan doesn't know.
-                batch.memory |= {s: pair for s, pair in memory.items() if batch.memory.get(s, (0,))[0] != pair[0]}
+                batch.since = {s: pair for s, pair in memory.items() if batch.memory.get(s, (0,))[0] != pair[0]}
                 yield batch
 
     def _tools(self, journal: Journal, *, mirror: bool, relist: bool, backup: Backup | None = None) -> Tools:

@@ -218,7 +218,12 @@ class Writes:
             ours = error.doubtful or doubted
             self.note("confirmed", key, **({} if ours else {"ours": False}))
         except RefusedError as error:
-            if not await self._is_gone(image_id):
+            gone = await self._is_gone(image_id)
+            if gone is None and error.doubtful:
+                self.note("lost", key, status=error.status, reason=error.reason)
+                self._leave_to_a_look()
+                return
+            if not gone:
                 failure = image_failure(self.batch, image_id, error.reason, error.status)
                 self._note_refused(key, failure)
                 self.failures.append(failure)
@@ -236,14 +241,14 @@ class Writes:
             error.doubtful = True
             raise
 
-    async def _is_gone(self, image_id: int) -> bool:
-        """Whether a delete that was refused in the end had happened before: an earlier answer may have been lost."""
+    async def _is_gone(self, image_id: int) -> bool | None:
+        """Whether a delete that was refused in the end had happened before, its answer lost; None where nobody can tell."""
         try:
             await self._tools.store.image(self.batch.product_id, image_id)
         except MissingError:
             return True
         except (RefusedError, LostError):
-            pass
+            return None
         return False
 
     async def empty(self) -> None:

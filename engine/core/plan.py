@@ -63,7 +63,8 @@ class Header:
 class Batch:
     """One product's part of the plan: the unit of order, of concurrency and of resuming.
 
-    `failures` hold the product's deletes back; what is `left_alone` (undo) is told and holds nothing back.
+    `failures` hold the product's deletes back; what is `left_alone` (undo) is told and holds nothing back. `since` is what
+    was remembered after the plan had been made; it is no part of the plan.
     """
 
     product: WantedProduct
@@ -74,6 +75,7 @@ class Batch:
     missing: bool = False
     by_name: bool = True
     left_alone: list[Failure] = field(default_factory=list)
+    since: Memory = field(default_factory=dict)
 
     @property
     def product_id(self) -> int:

@@ -142,3 +142,26 @@ def test_a_late_listing_does_not_hide_what_a_put_moved() -> None:
     world = story(nights, galleries, renumber="always", list_lag=3.0)
     assert reports(world)[1].outcome == "done"
     assert [sent.product for sent in world.line.sent if sent.method == "PUT"] == [2, 2, 1]
+
+
+def test_a_delete_that_nobody_can_tell_about_is_looked_at() -> None:
+    """Its answers are lost, and so are those that would tell whether the image is gone: the listing decides, not a guess."""
+    faults = (
+        Fault("dropped_after", 1.0, ("DELETE",), "/products/1/"),
+        Fault("dropped_before", 1.0, ("GET",), "/products/1/images/", count=8),
+        # Others go well all the while.
+        Fault("slow", 1.0, ("POST",), "/products/2/", delay=80.0),
+    )
+    wanted = [*rows(1), row(2, **dict.fromkeys("abcdef"))]
+    night = Night("sync", wanted, noisy=True, faults=faults)
+    report, _ = reports(story([night], {1: gallery(a=0, b=1, c=2), 2: []}))
+    assert (report.outcome, report.deleted, report.failures) == ("done", 1, [])
+
+
+def test_what_a_plan_has_paired_is_not_undone_by_an_older_memory() -> None:
+    """Somebody put three images of one name in the place of one: the plan's choice among them is kept while it is carried out."""
+    night = Night("apply without deletes", [row(1, b=0, a=0)], noisy=False)
+    night.vandals = [Deed(0.0, "delete", 1, 0.0), *[Deed(0.0, "add", 1, 0.0, "a.jpg")] * 3]
+    world = story([Night("migrate", [row(1, a=0)], noisy=False), night], {1: []})
+    _, report = reports(world)
+    assert (report.outcome, report.created, report.updated) == ("done", 1, 1)
