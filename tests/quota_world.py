@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 import anyio
@@ -36,6 +37,12 @@ def bursts(size: int, every: float, lasting: float, seed: int, begin: float = BE
         first = at + chance.uniform(0.0, every / 4)
         yield from sorted(first + chance.uniform(0.0, lasting) for _ in range(size))
         at += every
+
+
+def jobs(size: int, every: float, begin: float) -> Iterator[float]:
+    """Another app's calls: `size` of them at once, on time, as a job makes them that a clock starts."""
+    for at in count():
+        yield from [begin + at * every] * size
 
 
 @dataclass

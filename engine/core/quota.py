@@ -8,7 +8,7 @@ store-api.md section 4). What holds:
 * **Nothing in flight across a reset**: sending starts a hair after the end and stops the jitter before it. An answer that shows the
   next window all the same is carried over to it.
 * **Pace**: the time until the stop divided by the room, anew for each call; at most CATCH_UP behind.
-* **Others**: see quota_others.py. `share` is the part of the quota that is ours at most.
+* **Others**: see quota_others.py and quota_bursts.py. `share` is the part of the quota that is ours at most.
 * **The first call goes alone**, also after a pause in which nothing was learnt. No headers on a good answer: no quota.
 * A call that died stays counted. A 429 without headers says nothing about the quota.
 """
@@ -163,7 +163,7 @@ class Quota:
         wait: float | None = None,
     ) -> None:
         """Learn from an answer: `good` (neither 429 nor 5xx), `throttled` (429), `wait` (seconds that a 429 asks for)."""
-        asked = self._probe is ticket
+        asked, alone = self._probe is ticket, self._look is ticket
         self.died(ticket)
         if throttled and wait is not None:
             self._held_until = max(self._held_until, now + wait)
@@ -172,14 +172,14 @@ class Quota:
                 self._open, self.quota = True, None
             return
         self._probe = None
-        self._learn(ticket, now, reading, asked=asked)
+        self._learn(ticket, now, reading, asked=asked, alone=alone)
         if throttled:
             shown = ticket.sent + reading.reset
             hair = self._end.start - self._end.at
             end = self._end.at if shown < self._end.at < shown + self.window / 4 else shown
             self._held_until = max(self._held_until, end + hair)
 
-    def _learn(self, ticket: Ticket, now: float, reading: Reading, *, asked: bool) -> None:
+    def _learn(self, ticket: Ticket, now: float, reading: Reading, *, asked: bool, alone: bool) -> None:
         ahead = reading.reset if reading.left == 0 else min(reading.reset, 1.1 * reading.window)
         shown = ticket.sent + ahead
         whole_seconds = 1.0 if reading.reset % 1.0 == 0.0 else 0.0
@@ -199,7 +199,7 @@ class Quota:
             self._take(reading)
             self.others.join(taken, ticket.sent)
         else:
-            self.others.see(taken, ticket.sent)
+            self.others.see(taken, ticket.sent, alone=alone, spent=reading.left == 0)
 
     def _take(self, reading: Reading) -> None:
         self.quota = reading.quota

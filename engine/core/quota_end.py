@@ -17,18 +17,20 @@ NEWEST = 0.1
 class End:
     """The end `at` of the window in force, `window` seconds long."""
 
-    __slots__ = ("_jitter", "_spread", "at", "window")
+    __slots__ = ("_jitter", "_shown", "_spread", "at", "window")
 
     def __init__(self) -> None:
         self.at = 0.0
         self.window = 30.0
         self._jitter = 0.0
         self._spread = 0.0
+        self._shown = 0
 
     @property
     def start(self) -> float:
-        """When the next window's first call may go: a hair after the end."""
-        return self.at + min(HAIR + 0.1 * self._jitter, self.window / 100)
+        """When the next window's first call may go: a hair after the end, more while few answers have shown how they scatter."""
+        unsure = 2.0 / self._shown if self._shown else 0.0
+        return self.at + min(HAIR + (0.1 + unsure) * self._jitter, self.window / 100)
 
     @property
     def stop(self) -> float:
@@ -38,6 +40,7 @@ class End:
     def show(self, shown: float) -> None:
         """Move the end to the latest that answers have shown, and learn how far they scatter before it."""
         self.at = max(self.at, shown)
+        self._shown += 1
         late = self.at - shown
         self._spread += NEWEST * (abs(late - self._jitter) - self._spread)
         self._jitter += NEWEST * (late - self._jitter)

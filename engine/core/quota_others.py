@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+from .quota_bursts import Bursts
+
 # performance.md section 3: others are there if they take two calls a window or more.
 SEEN = 2.0
 # ... and then 2% of the quota is left over beside what they are expected to take.
@@ -17,6 +19,8 @@ MARGIN = 0.02
 WEIGHT = 0.3
 # The share of a window over which a burst is recognised, and after which it is forgotten.
 MEMORY = 0.25
+# A window has so many slots in which bursts that come regularly are told from what is usual.
+SLOTS = 30
 
 
 class Others:
@@ -25,11 +29,13 @@ class Others:
     __slots__ = (
         "_base",
         "_began",
+        "_bursts",
         "_fast",
         "_fast_at",
         "_last",
         "_mean",
         "_seen_at",
+        "_shown",
         "_steady",
         "_whole",
         "latest",
@@ -41,37 +47,48 @@ class Others:
         self.latest = 0  # the newest estimate of this window, for the room that is left
         self._last = (0, 0)  # the two before it
         self._steady = 0  # the median of the three
+        self._shown = 0  # what bursts have been shown of this window
         self._base = 0  # taken before we looked: says nothing about their rate
         self._began = 0.0
         self._seen_at = 0.0  # what others did after this isn't known
         self._whole = False  # watched since the window began
         self._mean: float | None = None  # calls a window, over windows
+        self._bursts = Bursts()
         self._fast = 0.0  # calls a second, of late
         self._fast_at = 0.0
 
     def join(self, taken: int, now: float) -> None:
         """Begin to look in the middle of a window in which others, or nobody knows who, took `taken` calls already."""
-        self.latest = self._steady = self._base = max(0, taken)
+        self.latest = self._steady = self._base = self._shown = max(0, taken)
         self._last = (self.latest, self.latest)
         self._began = self._seen_at = now
         self._whole = False
+        self._bursts.slot = self.window / SLOTS
 
     def turn(self, now: float) -> None:
         """Close the window's account and begin the next one's."""
-        self._learn(now)
-        self.latest = self._steady = self._base = 0
+        self._learn(now, self._bursts.turn(now, self._usual, since=self._began))
+        self._bursts.slot = self.window / SLOTS
+        self.latest = self._steady = self._base = self._shown = 0
         self._last = (0, 0)
         self._began = self._seen_at = now
         self._whole = True
 
-    def see(self, estimate: int, now: float) -> None:
-        """Take the estimate of a call sent at `now`; answers that were overtaken by later calls aren't to be shown here."""
+    def see(self, estimate: int, now: float, *, alone: bool = False, spent: bool = False) -> None:
+        """Take the estimate of a call sent at `now`: `alone`, so that none overtook it, or such that the quota is `spent`.
+
+        Answers that were overtaken by later calls aren't to be shown here.
+        """
         self._seen_at = now
         before, steady = self._last, self._steady
         self._last, self.latest = (before[1], self.latest), max(0, estimate)
         self._steady = sorted((before[1], self._last[1], self.latest))[1]
-        if self._steady > steady or self._fast > 0.0:
-            self._quicken(max(0, self._steady - steady), now)
+        more = max(0, self._steady - steady)
+        shown = self.taken if spent or alone else self._steady
+        self._bursts.see(max(0, shown - self._shown), now, self._usual, spent=spent)
+        self._shown = max(self._shown, shown)
+        if (more and not self._bursts.expects(now)) or self._fast > 0.0:
+            self._quicken(0 if self._bursts.expects(now) else more, now)
 
     @property
     def taken(self) -> int:
@@ -81,11 +98,14 @@ class Others:
     @property
     def seen(self) -> bool:
         """Whether there are others at all whose calls must be reckoned with."""
-        return self._steady - self._base >= SEEN or (self._mean is not None and self._mean >= SEEN)
+        if self._steady - self._base >= SEEN or self._bursts.period is not None:
+            return True
+        return self._mean is not None and self._mean >= SEEN
 
     def reserve(self, quota: int, end: float) -> float:
-        """Tell how many calls to leave for others until the reset at `end`: what they will probably take, and 2%."""
-        return self.unseen(end) + MARGIN * quota if self.seen else 0.0
+        """Tell how many calls to leave for others until the reset at `end`: what they will probably take, 2%, and bursts."""
+        steady = self.unseen(end) + MARGIN * quota if self.seen else 0.0
+        return steady + self._bursts.due(self._seen_at, end)
 
     def unseen(self, until: float) -> float:
         """Tell how many calls others make between the last look and `until`: what is likely and two deviations of it."""
@@ -93,11 +113,16 @@ class Others:
         if seconds <= 0.0:
             return 0.0
         span = MEMORY * self.window
-        usual = (self._mean or 0.0) / self.window
+        usual = self._usual
         excess = max(0.0, self._fast * math.exp((self._fast_at - self._seen_at) / span) - usual)
         # A burst is expected to ebb away as it has come, what is usual to go on.
         expected = usual * seconds + excess * span * (1.0 - math.exp(-seconds / span))
         return expected + 2.0 * math.sqrt(expected)
+
+    @property
+    def _usual(self) -> float:
+        """Calls a second, over windows."""
+        return (self._mean or 0.0) / self.window
 
     def _quicken(self, more: int, now: float) -> None:
         span = MEMORY * self.window
@@ -106,8 +131,8 @@ class Others:
         if self._fast < 1e-6:
             self._fast = 0.0
 
-    def _learn(self, now: float) -> None:
-        count = float(max(0, self._steady - self._base))
+    def _learn(self, now: float, regular: float) -> None:
+        count = max(0.0, self._steady - self._base - regular)
         if not self._whole:
             watched = now - self._began
             if self._mean is None and watched > self.window / 4:

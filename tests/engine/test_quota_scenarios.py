@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.exchange import Request
 from engine.gate import MOST_WORKERS, Gate, Limits
-from tests.quota_world import Latency, OpenStore, QuotaWorld, bursts, steady
+from tests.quota_world import Latency, OpenStore, QuotaWorld, bursts, jobs, steady
 from tests.virtual import BEGIN, run
 
 if TYPE_CHECKING:
@@ -77,6 +77,18 @@ def test_beside_bursts_it_is_seldom_turned_away(latency, quota, lasting):
     drive(world, 10_000)
     assert world.used() >= 0.95
     assert world.throttled() <= 50
+
+
+@pytest.mark.parametrize("into", [0.5, 6.0, 18.0, 26.0], ids=["at the begin", "early", "late", "at the end"])
+@pytest.mark.parametrize("latency", [0.02, 0.2, 0.8], ids=["20 ms", "200 ms", "800 ms"])
+def test_beside_a_job_that_a_clock_starts(latency, into):
+    """180 calls at once each minute, some way into a window: after two of them room is left for the next, and nearly all get through."""
+    phase = BEGIN + 7.3
+    world = QuotaWorld(quota=450, latency=Latency(latency), phase=phase, others=jobs(180, 60.0, phase + 60.0 + into))
+    drive(world, 10_000)
+    assert world.used() >= 0.94
+    assert world.throttled() <= 50
+    assert world.others_rejected() <= 0.2
 
 
 @pytest.mark.parametrize("latency", [0.02, 0.2, 0.8], ids=["20 ms", "200 ms", "800 ms"])
