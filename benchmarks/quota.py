@@ -4,6 +4,7 @@ so the peers of one latency run at the same time, a store each.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,10 @@ BURSTS = "beside bursts"
 HALF = "half of the quota granted"
 _OTHERS_SHARE = 0.2
 # Of a window's quota, in one go, each second window: 180 calls a minute where 450 per 30 s are allowed. In windows of a tenth of
-# that the calls that are in flight when a burst comes would weigh ten times as much, so these runs have windows of the real length.
+# that the calls that are in flight when a burst comes would weigh ten times as much, so these runs have windows of the real length,
+# and are long enough for a dozen bursts. What a burst costs depends on how much of the window is left, hence runs of three phases.
 _BURST, _BURST_EVERY = 0.4, 2
+_PHASES = (1 / 6, 1 / 2, 5 / 6)
 _TOGETHER = 14
 
 
@@ -36,15 +39,15 @@ def run(sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, Any]
     turns = [number % len(cases) for number in range(rounds)]
     order = [case for turn in turns for case in (*cases[turn:], *cases[:turn])]
     say(f"quota: {rounds} rounds of {len(cases)} runs, {_TOGETHER} at a time")
-    bursts = [(BURSTS, US, latency) for latency in sizes.latencies for _ in range(rounds)]
+    bursts = [(latency, phase) for latency in sizes.latencies for phase in _PHASES]
     with ThreadPoolExecutor(_TOGETHER) as pool, ThreadPoolExecutor(len(bursts)) as beside:
-        among_bursts = beside.map(partial(_one, sizes), bursts)
+        among_bursts = beside.map(partial(_beside_bursts, sizes), bursts)
         for number, (case, figures) in enumerate(zip(order, pool.map(partial(_one, sizes), order), strict=True), 1):
             taken.setdefault(case, []).append(figures)
             if number % len(cases) == 0:
                 say(f"quota: round {number // len(cases)} of {rounds} is done")
-        for case, figures in zip(bursts, among_bursts, strict=True):
-            taken.setdefault(case, []).append(figures)
+        for (latency, _), figures in zip(bursts, among_bursts, strict=True):
+            taken.setdefault((BURSTS, US, latency), []).append(figures)
     told: dict[str, Any] = {}
     for (mix, peer, latency), entries in sorted(taken.items()):
         told.setdefault(mix, {}).setdefault(str(latency), {})[peer] = folded(entries) | _in_all(entries)
@@ -65,14 +68,11 @@ def _cases(sizes: Sizes) -> list[tuple[str, str, float]]:
 
 def _one(sizes: Sizes, case: tuple[str, str, float]) -> dict[str, Any]:
     mix, peer, latency = case
-    quota, window = (sizes.burst_quota, sizes.burst_window) if mix == BURSTS else (sizes.quota, sizes.window)
     flags = ["--products", str(sizes.quota_products), "--latency", str(latency)]
     if mix == STEADY:
-        flags += ["--other-rate", str(_OTHERS_SHARE * quota / window)]
-    if mix == BURSTS:
-        flags += ["--other-burst", str(round(_BURST * quota)), "--other-every", str(_BURST_EVERY * window)]
+        flags += ["--other-rate", str(_OTHERS_SHARE * sizes.quota / sizes.window)]
     half = mix == HALF
-    with stage(*flags, window=window, quota=quota) as store:
+    with stage(*flags, window=sizes.window, quota=sizes.quota) as store:
         return perform(
             store,
             peer,
@@ -82,6 +82,17 @@ def _one(sizes: Sizes, case: tuple[str, str, float]) -> dict[str, Any]:
             limit=sizes.limit if peer in SDK else None,
             options={"quota_share": 0.5} if half else {},
         )
+
+
+def _beside_bursts(sizes: Sizes, case: tuple[float, float]) -> dict[str, Any]:
+    """One long run of ours; the other app's bursts come at this share of a window, for they count from the store's start."""
+    latency, phase = case
+    quota, window = sizes.burst_quota, sizes.burst_window
+    flags = ["--products", str(sizes.burst_products), "--latency", str(latency)]
+    flags += ["--other-burst", str(round(_BURST * quota)), "--other-every", str(_BURST_EVERY * window)]
+    time.sleep((phase * window - time.time()) % window)
+    with stage(*flags, window=window, quota=quota) as store:
+        return perform(store, US, products=sizes.burst_products, images=sizes.quota_images, latency=latency)
 
 
 def _in_all(entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Sizes:
     """Sizes of all parts. `startups` are those of one round.
 
-    `quota` calls per `window` seconds, beside bursts `burst_quota` per `burst_window`; `limit` ends the SDK's quota-bound
-    runs, some of which would take all night; its share is told all the same.
+    `quota` calls per `window` seconds; beside bursts `burst_quota` per `burst_window`, for `burst_products`. `limit` ends
+    the SDK's quota-bound runs, some of which would take all night; its share is told all the same.
     """
 
     listed: int = 5000
@@ -20,6 +20,7 @@ class Sizes:
     quota_images: int = 4
     quota: int = 150
     window: float = 3.0
+    burst_products: int = 1250
     burst_quota: int = 450
     burst_window: float = 30.0
     latencies: tuple[float, ...] = (0.02, 0.2, 0.8)
@@ -40,6 +41,7 @@ TINY = Sizes(
     quota_images=3,
     quota=40,
     window=0.4,
+    burst_products=10,
     burst_quota=40,
     burst_window=0.4,
     latencies=(0.02,),

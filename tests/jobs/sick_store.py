@@ -44,8 +44,27 @@ class SickStore:
     play: Callable[[Call], Bytes]
     url: str = ""
     calls: list[Call] = field(default_factory=list)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Somebody is there; noted at once, since a task that is cancelled before its first step closes nothing."""
+        self.writers.append(writer)
+        task = asyncio.create_task(self._serve(reader, writer))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def hang_up(self) -> None:
+        """Close every connection, served or not."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for writer in self.writers:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one call."""
         try:
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
@@ -56,8 +75,6 @@ class SickStore:
                     await writer.drain()
         finally:
             writer.close()
-            with suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
 
 
 async def _pieces(made: Bytes) -> AsyncIterator[bytes]:
@@ -116,17 +133,14 @@ def sick_store(play: Callable[[Call], Bytes]) -> Iterator[SickStore]:
     up = threading.Event()
 
     async def serve() -> None:
-        async with await asyncio.start_server(store.serve, "127.0.0.1", 0) as server:
+        async with await asyncio.start_server(store.connected, "127.0.0.1", 0) as server:
             store.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             done = asyncio.Event()
             ready.append((asyncio.get_running_loop(), done))
             up.set()
             await done.wait()
             server.close()
-            still = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in still:
-                task.cancel()
-            await asyncio.gather(*still, return_exceptions=True)
+            await store.hang_up()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
