@@ -26,7 +26,7 @@ HALF = "half of the quota granted"
 _OTHERS_SHARE = 0.2
 # Of a window's quota, in one go, each second window: 180 calls a minute where 450 per 30 s are allowed. In windows of a tenth of
 # that the calls that are in flight when a burst comes would weigh ten times as much, so these runs have windows of the real length,
-# and are long enough for a dozen bursts. What a burst costs depends on how much of the window is left, hence runs of three phases.
+# and are long enough for eight bursts. What a burst costs depends on how much of the window is left, hence runs of three phases.
 _BURST, _BURST_EVERY = 0.4, 2
 _PHASES = (1 / 6, 1 / 2, 5 / 6)
 _TOGETHER = 14
