@@ -139,6 +139,7 @@ def sick_store(play: Callable[[Call], Bytes]) -> Iterator[SickStore]:
             ready.append((asyncio.get_running_loop(), done))
             up.set()
             await done.wait()
+            await asyncio.sleep(0.01)  # what was accepted just now would be left open by a server that is closed
             server.close()
             await store.hang_up()
 
