@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import anyio
+
 from .clock import loop_time
 from .core.diff import Changes
 from .core.errors import LostError, RefusedError
@@ -57,6 +59,7 @@ class Errand:
         self._was_stale = False
         self._mended = 0
         self._left_as: list[Present] | None = None
+        self._gone: set[int] = set()
         self._unlisted: list[Failure] = []
 
     @property
@@ -109,9 +112,12 @@ class Errand:
         return Changes()
 
     def _catch_up(self, present: list[Present]) -> None:
-        """Take over what was remembered since the plan was made, of the images that are there; the rest the plan knew better."""
+        """Take over what was remembered since the plan was made, but for images that are gone where the plan knows others."""
         ids = {image.image_id for image in present}
-        self.batch.memory |= {source: pair for source, pair in self.batch.since.items() if pair[0] in ids}
+        for source, pair in self.batch.since.items():
+            if pair[0] in ids or self.batch.memory.get(source, (0,))[0] not in ids:
+                self.batch.memory[source] = pair
+        self.batch.since = {}
 
     def _is_outdated(self, present: list[Present]) -> bool:
         """Whether the plan would make an image that is known by now to be there: a doubt was settled since it was made."""
@@ -147,6 +153,7 @@ class Errand:
         self._settle(present, asked)
         self._writes.show(present)
         self._left_as = present
+        self._gone = self.course.made.keys() - {image.image_id for image in present}
         left = self._without_refused(self._left(present))
         left.look = bool(left)
         return left
@@ -165,7 +172,7 @@ class Errand:
             self._writes.note("found" if happened else "absent", key, **more)
 
     def _without_refused(self, left: Changes) -> Changes:
-        """What the store refused to update and still is not as asked has failed; it is not sent again in this run."""
+        """What the store refused to update, or to delete, and still is not as asked has failed; it is not sent again in this run."""
         writes = self._writes
         for update in left.updates:
             error = writes.refused_puts.get(update.image_id)
@@ -177,6 +184,10 @@ class Errand:
             if self.course.changes[key].state == State.FAILED:
                 writes.note("absent", key)  # what was refused never happened, and by now it needn't
         writes.refused_puts.clear()
+        for image_id, error in writes.doubted_deletes.items():
+            if self.course.changes[f"delete:{image_id}"].state != State.DONE:
+                writes.failures.append(image_failure(self.batch, image_id, error.reason, error.status))
+        writes.doubted_deletes.clear()
         left.updates = [update for update in left.updates if update.image_id not in writes.barred]
         if writes.failures:
             left.deletes = []
@@ -285,31 +296,56 @@ class Errand:
         sighting = sight(self.batch, self.course, present, names_lost=False)
         if sighting.found or self._unlisted:
             await self._go_on_with(sighting.found, present)
-        strangers, names_lost = sighting.strangers, self._tools.seen.names_lost
+        strangers = [image for image in sighting.strangers if image.image_id not in self.course.made]
         left = len(self._writes.failures)
+        await self._take_twins_away(strangers)
+        if self.course.given_up() and not self._tools.seen.names_lost:
+            self._writes.failures += [unexplained(self.batch, image) for image in strangers]
+        if len(self._writes.failures) > left:
+            self._finish()
+        self._settled()
+
+    async def _take_twins_away(self, strangers: list[Present]) -> None:
+        names_lost = self._tools.seen.names_lost
         for row, alike in twins(self.batch, self.course, strangers, names_lost=names_lost).items():
             if self._tools.mirror and len(alike) == 1 and not names_lost:
                 await self._writes.delete(alike[0].image_id, alike[0])
             else:
                 self._writes.failures += [twin(self.batch, row, image) for image in alike]
-        if self.course.given_up() and not names_lost:
-            self._writes.failures += [unexplained(self.batch, image) for image in strangers]
-        if len(self._writes.failures) > left:
-            self._finish()
-        self._settled()
+        if self._writes.doubted_deletes:
+            await self._to_the_end(None)
 
     async def _go_on_with(self, found: dict[int, int], present: list[Present]) -> None:
         """What had failed has appeared, or can be listed again: do what was held back for it."""
         self._adopt(found)
         unlisted, self._unlisted = self._unlisted, []
         self._writes.failures = [failure for failure in self._writes.failures if failure not in unlisted]
-        try:
-            with self._failing_unlisted():
-                # Where no look was possible, more is in doubt than what a last look may adopt.
-                await self._rounds(await self._look_again() if unlisted else self._left(present))
-        except SetAside:
-            self._writes.failures.append(image_failure(self.batch, None, "it was still settling when the run ended"))
+        # Where no look was possible, more is in doubt than what a last look may adopt.
+        await self._to_the_end(None if unlisted else self._left(present))
         self._finish()
+
+    async def _to_the_end(self, changes: Changes | None) -> None:
+        """Do these changes, or what a look leaves to do; what has to settle is waited for, as nobody comes back to it.
+
+        Raises Drained where the run is asked to stop meanwhile.
+        """
+        with self._failing_unlisted():
+            while True:
+                try:
+                    await self._rounds(await self._look_again() if changes is None else changes)
+                except SetAside as aside:
+                    changes = None
+                    await self._wait_until(aside.due)
+                else:
+                    return
+
+    async def _wait_until(self, due: float) -> None:
+        stop = self._tools.stop
+        with anyio.move_on_after(max(0.0, due - loop_time())) as scope:
+            stop.on_drain(scope.cancel)
+            await anyio.sleep_forever()
+        if stop.draining:
+            raise Drained
 
     def _settled(self) -> None:
         """The last look is over. What may still come after it, and a twin that was left, is for the next run to notice."""
@@ -320,7 +356,9 @@ class Errand:
         self._tools.note(event)
 
     def _finish(self) -> None:
-        memory = known(self.batch, self.course, self._left_as)
+        # Without any look since, what was remembered after the plan had been made is the best there is.
+        self.batch.memory |= self.batch.since
+        memory = known(self.batch, self.course, self._gone)
         event: events.Event = {"event": "finished", "product_id": self.batch.product_id, "images": memory}
         event["counts"] = self.course.counts()
         if self._left_as:

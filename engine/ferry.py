@@ -290,16 +290,18 @@ class Ferry:
             )
             totals = self._ledger.totals
             run["changed"] = bool(totals.created or totals.updated or totals.deleted or self._ledger.unknown())
-            if resent := self._resent(self._plan.header.made_at):
+            if resent := self._resent(self._plan.header, run):
                 run["resent"] = {str(product_id): sources for product_id, sources in resent.items()}
             await self.checkpoint.compact(run, self._seen, learned)
         self.checkpoint.unfinished = None
         self.checkpoint.load()
 
-    def _resent(self, listed_from: float) -> dict[int, Resent]:
+    def _resent(self, header: Header, run: dict[str, Any]) -> dict[int, Resent]:
         """The creates that may still get a twin: of this run, and of one that ended less than an hour before this began to list."""
         former = self.checkpoint.header or {}
-        recent = listed_from - float(former.get("finished_at", 0.0)) < TWINS_MAY_COME
+        # An apply lists each product anew, whenever its plan was made.
+        began = header.made_at if header.resumable else run.get("started_at", self._seams.now())
+        recent = began - float(former.get("finished_at", 0.0)) < TWINS_MAY_COME
         return (self.checkpoint.resent() if recent else {}) | self._ledger.resent
 
     def tell(self, report: Report) -> None:

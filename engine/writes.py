@@ -40,6 +40,7 @@ class Writes:
         self.lost_at = self.wrote_at = loop_time()
         self.written: list[Written] = []
         self.refused_puts: dict[int, RefusedError] = {}
+        self.doubted_deletes: dict[int, RefusedError] = {}
         self.barred: set[int] = set()
         self.listing: list[Present] | None = None
         self.show(batch.present)
@@ -220,7 +221,8 @@ class Writes:
         except RefusedError as error:
             gone = await self._is_gone(image_id)
             if gone is None and error.doubtful:
-                self.note("lost", key, status=error.status, reason=error.reason)
+                self.note("lost", key, reason=error.reason)
+                self.doubted_deletes[image_id] = error
                 self._leave_to_a_look()
                 return
             if not gone:

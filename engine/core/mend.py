@@ -16,7 +16,7 @@ from .names import GONE
 from .report import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from .errors import StoreError
     from .ledger import Course
@@ -52,16 +52,15 @@ ROUNDS = 3
 """How often a product is looked at and mended before it counts as failed."""
 
 
-def known(batch: Batch, course: Course, present: Iterable[Present] | None = None) -> Memory:
+def known(batch: Batch, course: Course, gone: Container[int] = ()) -> Memory:
     """What the ledger knows of the product now: the plan's pairs, and what this run made since.
 
-    Where the gallery was looked at since, what was made and is not `present` has been taken away by somebody else. An
-    image that was replaced and could not be deleted is remembered by its id, lest it be taken for the new one some day.
+    What was made and is `gone` has been taken away by somebody else. An image that was replaced and could not be deleted
+    is remembered by its id, lest it be taken for the new one some day.
     """
     memory = {source: pair for source, pair in batch.memory.items() if pair[0] not in course.deleted}
-    there = course.made.keys() if present is None else {image.image_id for image in present}
     for image_id, row in course.made.items():
-        if image_id not in course.deleted and image_id in there:
+        if image_id not in course.deleted and image_id not in gone:
             image = batch.product.images[row]
             memory[image.image_file] = (image_id, image.version)
     for create in batch.changes.creates:
@@ -91,7 +90,7 @@ def remaining(
     ours = {image.image_id for image in batch.present} | set(course.made)
     known_images = [image for image in present if image.image_id in ours]
     strangers = [image for image in present if image.image_id not in ours]
-    memory = known(batch, course, present)
+    memory = known(batch, course, course.made.keys() - {image.image_id for image in present})
     found = diff(
         _unmanaged(batch.product, memory, barred),
         known_images,
@@ -112,8 +111,8 @@ def is_stale(course: Course, present: list[Present], written: list[Written], bef
     """Whether a listing contradicts what the store has confirmed: then it lags behind, and tells nothing yet.
 
     It lacks an image that was made, shows one that was deleted, or does not show what was `written` in this round where
-    nothing written after it could have changed that. Where a sort order was written and all is as `before` the round, it
-    was written to move others, and that doesn't show.
+    nothing written after it could have changed that. Nor does it where a sort order was written and all is as `before`
+    the round: the order that an image has already is only written to move others.
     """
     by_id = {image.image_id: image for image in present}
     if any(image_id not in by_id and image_id not in course.deleted for image_id in course.made):

@@ -19,8 +19,6 @@ MARGIN = 0.02
 WEIGHT = 0.3
 # The share of a window over which a burst is recognised, and after which it is forgotten.
 MEMORY = 0.25
-# A window has so many slots in which bursts that come regularly are told from what is usual.
-SLOTS = 30
 
 
 class Others:
@@ -29,13 +27,13 @@ class Others:
     __slots__ = (
         "_base",
         "_began",
+        "_burst_seen",
         "_bursts",
         "_fast",
         "_fast_at",
         "_last",
         "_mean",
         "_seen_at",
-        "_shown",
         "_steady",
         "_whole",
         "latest",
@@ -47,7 +45,7 @@ class Others:
         self.latest = 0  # the newest estimate of this window, for the room that is left
         self._last = (0, 0)  # the two before it
         self._steady = 0  # the median of the three
-        self._shown = 0  # what bursts have been shown of this window
+        self._burst_seen = 0  # what bursts have been shown of this window
         self._base = 0  # taken before we looked: says nothing about their rate
         self._began = 0.0
         self._seen_at = 0.0  # what others did after this isn't known
@@ -59,17 +57,15 @@ class Others:
 
     def join(self, taken: int, now: float) -> None:
         """Begin to look in the middle of a window in which others, or nobody knows who, took `taken` calls already."""
-        self.latest = self._steady = self._base = self._shown = max(0, taken)
+        self.latest = self._steady = self._base = self._burst_seen = max(0, taken)
         self._last = (self.latest, self.latest)
         self._began = self._seen_at = now
         self._whole = False
-        self._bursts.slot = self.window / SLOTS
 
     def turn(self, now: float) -> None:
         """Close the window's account and begin the next one's."""
-        self._learn(now, self._bursts.turn(now, self._usual, since=self._began))
-        self._bursts.slot = self.window / SLOTS
-        self.latest = self._steady = self._base = self._shown = 0
+        self._learn(now, self._bursts.turn(now, self._known_usual, since=self._began))
+        self.latest = self._steady = self._base = self._burst_seen = 0
         self._last = (0, 0)
         self._began = self._seen_at = now
         self._whole = True
@@ -83,12 +79,17 @@ class Others:
         before, steady = self._last, self._steady
         self._last, self.latest = (before[1], self.latest), max(0, estimate)
         self._steady = sorted((before[1], self._last[1], self.latest))[1]
+        self._see_burst(self.taken if spent or alone else self._steady, now, spent=spent)
         more = max(0, self._steady - steady)
-        shown = self.taken if spent or alone else self._steady
-        self._bursts.see(max(0, shown - self._shown), now, self._usual, spent=spent)
-        self._shown = max(self._shown, shown)
-        if (more and not self._bursts.expects(now)) or self._fast > 0.0:
-            self._quicken(0 if self._bursts.expects(now) else more, now)
+        if more and self._bursts.expects(now):
+            more = 0  # room was left for it
+        if more or self._fast > 0.0:
+            self._quicken(more, now)
+
+    def _see_burst(self, taken: int, now: float, *, spent: bool) -> None:
+        self._bursts.window = self.window
+        self._bursts.see(max(0, taken - self._burst_seen), now, self._known_usual, spent=spent)
+        self._burst_seen = max(self._burst_seen, taken)
 
     @property
     def taken(self) -> int:
@@ -123,6 +124,11 @@ class Others:
     def _usual(self) -> float:
         """Calls a second, over windows."""
         return (self._mean or 0.0) / self.window
+
+    @property
+    def _known_usual(self) -> float:
+        """As `_usual`; anything may be usual before a window was watched."""
+        return math.inf if self._mean is None else self._usual
 
     def _quicken(self, more: int, now: float) -> None:
         span = MEMORY * self.window

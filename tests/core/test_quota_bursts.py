@@ -1,5 +1,6 @@
 """Bursts of other apps that come again and again: told from what is usual, expected again, and given up when they stay away."""
 
+import math
 import random
 
 import pytest
@@ -16,7 +17,7 @@ def watched(
     """Bursts of SIZE that began at these times, looked at ten times a second; every window's end is told."""
     bursts, chance = Bursts(), random.Random(7)
     arrivals = sorted(begin + lasting * n / SIZE for begin in begins for n in range(SIZE))
-    while usual and (not arrivals or len(arrivals) < SIZE * len(begins) + usual * until):
+    while 0.0 < usual < math.inf and (not arrivals or len(arrivals) < SIZE * len(begins) + usual * until):
         arrivals.append(chance.uniform(0.0, until))
     arrivals.sort()
     shown, since = 0, 0.0
@@ -84,8 +85,30 @@ def test_one_that_stays_away_is_forgiven_a_regular_job() -> None:
 
 
 def test_one_that_met_the_end_of_the_quota_was_larger() -> None:
-    """Nobody knows by how much: twice as much is kept free next time."""
-    assert watched([20.0, 80.0], 100.0, spent=True).due(100.0, 150.0) == 2 * SIZE
+    """Nobody knows by how much: twice as much is kept free next time, and no more than was seen counts as theirs."""
+    bursts = watched([20.0, 80.0], 100.0, spent=True)
+    assert bursts.due(100.0, 150.0) == 2 * SIZE
+    assert bursts.turn(100.0, 0.0, since=70.0) == SIZE
+
+
+def test_what_comes_several_times_a_window_is_usual() -> None:
+    """A job that is started each five seconds has no bursts that could be waited for."""
+    assert watched([5.0 * n for n in range(1, 30)], 150.0).period is None
+
+
+def test_what_a_long_time_brought_is_no_burst() -> None:
+    """Looks that are far apart can't tell a burst from an app that calls all the time."""
+    bursts = Bursts()
+    for n in range(60):
+        bursts.see(20, 5.0 * n, 0.0, spent=False)
+        if n % 6 == 5:
+            bursts.turn(5.0 * n, 0.0, since=5.0 * (n - 6))
+    assert bursts.period is None
+
+
+def test_nothing_is_told_from_what_is_not_known() -> None:
+    """Before a window was watched anything may be usual."""
+    assert watched([20.0, 80.0], 100.0, usual=math.inf).period is None
 
 
 def test_a_steady_app_has_no_bursts() -> None:

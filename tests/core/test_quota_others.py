@@ -81,3 +81,16 @@ def test_a_burst_is_forgotten_in_time():
     others = watched([150, *[0] * 60])
     assert others.unseen(61 * 30.0 + 30.0) < 0.1
     assert others.unseen(0.0) == 0.0
+
+
+def test_a_job_several_times_a_window_is_usual():
+    """Fifteen calls each five seconds are ninety a window, and that many are left for them."""
+    others = Others()
+    others.turn(0.0)
+    for tick in range(1, 3001):
+        now = tick / 10
+        if tick % 300 == 0:
+            others.turn(now)
+        others.see(15 * (int(now // 5) - int((now // 30) * 6)), now)
+    others.turn(300.1)
+    assert others.reserve(150, 330.0) > 60.0

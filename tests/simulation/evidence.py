@@ -245,11 +245,26 @@ class Evidence:
         return process
 
     def resent(self, life: Life) -> bool:
-        """Whether the engine sent a create of that name more than once: then the only newcomer counts as its twin."""
+        """Whether the engine sent a create of that name more than once: then the only newcomer counts as its twin.
+
+        One that was journalled by a process that then died may have been sent, as far as anybody can know.
+        """
         made = [
             c for c in self.writes if c.verb == "create" and c.product == life.product and c.source.endswith(life.label)
         ]
-        return len(made) > 1
+        return len(made) > 1 or any(
+            data.count(intent) > 1 for intent in self._intents(life) for _, data in self._journals
+        )
+
+    def _intents(self, life: Life) -> set[bytes]:
+        """How a create of that image begins in a journal, whatever night's manifest it was meant for."""
+        rows = [row for night in self.nights for row in night.rows if row["product_id"] == life.product]
+        places = {n for row in rows for n, image in enumerate(row["images"]) if label_of(image) == life.label}
+        return {b'{"event":"sent","product_id":%d,"change":"create:%d"' % (life.product, n) for n in places}
+
+    @cached_property
+    def _journals(self) -> list[tuple[str, bytes]]:
+        return list(self.world.papers.journals())
 
     def is_own_twin(self, call: Sent) -> bool:
         """Whether the image to be deleted was made by the engine in this very night, or counts as its twin."""

@@ -165,3 +165,43 @@ def test_what_a_plan_has_paired_is_not_undone_by_an_older_memory() -> None:
     world = story([Night("migrate", [row(1, a=0)], noisy=False), night], {1: []})
     _, report = reports(world)
     assert (report.outcome, report.created, report.updated) == ("done", 1, 1)
+
+
+def test_a_delete_that_fails_and_can_not_be_told_is_given_up() -> None:
+    """One sick image is a failure that bears its id; it is neither sent for ever nor does it hold up the others."""
+    faults = (
+        Fault("dropped_before", 1.0, ("DELETE",), "/images/3", count=1),
+        Fault("failed_before", 1.0, ("DELETE", "GET"), "/images/3", status=501),
+        Fault("locked", 1.0, ("DELETE",), "/images/4"),
+    )
+    nights = [Night("sync", rows(1), noisy=True, faults=faults), Night("sync", rows(1), noisy=False)]
+    first, last = reports(story(nights, {1: gallery(a=0, b=1, c=2, d=3)}))
+    assert [(failure.image_id, failure.status) for failure in first.failures] == [(4, 423), (3, 501)]
+    assert (first.deleted, last.outcome, last.deleted) == (0, "done", 2)
+
+
+def test_a_twin_that_can_not_be_deleted_is_told() -> None:
+    """The last look's delete in doubt is looked at, too: a twin that stands is no success."""
+    faults = (
+        Fault("late_commit", 1.0, ("POST",), "/products/1/", count=1, delay=25.0),
+        Fault("slow", 1.0, ("POST",), "/products/2/", delay=60.0),
+        Fault("dropped_before", 1.0, ("DELETE",), "/products/1/", count=1),
+        Fault("failed_before", 1.0, ("DELETE", "GET"), "/products/1/images/", status=501),
+    )
+    nights = [Night("sync", rows(1, 2), noisy=True, faults=faults), Night("sync", rows(1, 2), noisy=False)]
+    first, last = reports(story(nights, {1: [], 2: []}))
+    assert [(failure.image_id, failure.status) for failure in first.failures] == [(4, 501)]
+    assert (last.outcome, last.deleted) == ("done", 1)
+
+
+def test_what_a_last_look_adopts_is_no_twin_of_itself() -> None:
+    """On a store that loses names the only newcomer is the create's, and nothing else."""
+    faults = (
+        Fault("dropped_before", 1.0, ("POST",), "/products/1/", count=1),
+        Fault("dropped_after", 1.0, ("POST",), "/products/1/", count=1),
+        Fault("dropped_before", 1.0, ("GET",), "/products/1/", after=3, count=8),
+        Fault("slow", 1.0, ("POST",), "/products/2/", delay=80.0),
+    )
+    night = Night("sync", [row(1, a=None), *rows(2)], noisy=True, faults=faults)
+    report, _ = reports(story([night], {1: [], 2: []}, names="lost"))
+    assert (report.outcome, report.created, report.adopted) == ("done", 3, 1)
