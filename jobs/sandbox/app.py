@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import tempfile
 import time
@@ -121,6 +122,8 @@ async def running(config: Config) -> AsyncIterator[Sandbox]:
         await runner.setup()
         stack.callback(save, config, shop, album)
         stack.push_async_callback(runner.cleanup)
+        # Comes before that one: asyncio leaves open what a server had accepted, but not yet attached, when it is closed.
+        stack.push_async_callback(asyncio.sleep, 0.001)
         await web.SockSite(runner, listener).start()
         yield sandbox
 

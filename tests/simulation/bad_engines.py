@@ -127,9 +127,9 @@ def late_answers_believed() -> AbstractContextManager[object]:
     """An answer of the former window, come late, is taken for the newest word: its reset is over, so a new window must have begun."""
     learn = Quota._learn
 
-    def believing(self: Quota, ticket: Ticket, now: float, reading: Headers, *, asked: bool) -> None:
+    def believing(self: Quota, ticket: Ticket, now: float, reading: Headers, *, asked: bool, alone: bool) -> None:
         if ticket.number >= self._first or asked:
-            learn(self, ticket, now, reading, asked=asked)
+            learn(self, ticket, now, reading, asked=asked, alone=alone)
             return
         self._adopt(ticket, now, reading, ticket.sent + reading.reset)
         self._first = self._last + 1
