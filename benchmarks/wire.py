@@ -48,4 +48,4 @@ def _told(entries: list[dict[str, dict[str, Any]]], peers: tuple[str, ...]) -> d
     told: dict[str, Any] = {peer: folded([each[peer] for each in entries]) for peer in peers}
     for peer in peers:
         told[peer]["cpu_ratio"] = ratios(entries, peer, "cpu_us", FLOOR)
-    return {"peers": told, "budget": 1.4, "ratio": told[US]["cpu_ratio"]}
+    return {"peers": told, "ratio": told[US]["cpu_ratio"]}

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
+from yarl import URL
 
 from .core.errors import LostError, RefusedError
+from .wire import proxy_for
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,7 +47,7 @@ class Fetcher:
         assert self._session is not None, "use it inside `async with`"
         shown = url[:200]
         try:
-            async with self._session.get(url, max_redirects=5) as answer:
+            async with self._session.get(url, max_redirects=5, proxy=proxy_for(URL(url))) as answer:
                 if answer.status >= 500 or answer.status == 429:
                     raise LostError(f"{shown} answered {answer.status}", answer.status)
                 if answer.status != 200:

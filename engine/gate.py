@@ -15,7 +15,7 @@ from aiolimiter import AsyncLimiter
 
 from .backoff import Bench
 from .clock import loop_time
-from .core.errors import LostError, StoppedError, StoreError, UnreachableError, UnsentError
+from .core.errors import CannotConnectError, LostError, StoppedError, StoreError, UnreachableError, UnsentError
 from .core.exchange import Replay
 from .core.flow import MOST, Flow
 from .core.patience import Patience
@@ -105,6 +105,8 @@ class Gate:
                         self._heard()
                         return value
                     kind, asked, failure = judge(answer, self._explain)
+                except CannotConnectError as error:
+                    raise self._final(Move.STOP, error, tries, request) from None
                 except UnsentError as error:
                     kind, failure = Kind.UNSENT, error
                 except LostError as error:

@@ -89,6 +89,14 @@ def the_error(group: BaseExceptionGroup[BaseException]) -> FerryError | Interrup
 
 
 def _rank(error: BaseException) -> int:
-    order = ("DiskError", "ForbiddenError", "UnreachableError", "UnsafePlanError", "CheckpointError", "ManifestError")
+    order = (
+        "DiskError",
+        "ForbiddenError",
+        "CannotConnectError",
+        "UnreachableError",
+        "UnsafePlanError",
+        "CheckpointError",
+        "ManifestError",
+    )
     name = type(error).__name__
     return order.index(name) if name in order else len(order)

@@ -1,36 +1,34 @@
 """The one seam to the network: a Request goes out, an Answer or a StoreError comes back. Alone knows aiohttp.
 
-It sends each request once: no redirect is followed, nothing is sent again, no proxy or netrc of the environment is used, no cookie
-is kept. All that is what aiohttp's session does above a request on a connection of its pool, so there is no session here, and a call
-costs less ("the wire alone" in benchmarks/). Certificates are always checked. What comes back is bounded before and after
-decompression. The time-out is the gate's.
+One `ClientSession`. It sends each request once: no redirect is followed, nothing is resent, no netrc of the environment is used, no
+cookie is kept. A proxy of the environment (HTTPS_PROXY, NO_PROXY) carries https alone, and sees nothing but the tunnel. Certificates
+are always checked, by SSL_CERT_FILE where that is set. What comes back is bounded before and after decompression. The time-out is
+the gate's.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import mimetypes
 import re
+import socket
 import ssl
 import zlib
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
+from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 import anyio.to_thread
-from aiohttp.http import StreamWriter
 from multidict import CIMultiDict
 from yarl import URL
 
-from .core.errors import LostError, RefusedError, SettingsError, StoreError, UnsentError
+from .core.errors import CannotConnectError, LostError, RefusedError, SettingsError, StoreError, UnsentError
 from .core.exchange import Answer
 from .core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
-
-    from aiohttp.connector import Connection
 
     from .core.exchange import Request, Upload
 
@@ -55,14 +53,81 @@ _NEVER_SENT = (
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
 )
+# What name servers say of a name that nobody has, and not that they are out of reach.
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+_PROXY_WANTS_LOGIN = 407
 
 
-def failure_of(error: Exception, call: str, redacted: Callable[[str], str] = str) -> UnsentError | LostError:
-    """Sort an exception of aiohttp's: UnsentError if the call can't have reached the store, LostError if it may have."""
+def failure_of(
+    error: Exception, call: str, redacted: Callable[[str], str] = str, *, reached_before: bool = False
+) -> StoreError:
+    """Sort an exception of aiohttp's.
+
+    CannotConnectError where no later try can do better, UnsentError if the call can't have reached the store, LostError if it may have.
+    `reached_before`: this store has answered already, so that its name exists.
+    """
     told = _plain(redacted(str(error) or type(error).__name__))
+    if (hopeless := _why_hopeless(error, told, reached_before=reached_before)) is not None:
+        return CannotConnectError(f"{call}: {hopeless}")
     if isinstance(error, _NEVER_SENT) and not isinstance(error, aiohttp.RedirectClientError):
         return UnsentError(f"{call}: no connection to the store: {told}")
     return LostError(f"{call}: no usable answer: {told}")
+
+
+def _why_hopeless(error: Exception, told: str, *, reached_before: bool) -> str | None:
+    """Return what a person has to put right before any call can reach the store, None where waiting may help."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return (
+            f"the store's certificate cannot be trusted: {told}. Behind a proxy that opens https, set SSL_CERT_FILE to a "
+            "file with its CA certificate; otherwise check the API address and this machine's clock"
+        )
+    no_name = isinstance(error, aiohttp.ClientConnectorDNSError) and error.os_error.errno in _NO_SUCH_NAME
+    if no_name and not reached_before:
+        return f"the host name does not exist: {told}. Check the API address (--api-url, BIGCOMMERCE_API_URL)"
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == _PROXY_WANTS_LOGIN:
+        return "the proxy refuses the credentials (407). Put user and password into HTTPS_PROXY: http://user:password@host:port"
+    return None
+
+
+class ConnectionDiedError(aiohttp.ClientError):
+    """The connection died after the request had been put on it: the store may have heard it."""
+
+
+async def never_resend(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a request a second time.
+
+    When a connection dies, the session resends GET, PUT and DELETE on these two errors and on no others (seen with aiohttp 3.14.5).
+
+    Raises ConnectionDiedError in their place.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise ConnectionDiedError(str(error) or type(error).__name__) from None
+
+
+def proxy_for(url: URL) -> URL | None:
+    """Return the proxy that the environment names for an https address: HTTPS_PROXY (or https_proxy), unless NO_PROXY excepts the host.
+
+    http, which goes to this machine only, never takes a proxy.
+
+    Raises SettingsError where the proxy's address makes no sense.
+    """
+    if url.scheme != "https":
+        return None
+    proxies = getproxies_environment()
+    named = proxies.get("https")
+    if not named or proxy_bypass(url.host_port_subcomponent or "", proxies):
+        return None
+    try:
+        proxy = URL(named if "//" in named else f"http://{named}")
+    except ValueError:
+        proxy = URL()
+    if proxy.scheme not in {"http", "https"} or not proxy.host:
+        raise SettingsError("HTTPS_PROXY must be http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT")
+    return proxy
 
 
 def _plain(text: str) -> str:
@@ -128,7 +193,6 @@ class HttpWire:
         self._secret = Secret(token)
         self._headers = CIMultiDict(
             {
-                "Host": address.host_port_subcomponent or "",
                 "X-Auth-Token": token,
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
@@ -136,27 +200,36 @@ class HttpWire:
             }
         )
         self._json_headers = CIMultiDict(self._headers, **{"Content-Type": "application/json"})
-        self._pool: aiohttp.TCPConnector | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._reached = False
 
     def __repr__(self) -> str:
         return f"HttpWire({str(self._store)!r})"
 
     async def __aenter__(self) -> Self:
         # Workers bound the concurrency; a limit here would only be one more line to wait in (performance.md section 2).
-        self._pool = aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=_PATIENCE,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            middlewares=(never_resend,),
+            proxy=proxy_for(self._store),
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            await self._pool.close()
+        if self._session is not None:
+            await self._session.close()
 
     def __call__(self, request: Request) -> Awaitable[Answer]:
         """Send once and read the answer whole.
 
         Raises:
             UnsentError: the call never reached the store.
+            CannotConnectError: nor can any other call, until a person corrects something.
             LostError: it may have; no usable answer came (also: an answer over BODY_LIMIT).
             RefusedError: the picture to upload can't be read; nothing was sent.
 
@@ -178,34 +251,29 @@ class HttpWire:
             picture.close()
 
     async def _send(self, request: Request, data: bytes | aiohttp.FormData | None) -> Answer:
-        if self._pool is None:
+        if self._session is None:
             raise RuntimeError("the wire is used before `async with`")
+        url = URL(f"{self._store}{request.path}", encoded=True)
+        # With each request: headers that a session is given as its own go to the proxy, too (seen with aiohttp 3.14.5).
+        headers = self._json_headers if isinstance(data, bytes) else self._headers
         try:
-            call = self._call(request, data)
-            response = await _exchange(call, await _connection(self._pool, call))
-            try:
-                body = await _read(response, request)
-            except BaseException:
-                response.close()
-                raise
+            async with self._session.request(
+                request.method, url, data=data, headers=headers, allow_redirects=False
+            ) as response:
+                self._reached = True
+                try:
+                    body = await _read(response, request)
+                except BaseException:
+                    response.close()
+                    raise
             return self._redacted(response, body)
         except LostError as error:
             failure: StoreError = LostError(self._secret.redacted(error.reason), error.status)
         except (aiohttp.ClientError, OSError, ssl.SSLError, EOFError, ValueError, zlib.error) as error:
-            failure = failure_of(error, f"{request.method} {request.path}", self._secret.redacted)
+            call = f"{request.method} {request.path}"
+            failure = failure_of(error, call, self._secret.redacted, reached_before=self._reached)
         # Raised out here so that the failure doesn't drag along an exception whose repr shows the token.
         raise failure
-
-    def _call(self, request: Request, data: bytes | aiohttp.FormData | None) -> _Call:
-        loop = asyncio.get_running_loop()
-        if isinstance(data, aiohttp.FormData):
-            url = URL(f"{self._store}{request.path}", encoded=True)
-            return _Call(request.method, url, headers=self._headers, data=data, loop=loop)
-        # One address serves all: taking a new one apart for each call costs 5 us.
-        headers = self._headers if data is None else self._json_headers
-        call = _Call(request.method, self._store, headers=headers, data=data, loop=loop)
-        call.target = self._store.raw_path + request.path
-        return call
 
     def _redacted(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
         """The answer without the token, should the store say it back: from here on nothing can pass it on.
@@ -221,72 +289,6 @@ class HttpWire:
         if not well or self._token in "".join(headers.values()):
             headers = CIMultiDict((name, self._secret.redacted(value)) for name, value in headers.items())
         return Answer(response.status, headers, body)
-
-
-class _Call(aiohttp.ClientRequest):
-    """A request whose body goes out in one piece with its headers; aiohttp starts a task for it (7 us a call on Python 3.11).
-
-    `target` is the path with its query; a form, which may be long, has none and goes aiohttp's way.
-    """
-
-    target = ""
-    content: bytes | None = None
-
-    def update_headers(self, headers: Any) -> None:
-        self.headers = headers.copy()
-
-    def update_auto_headers(self, _skip_auto_headers: object) -> None:
-        """Take the headers as they are: nothing is missing from them."""
-
-    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        if isinstance(body, bytes):
-            self.content = body
-            self.headers["Content-Length"] = str(len(body))
-        else:
-            super().update_body_from_data(body, _stacklevel)
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        if not self.target or conn.protocol is None:
-            return await super().send(conn)
-        writer = StreamWriter(conn.protocol, self.loop)
-        await writer.write_headers(f"{self.method} {self.target} HTTP/1.1", self.headers)
-        if self.content is None:
-            writer.set_eof()
-        else:
-            await writer.write_eof(self.content)
-        return self.response_class(
-            self.method,
-            self.url,
-            writer=None,
-            continue100=None,
-            timer=self._timer,
-            request_info=self.request_info,
-            traces=[],
-            loop=self.loop,
-            session=self.session,
-            stream_writer=writer,
-        )
-
-
-async def _connection(pool: aiohttp.TCPConnector, call: _Call) -> Connection:
-    try:
-        return await pool.connect(call, [], _PATIENCE)
-    except TimeoutError:
-        raise aiohttp.ConnectionTimeoutError(f"no connection within {CONNECT_TIMEOUT:g} s") from None
-
-
-async def _exchange(call: _Call, connection: Connection) -> aiohttp.ClientResponse:
-    """Send, and wait for the answer's headers; where that fails the connection is given up."""
-    protocol = connection.protocol
-    if protocol is None:
-        raise RuntimeError("the connection was given back already")
-    try:
-        protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-        response = await call.send(connection)
-        return await response.start(connection)
-    except BaseException:
-        connection.close()
-        raise
 
 
 def _tame(name: str) -> str:

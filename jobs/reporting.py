@@ -64,6 +64,8 @@ def of_error(command: str, error: engine.FerryError) -> str:
     """The first line about a run that something outside of it ended."""
     if isinstance(error, errors.ForbiddenError):
         return f"{command}: the store refuses the credentials: {error}"
+    if isinstance(error, errors.CannotConnectError):
+        return f"{command}: no connection to the store: {error}"
     if isinstance(error, errors.UnreachableError):
         what = "turns calls away" if error.status == _TURNED_AWAY else "is out of reach"
         return f"{command}: the store {what}: {error}"
@@ -74,6 +76,8 @@ def next_after(error: engine.FerryError) -> list[str]:
     """What to do after that; empty where the error itself says it."""
     if isinstance(error, errors.UnreachableError) and error.status == _TURNED_AWAY:
         return ["", f"Next: {_NEXT_TURNED_AWAY}"]
+    if isinstance(error, errors.CannotConnectError):
+        return []
     for kind, said in _NEXT:
         if isinstance(error, kind):
             return ["", f"Next: {said}"]

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = sorted([*ROOT.glob("engine/**/*.py"), *ROOT.glob("jobs/**/*.py")])
 LONGEST_ROOM = 400
-LONGEST_FUNCTION = 40
+LONGEST_FUNCTION = 45
 HOMES = {
     "aiohttp": ("engine/wire.py", "engine/fetch.py", "jobs/sandbox/", "jobs/demo", "jobs/bench/"),
     "aiolimiter": ("engine/gate.py",),
@@ -21,7 +21,7 @@ HOMES = {
     "PIL": ("engine/sources.py", "jobs/"),
 }
 RANK = {
-    "core": 0, "clock": 0, "spill": 1, "progress": 1, "crew": 1, "replay": 1, "disk": 1, "wire": 1, "fetch": 1, "flights": 1, "turnstile": 1,
+    "core": 0, "clock": 0, "spill": 1, "progress": 1, "crew": 1, "replay": 1, "disk": 1, "wire": 1, "fetch": 2, "flights": 1, "turnstile": 1,
     "sources": 1, "intake_lines": 2, "backoff": 2, "journal": 2, "planfile": 2, "backup": 2, "pictures": 2, "gate": 3, "intake": 3,
     "options": 3, "lessons": 3, "failed": 3, "lock": 4, "store": 4, "telling": 4, "checkpoint": 4, "tools": 5, "writes": 6,
     "errand": 7, "survey": 7, "carry": 8, "ferry": 9, "exporter": 9, "standing": 9, "steps": 10, "commands": 11,

@@ -10,6 +10,7 @@ FerryError
 └── StoreError         the store's word, or its silence
     ├── ForbiddenError     stop the run: 401, 403               (exit 5)
     ├── UnreachableError   stop the run: silent for too long    (exit 5)
+    │   └── CannotConnectError    certificate, host name or proxy login are wrong (exit 5)
     ├── RefusedError       this call will never go well         (that image fails)
     │   └── MissingError   404: there is no such product or image
     ├── ThrottledError     nothing happened; again later
@@ -106,6 +107,10 @@ class ForbiddenError(StoreError):
 
 class UnreachableError(StoreError):
     """The store gave no usable answer for `--give-up-after`; the run stops and can be resumed. `status` is the last one's."""
+
+
+class CannotConnectError(UnreachableError):
+    """No try can reach the store until a person corrects something: certificate, host name, proxy login; the run stops at once."""
 
 
 class RefusedError(StoreError):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import inspect
+import socket
 import ssl
 import zlib
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from engine.core.errors import LostError, RefusedError, SettingsError, StoreError, UnsentError
+from engine.core.errors import CannotConnectError, LostError, RefusedError, SettingsError, StoreError, UnsentError
 from engine.core.exchange import Request, Upload
 from engine.wire import BODY_LIMIT, HttpWire, check_address, failure_of
 
@@ -250,8 +251,28 @@ async def test_a_body_of_just_the_limit_is_read():
         assert len((await wire(GET)).body) == BODY_LIMIT
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_each_verb_is_heard_once_on_a_connection_that_dies(method: str):
+    """aiohttp would resend GET, PUT and DELETE by itself when a kept connection dies right after the request was heard."""
+    body = b"{}" if method in {"POST", "PUT"} else None
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        if body is not None and b"/first" not in head:
+            await reader.readexactly(len(body))
+        if b"/first" not in head:
+            raise ConnectionResetError
+        writer.write(http(b"[]"))
+
+    async with listening(behave) as (server, wire):
+        await wire(Request("GET", "/first"))
+        error = await failing(wire, Request(method, "/second", body))
+        await wire(Request("GET", "/first/again"))
+    assert type(error) is LostError
+    assert [head.split(b" ")[0].decode() for head in server.heads if b"/second" in head] == [method]
+
+
 async def test_a_dead_connection_is_not_used_again_in_silence():
-    """aiohttp would send GET, PUT and DELETE again by itself when a kept connection dies; each call is sent once here."""
+    """The same where the connection dies unheard: each call is sent once here."""
     connections = 0
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
@@ -275,9 +296,25 @@ async def test_nobody_listens():
 
 
 async def test_a_name_that_does_not_exist():
-    """A host that can't be resolved is an UnsentError."""
+    """A host name that nobody has ends the run; a name server that doesn't answer is an UnsentError."""
     async with HttpWire("https://store.invalid", "abc123", TOKEN) as wire:
-        assert type(await failing(wire)) is UnsentError
+        error = await failing(wire)
+    assert type(error) is (UnsentError if "Temporary failure" in str(error) else CannotConnectError)
+
+
+@pytest.mark.parametrize(
+    ("number", "reached_before", "expected"),
+    [
+        (socket.EAI_NONAME, False, CannotConnectError),
+        (socket.EAI_NONAME, True, UnsentError),
+        (socket.EAI_AGAIN, False, UnsentError),
+    ],
+)
+def test_a_silent_name_server_is_an_outage(number: int, reached_before: bool, expected: type[StoreError]):
+    """Only "no such name", and only from a store that never answered, is a wrong setting."""
+    key = aiohttp.client_reqrep.ConnectionKey("h", 443, True, True, None, None, None)
+    error = aiohttp.ClientConnectorDNSError(key, socket.gaierror(number, "x"))
+    assert type(failure_of(error, "GET /x", reached_before=reached_before)) is expected
 
 
 async def test_a_server_that_speaks_no_tls():
@@ -298,7 +335,7 @@ async def test_a_server_that_speaks_no_tls():
 
 
 async def test_a_certificate_is_checked(tmp_path: Path):
-    """A certificate that nobody vouches for is an UnsentError, and nothing was sent."""
+    """A certificate that nobody vouches for ends the run, and nothing was sent."""
     context = self_signed(tmp_path)
     if context is None:
         pytest.skip("no openssl here to make a certificate with")
@@ -306,7 +343,7 @@ async def test_a_certificate_is_checked(tmp_path: Path):
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
     port = listener.sockets[0].getsockname()[1]
     async with listener, HttpWire(f"https://127.0.0.1:{port}", "abc123", TOKEN) as wire:
-        assert type(await failing(wire)) is UnsentError
+        assert type(await failing(wire)) is CannotConnectError
     assert server.heads == []
 
 
@@ -468,9 +505,11 @@ NEVER_SENT = {
 
 @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
 def test_every_error_of_aiohttp_falls_into_one(kind: type[Exception]):
-    """Each class is UnsentError or LostError, and only those before the first byte are UnsentErrors."""
+    """Each class is UnsentError or LostError, and only those before the first byte are UnsentErrors; a wrong certificate is neither."""
     error = failure_of(made(kind), "GET /x")
-    assert type(error) is (UnsentError if kind.__name__ in NEVER_SENT else LostError)
+    hopeless = kind is aiohttp.ClientConnectorCertificateError
+    expected = UnsentError if kind.__name__ in NEVER_SENT else LostError
+    assert type(error) is (CannotConnectError if hopeless else expected)
     assert "GET /x" in str(error)
     assert TOKEN not in str(error)
 

@@ -99,8 +99,9 @@ def picture(product_id: int, n: int) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without what would lead to a store."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("BIGCOMMERCE_")}
+    """This process's environment without what would lead to a store, or through a proxy."""
+    leads = ("bigcommerce_", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    return {name: value for name, value in os.environ.items() if not name.lower().startswith(leads)}
 
 
 @contextmanager
