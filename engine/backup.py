@@ -1,7 +1,9 @@
 """Pictures kept before they go: the best rendition that can be had, all fields, and a sealed index line for each.
 
-`FOLDER/PRODUCT/IMAGE/NAME` holds the bytes under the name that they once came with, so that an upload of the file bears it
-again; `FOLDER/index.jsonl` says what they are. The picture is on disk and its line synced before the delete may be sent.
+`FOLDER/STORE/PRODUCT/IMAGE/NAME` holds the bytes under the name that they once came with, so that an upload of the file bears
+it again; `FOLDER/index.jsonl` says what they are. The picture is on disk and its line synced before the delete may be sent.
+No file that is there is written over: where its name is taken by other bytes, a picture lies in a folder of its own, named by
+its digest. Older folders have no STORE in the path; they are read, and left as they are.
 Pictures come from wherever the store says, so no token travels with the asking.
 """
 
@@ -9,17 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from .core.errors import BackupError, CheckpointError, DiskError, LostError, StoppedError, StoreError
+from .backup_index import INDEX, Kept, best, digest_of, read_index, refuse_links, refuse_links_among, store_folder
+from .core.errors import BackupError, DiskError, LostError, StoppedError, StoreError
 from .core.names import stem
-from .core.record import is_whole, seal, unseal
+from .core.record import seal
 from .sources import is_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from .core.model import Present
@@ -27,47 +29,37 @@ if TYPE_CHECKING:
 
     Fetch = Callable[[str], Awaitable[bytes]]
 
-INDEX = "index.jsonl"
 LONGEST_NAME = 100
+_TRIES = 3
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
-@dataclass(slots=True, frozen=True)
-class Kept:
-    """One picture of a backup: where it lies below the folder, and which rendition it is ("original" or "largest")."""
-
-    image_file: str
-    file: str
-    rendition: str
-    sha256: str
-    fields: dict[str, Any]
-
-
 class Backup:
-    """A folder of pictures; one run writes to it at a time. What it holds already, and whole, is not fetched again."""
+    """A folder of pictures, which other runs may write to as well. What it holds already, and whole, is not fetched again."""
 
-    def __init__(self, disk: Disk, folder: Path, store: str, fetch: Fetch, storefront_url: str | None) -> None:
+    def __init__(
+        self, disk: Disk, folder: Path, store: str, fetch: Fetch, storefront_url: str | None, *, mark: str
+    ) -> None:
+        """`mark` is this run's own, so that two runs never write to one unfinished file."""
+        refuse_links(disk, folder, INDEX)
         self._disk = disk
         self._folder = folder
         self._store = store
         self._fetch = fetch
         self._storefront = storefront_url
-        self._known = read_index(disk, folder, store)
-        self._line_end()
+        self._mark = mark
+        self._known = read_index(disk, folder, store).pictures
         self._broken: DiskError | None = None
         self._smaller: str | None = None
         self._kept = {"original": 0, "largest": 0}
         self._file = disk.append(folder / INDEX)
 
-    def _line_end(self) -> None:
-        """A line torn by a crash is closed, so that the next one stands alone."""
-        path = self._folder / INDEX
-        last = b""
-        if self._disk.size(path):
-            for line in self._disk.lines(path):
-                last = line
-        if last and not last.endswith(b"\n"):
-            self._disk.truncate(path, (self._disk.size(path) or 0) - len(last))
+    def refuse_links(self, products: Iterable[int]) -> None:
+        """Make sure, before the first write, that no symbolic link lies where these products' pictures will be kept.
+
+        Raises DiskError.
+        """
+        refuse_links_among(self._disk, self._folder, self._store, products)
 
     async def keep(self, product_id: int, image: Present) -> None:
         """Have the picture and its fields on disk.
@@ -77,8 +69,8 @@ class Backup:
         """
         if self._broken is not None:
             raise self._broken
-        kept = self._known.get((product_id, image.image_id))
-        if kept is not None and kept.image_file == image.image_file and is_intact(self._disk, self._folder, kept):
+        kept = self._known.get((product_id, image.image_id), ())
+        if best(self._disk, self._folder, (each for each in kept if each.image_file == image.image_file)) is not None:
             return
         data, url, rendition = await self._best(product_id, image)
         try:
@@ -117,27 +109,13 @@ class Backup:
         raise BackupError(f"the picture of image {image.image_id} of product {product_id} can't be kept: {reason}")
 
     async def _write(self, product_id: int, image: Present, data: bytes, url: str, rendition: str) -> None:
-        name = f"{product_id}/{image.image_id}/{_safe_name(stem(image.image_file))}"
-        path = self._folder / name
-        self._disk.make_folder(path.parent.parent)
-        self._disk.make_folder(path.parent)
-        made = path.with_name(path.name + ".new")
-        file = self._disk.create(made)
-        try:
-            file.write(data)
-            await file.sync()
-        except BaseException:
-            self._disk.remove(made)
-            raise
-        finally:
-            file.close()
-        await self._disk.publish(made, path)
+        digest = hashlib.sha256(data).hexdigest()
+        name = await self._place(f"{store_folder(self._store)}/{product_id}/{image.image_id}", image, data, digest)
         fields = {
             "description": image.description,
             "sort_order": image.sort_order,
             "is_thumbnail": image.is_thumbnail,
         }
-        digest = hashlib.sha256(data).hexdigest()
         row = {
             "store": self._store,
             "product_id": product_id,
@@ -150,10 +128,59 @@ class Backup:
             "bytes": len(data),
             "sha256": digest,
         }
-        self._file.write(seal(row))
-        await self._file.sync()
+        await self._enter(seal(row))
         self._kept[rendition] += 1
-        self._known[product_id, image.image_id] = Kept(image.image_file, name, rendition, digest, fields)
+        kept = Kept(image.image_file, name, rendition, digest, fields)
+        self._known.setdefault((product_id, image.image_id), []).append(kept)
+
+    async def _place(self, folder: str, image: Present, data: bytes, digest: str) -> str:
+        """Have the bytes on disk under the image's name, or where that is taken by others, below a folder of their digest."""
+        name = _safe_name(stem(image.image_file))
+        place, aside = f"{folder}/{name}", f"{folder}/{digest[:32]}/{name}"
+        for file in (place, aside):
+            refuse_links(self._disk, self._folder, file)
+            if digest_of(self._disk, self._folder / file) == digest:
+                return file
+        self._make_folders(place)
+        made = await self._written(self._folder / folder / f"{name}.{self._mark}.new", data)
+        if await self._disk.publish_new(made, self._folder / place):
+            return place
+        self._make_folders(aside)
+        await self._disk.publish(made, self._folder / aside)
+        return aside
+
+    def _make_folders(self, file: str) -> None:
+        path = self._folder
+        for part in file.split("/")[:-1]:
+            path = path / part
+            self._disk.make_folder(path)
+
+    async def _written(self, made: Path, data: bytes) -> Path:
+        file = self._disk.create(made)
+        try:
+            file.write(data)
+            await file.sync()
+        except BaseException:
+            self._disk.remove(made)
+            raise
+        finally:
+            file.close()
+        return made
+
+    async def _enter(self, line: bytes) -> None:
+        """Have a line in the index, on disk and whole, whatever other runs write there and wherever one of them broke off.
+
+        Raises DiskError.
+        """
+        path = self._folder / INDEX
+        for _ in range(_TRIES):
+            at = self._disk.size(path) or 0
+            torn = at > 0 and b"".join(self._disk.lines(path, at - 1))[:1] != b"\n"
+            self._file.write(b"\n" + line if torn else line)
+            await self._file.sync()
+            if line in self._disk.lines(path, at):
+                return
+        raise DiskError(f"{path}: what was written to the index can't be read back. Give another --backup folder")
 
     def told(self) -> list[str]:
         """What this run kept, and why not the originals where it didn't."""
@@ -168,48 +195,6 @@ class Backup:
         self._file.close()
 
 
-def is_intact(disk: Disk, folder: Path, kept: Kept) -> bool:
-    """Whether a kept picture is there, and still what the index says of it."""
-    path = folder / kept.file
-    if disk.size(path) is None:
-        return False
-    digest = hashlib.sha256()
-    for block in disk.blocks(path):
-        digest.update(block)
-    return digest.hexdigest() == kept.sha256
-
-
 def _safe_name(name: str) -> str:
     """A name that any file system takes, with its extension; the index has the true one."""
     return _UNSAFE.sub("_", name)[-LONGEST_NAME:].lstrip(".") or "_"
-
-
-def read_index(disk: Disk, folder: Path, store: str) -> dict[tuple[int, int], Kept]:
-    """What a backup folder holds of this store: (product id, image id) -> where and what. A torn last line is dropped.
-
-    Raises CheckpointError where a line before the last one is damaged.
-    """
-    path = folder / INDEX
-    known: dict[tuple[int, int], Kept] = {}
-    torn = 0
-    if disk.size(path) is None:
-        return known
-    for number, line in enumerate(disk.lines(path), 1):
-        if torn:
-            raise CheckpointError(
-                f"{path}:{torn}: the backup's index is damaged; it was left as it is. Give another --backup folder"
-            )
-        if not is_whole(line):
-            torn = number
-            continue
-        row = unseal(line)
-        try:
-            if row["store"] == store:
-                fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
-                name, file, rendition, digest = (str(row[n]) for n in ("image_file", "file", "rendition", "sha256"))
-                known[row["product_id"], row["image_id"]] = Kept(name, file, rendition, digest, fields)
-        except (KeyError, TypeError):
-            raise CheckpointError(
-                f"{path}:{number}: not a picture's line of a backup; give another --backup folder"
-            ) from None
-    return known

@@ -7,7 +7,9 @@ file or the new one. A simulation hands in another object with these methods.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_NAME_NOT_GIVEN = {errno.EEXIST, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+"""What `link` answers where the name is taken, or where there are no hard links."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -46,6 +50,15 @@ class Disk(Protocol):
 
     async def publish(self, made: Path, path: Path) -> None:
         """Rename so that a power cut can't split it."""
+
+    async def publish_new(self, made: Path, path: Path) -> bool:
+        """Rename, but for a name that is taken: then False, and nothing is changed."""
+
+    def is_link(self, path: Path) -> bool:
+        """Whether it is a symbolic link."""
+
+    def find_link(self, folder: Path, *, deep: bool) -> Path | None:
+        """A symbolic link in the folder, or with `deep` anywhere below it."""
 
     def lines(self, path: Path, offset: int = 0) -> Iterator[bytes]:
         """Lines with their ends."""
@@ -134,6 +147,51 @@ class RealDisk:
             await anyio.to_thread.run_sync(_sync_folder, path.parent)
         except OSError as error:
             raise disk_error(path, error, "renaming") from None
+
+    async def publish_new(self, made: Path, path: Path) -> bool:
+        """Give a file that is written and synced its final name; False where that is taken, and the file keeps its own.
+
+        False as well on a file system without hard links, for a rename would take the place of what is there.
+        """
+        try:
+            os.link(made, path, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _NAME_NOT_GIVEN:
+                return False
+            raise disk_error(path, error, "linking") from None
+        try:
+            made.unlink(missing_ok=True)
+            await anyio.to_thread.run_sync(_sync_folder, path.parent)
+        except OSError as error:
+            raise disk_error(path, error, "linking") from None
+        return True
+
+    def is_link(self, path: Path) -> bool:
+        """Whether a path is a symbolic link, wherever it leads."""
+        try:
+            return stat.S_ISLNK(path.lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise disk_error(path, error, "looking") from None
+
+    def find_link(self, folder: Path, *, deep: bool) -> Path | None:
+        """A symbolic link directly in a folder, or with `deep` anywhere below it; the folder itself may be one."""
+        waiting = [folder]
+        while waiting:
+            at = waiting.pop()
+            try:
+                with os.scandir(at) as entries:
+                    for entry in entries:
+                        if entry.is_symlink():
+                            return at / entry.name
+                        if deep and entry.is_dir(follow_symlinks=False):
+                            waiting.append(at / entry.name)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise disk_error(at, error, "looking") from None
+        return None
 
     def lines(self, path: Path, offset: int = 0) -> Iterator[bytes]:
         """The lines of a file with their ends, from a byte on."""

@@ -179,7 +179,7 @@ class Ferry:
         self._progress.begin("applying", products=summary.changed_products, images=images)
         self._progress.expect(summary.calls(relist=relist), lambda: self._gate.requests)
         complete = False  # a cut ends the block below without a word
-        async with self._backing_up() as backup, self._journalling(run) as journal:
+        async with self._backing_up(plan) as backup, self._journalling(run) as journal:
             tools = self._tools(journal, mirror=plan.header.mirror, relist=relist, backup=backup)
             carry = Carry(tools, self._progress, self._stop, self._gate.remaining)
             complete = await carry.run(self._open_batches(plan, carry, tools), lambda: self._gate.workers)
@@ -211,7 +211,7 @@ class Ferry:
         )
 
     @asynccontextmanager
-    async def _backing_up(self) -> AsyncIterator[Backup | None]:
+    async def _backing_up(self, plan: PlanFile) -> AsyncIterator[Backup | None]:
         options = self._options
         if options.backup is None:
             yield None
@@ -225,8 +225,10 @@ class Ferry:
                 say=self._progress.say,
             )
             store, folder = str(self.checkpoint.store), options.backup.absolute()
-            backup = Backup(self._seams.disk, folder, store, pictures, options.storefront_url)
+            mark = f"{self._seams.chance.getrandbits(64):016x}"
+            backup = Backup(self._seams.disk, folder, store, pictures, options.storefront_url, mark=mark)
             try:
+                backup.refuse_links(batch.product_id for batch in plan.batches() if batch.changes.deletes)
                 yield backup
             finally:
                 self._kept = backup.told()

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .backup import INDEX, is_intact, read_index
+from .backup_index import INDEX, best, read_index
 from .checkpoint import UNDONE
 from .core.diff import Changes
 from .core.errors import CheckpointError, RefusedError, SettingsError, UnsafePlanError
@@ -243,8 +243,9 @@ def _taken_back_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
 def _pictures(job: Job, folder: Path, *, whole: bool) -> dict[int, dict[int, Kept]]:
     """The backup's pictures by product and image; with `whole` only those that still are what its index says."""
     pictures: dict[int, dict[int, Kept]] = {}
-    for (product_id, image_id), entry in read_index(job.seams.disk, folder, job.access.store).items():
-        if not whole or is_intact(job.seams.disk, folder, entry):
+    for (product_id, image_id), entries in read_index(job.seams.disk, folder, job.access.store).pictures.items():
+        entry = best(job.seams.disk, folder, entries) if whole else entries[-1]
+        if entry is not None:
             pictures.setdefault(product_id, {})[image_id] = Kept(entry.file, entry.rendition == "original")
     return pictures
 

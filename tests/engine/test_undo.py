@@ -310,7 +310,7 @@ async def test_a_kept_picture_that_is_not_whole_any_more_is_kept_again_before_it
         await control(sandbox.url, "faults", [{"kind": "throttled", "status": 400, "methods": ["DELETE"]}])
         assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "failed"
         await control(sandbox.url, "faults", [])
-        picture = next((tmp_path / "kept" / "1" / "2").iterdir())
+        picture = next((tmp_path / "kept").glob("*/1/2/*"))
         picture.write_bytes(picture.read_bytes()[:50])
         if harm == "gone":
             picture.unlink()

@@ -114,6 +114,20 @@ class SimDisk:
         await self.spin()
         self.platters.sync_names()
 
+    async def publish_new(self, made: Path, path: Path) -> bool:
+        if path in self.platters.names:
+            return False
+        await self.publish(made, path)
+        return True
+
+    def is_link(self, path: Path) -> bool:
+        self.process.alive()
+        return False
+
+    def find_link(self, folder: Path, *, deep: bool) -> Path | None:
+        self.process.alive()
+        return None
+
     def rename(self, path: Path, to: Path) -> None:
         self._rename(path, to)
 
