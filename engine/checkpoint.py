@@ -7,7 +7,7 @@ id, version]}}` for each product, and an end line that counts them. It is only e
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -51,23 +51,33 @@ _HEADER: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(slots=True, frozen=True)
 class Paths:
-    """CHECKPOINT and what lies beside it under the same name."""
+    """CHECKPOINT and what lies beside it under the same name.
+
+    Who only looks has a `scratch` folder: temporary files go there, and copies of the unfinished run's files lie there
+    once they are `copied`, since whoever holds the lock may end that run at any moment.
+    """
 
     checkpoint: Path
+    scratch: Path | None = None
+    copied: bool = False
 
     def beside(self, suffix: str) -> Path:
         """The file of that suffix."""
         return self.checkpoint.with_name(self.checkpoint.name + suffix)
 
+    def temporary(self, suffix: str) -> Path:
+        """A file of that suffix that nobody needs afterwards."""
+        return self.beside(suffix) if self.scratch is None else self.scratch / f"{self.checkpoint.name}{suffix}"
+
     @property
     def journal(self) -> Path:
         """Intents and outcomes of the unfinished run."""
-        return self.beside(".journal")
+        return self.temporary(".journal") if self.copied else self.beside(".journal")
 
     @property
     def plan(self) -> Path:
         """The plan of the unfinished run."""
-        return self.beside(".plan")
+        return self.temporary(".plan") if self.copied else self.beside(".plan")
 
     @property
     def history(self) -> tuple[Path, Path]:
@@ -92,9 +102,9 @@ class Unfinished:
 class Checkpoint:
     """Reads what is there; writes a new one when a run is over."""
 
-    def __init__(self, disk: Disk, path: Path, store: str | None) -> None:
-        """`store` is the one it must belong to; None takes any (status)."""
-        self.paths = Paths(path)
+    def __init__(self, disk: Disk, path: Path, store: str | None, scratch: Path | None = None) -> None:
+        """`store` is the one it must belong to; None takes any (status). `scratch`: see `Paths`."""
+        self.paths = Paths(path, scratch)
         self._disk = disk
         self.store = store
         self.header: dict[str, Any] | None = None
@@ -113,6 +123,18 @@ class Checkpoint:
         if self.unfinished and self.header and self.unfinished.header["run"] == self.header.get("run"):
             # The run was over and its outcome kept; only the cleaning up was cut short (`retire` makes up for it).
             self.unfinished, self.stale = None, True
+
+    def copy_unfinished(self) -> None:
+        """Copy the unfinished run's files to the scratch folder, as far as they were read; for who holds no lock.
+
+        Raises DiskError, CheckpointError where another process takes them away meanwhile: then load again.
+        """
+        if self.unfinished is None or self.paths.scratch is None or self._disk.size(self.paths.plan) is None:
+            return
+        copied = replace(self.paths, copied=True)
+        _copy(self._disk, self.paths.journal, copied.journal, self.unfinished.torn)
+        _copy(self._disk, self.paths.plan, copied.plan)
+        self.paths = copied
 
     def _check(self) -> dict[str, Any]:
         header: dict[str, Any] | None = None
@@ -183,7 +205,7 @@ class Checkpoint:
         )
 
     def _lessons(self, learned: Iterable[tuple[int, Memory]]) -> Spill:
-        lessons = Spill(self.paths.beside(".lessons"), LESSONS_HELD)
+        lessons = Spill(self.paths.temporary(".lessons"), LESSONS_HELD)
         for sequence, (product_id, memory) in enumerate(learned):
             lessons.add(product_id, sequence, orjson.dumps(memory))
         return lessons
@@ -326,6 +348,16 @@ class Checkpoint:
                 aside.append(to)
         self.unfinished = None
         return aside
+
+
+def _copy(disk: Disk, path: Path, to: Path, size: int | None = None) -> None:
+    file = disk.create(to)
+    try:
+        for block in disk.blocks(path):
+            file.write(block if size is None else block[:size])
+            size = None if size is None else size - min(size, len(block))
+    finally:
+        file.close()
 
 
 def _last_of_each(lessons: Spill) -> Iterator[tuple[int, bytes]]:

@@ -105,7 +105,7 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
-        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
+        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
         async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, files_folder(job, manifest))
             header = header_for(job, job.command, wanted, checkpoint, resumable=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _NAME_NOT_GIVEN = {errno.EEXIST, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 """What `link` answers where the name is taken, or where there are no hard links."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Appending(Protocol):
@@ -212,13 +213,19 @@ class RealDisk:
             raise disk_error(path, error, "reading") from None
 
     def size(self, path: Path) -> int | None:
-        """Bytes, or None where there is no such file."""
+        """Bytes, or None where there is no such file.
+
+        Raises DiskError for what is no regular file: a device or a pipe has no size, and may be read without end.
+        """
         try:
-            return path.stat().st_size
+            about = path.stat()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise disk_error(path, error, "looking") from None
+        if not stat.S_ISREG(about.st_mode):
+            raise DiskError(f"{path}: this is no regular file ({_kind(about.st_mode)}); give the name of one")
+        return about.st_size
 
     def age(self, path: Path, now: float) -> float:
         """Seconds since the file was last written."""
@@ -257,9 +264,15 @@ class RealDisk:
 
     @contextlib.contextmanager
     def lock(self, path: Path) -> Iterator[bool]:
-        """Hold an exclusive lock that goes with the process; yields False at once where another has it."""
-        lock = FileLock(path, mode=0o600)
+        """Hold an exclusive lock that goes with the process; yields False at once where another process has it.
+
+        Raises DiskError where no lock can be made: no file can lie there, or the file system has no locks. A marker file
+        in the lock's place (filelock's soft lock) is not taken: it does not end with its process.
+        """
+        lock = FileLock(path, mode=0o600, fallback_to_soft=False)
         try:
+            # filelock says "held" as well where the file can't be made, so that is tried first.
+            os.close(os.open(path, _LOCK_FLAGS, 0o600))
             lock.acquire(timeout=0)
         except Timeout:
             yield False
@@ -270,6 +283,11 @@ class RealDisk:
             yield True
         finally:
             lock.release()
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def _sync_folder(folder: Path) -> None:

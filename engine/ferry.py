@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .core.plan import Batch, Header
     from .core.report import Report
     from .core.settle import Resent
+    from .disk import Disk
     from .gate import Gate
     from .options import Options, Seams
     from .progress import Progress, Stop
@@ -93,13 +94,7 @@ class Ferry:
 
         Raises CheckpointError where it is missing or damaged.
         """
-        path = self.checkpoint.paths.plan
-        if self._seams.disk.size(path) is None:
-            raise CheckpointError(f"{path}: the plan of the unfinished run is missing; {START_AGAIN}")
-        plan = PlanFile(self._seams.disk, path, START_AGAIN)
-        if plan.digest != unfinished.header.get("plan"):
-            raise CheckpointError(f"{path}: this is not the plan of the unfinished run; {START_AGAIN}")
-        return plan
+        return plan_of_unfinished(self._seams.disk, self.checkpoint.paths.plan, unfinished)
 
     async def settle_former(self) -> None:
         """Find out what became of an unfinished run's creates, and keep what is known; then its journal is over."""
@@ -312,6 +307,19 @@ class Ferry:
         report.notes += [note for note in self._kept if note not in report.notes]
         if self._plan is not None:
             self._plan.summary.tell(report)
+
+
+def plan_of_unfinished(disk: Disk, path: Path, unfinished: Unfinished) -> PlanFile:
+    """The plan that an unfinished run was carrying out.
+
+    Raises CheckpointError where it is missing, damaged, or another run's.
+    """
+    if disk.size(path) is None:
+        raise CheckpointError(f"{path}: the plan of the unfinished run is missing; {START_AGAIN}")
+    plan = PlanFile(disk, path, START_AGAIN)
+    if plan.digest != unfinished.header.get("plan"):
+        raise CheckpointError(f"{path}: this is not the plan of the unfinished run; {START_AGAIN}")
+    return plan
 
 
 def _without_failures(report: Report) -> dict[str, Any]:

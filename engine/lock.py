@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
-from contextlib import contextmanager, suppress
+import platform
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .clock import shown_time
 from .core.errors import DiskError, LockedError
+from .core.holder import ELSEWHERE, GONE, Place, place_of, sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,20 +22,38 @@ if TYPE_CHECKING:
 
 _LAST_DATE = 253_402_300_800.0
 """The year 10000, in seconds: no date beyond it can be shown."""
+_ELSEWHERE = "give --checkpoint FILE to have the checkpoint in another folder"
+
+
+def check_place(seams: Seams, checkpoint: Path) -> None:
+    """Raises DiskError where no checkpoint can be: its folder is missing, or something else than a file bears its name."""
+    if not checkpoint.parent.is_dir():
+        raise DiskError(
+            f"{checkpoint.parent}: there is no such folder for the checkpoint; make it, or give another --checkpoint"
+        )
+    seams.disk.size(checkpoint)
+
+
+def takes_no_files(folder: Path) -> bool:
+    """Whether a folder is the system's own: what can be made there would be gone with the machine, or means something else."""
+    top, *below = folder.parts[1:3] or ("",)
+    return top in {"dev", "proc", "sys"} and below != ["shm"]
 
 
 @contextmanager
 def held(seams: Seams, checkpoint: Path, command: str) -> Iterator[None]:
     """Hold the checkpoint's lock, and say who holds it.
 
-    Raises DiskError where its folder is missing, LockedError where another run has it.
+    Raises DiskError where no lock can be made, LockedError where another run has it.
     """
-    if not checkpoint.parent.is_dir():
+    check_place(seams, checkpoint)
+    if takes_no_files(checkpoint.parent):
         raise DiskError(
-            f"{checkpoint.parent}: there is no such folder for the checkpoint; make it, or give another --checkpoint"
+            f"{checkpoint.parent}: no checkpoint can be kept there. A manifest that comes through a pipe has no folder: "
+            "give --checkpoint FILE, to remember the run by"
         )
     holder = _note(checkpoint)
-    with seams.disk.lock(checkpoint.with_name(checkpoint.name + ".lock")) as got:
+    with _locked(seams, checkpoint) as got:
         if not got:
             raise LockedError(
                 f"{checkpoint}: another run holds it: {_describe(checkpoint)}. Wait for it, or look with `imageferry status`"
@@ -41,7 +61,7 @@ def held(seams: Seams, checkpoint: Path, command: str) -> Iterator[None]:
         who = {"pid": os.getpid(), "began": _began(os.getpid()), "command": command, "since": seams.now()}
         file = seams.disk.create(holder)
         try:
-            file.write(orjson.dumps(who) + b"\n")
+            file.write(orjson.dumps(who | here().row()) + b"\n")
         finally:
             file.close()
         try:
@@ -50,6 +70,16 @@ def held(seams: Seams, checkpoint: Path, command: str) -> Iterator[None]:
             # A note that stays behind names a process that is gone; that alone must not fail a run that is over.
             with suppress(DiskError):
                 seams.disk.remove(holder)
+
+
+@contextmanager
+def _locked(seams: Seams, checkpoint: Path) -> Iterator[bool]:
+    with ExitStack() as opened:
+        try:
+            got = opened.enter_context(seams.disk.lock(checkpoint.with_name(checkpoint.name + ".lock")))
+        except DiskError as error:
+            raise DiskError(f"{error} Or {_ELSEWHERE}.") from None
+        yield got
 
 
 def read_holder(checkpoint: Path) -> dict[str, Any] | None:
@@ -77,7 +107,39 @@ def _note(checkpoint: Path) -> Path:
 
 
 def is_alive(holder: dict[str, Any]) -> bool:
-    """Whether the process that a note names still runs: one of that number that began at that time."""
+    """Whether the process that a note names still runs, as far as anybody here can know.
+
+    Here it is one of that number that began at that time. One on another machine or in another container can't be seen,
+    so it is never taken for dead.
+    """
+    where = sight(place_of(holder), here())
+    return where == ELSEWHERE or (where != GONE and _runs(holder))
+
+
+def host_elsewhere(holder: dict[str, Any]) -> str | None:
+    """The machine or container where a note's process runs; None where that is here."""
+    place = place_of(holder)
+    return place.host if place is not None and sight(place, here()) == ELSEWHERE else None
+
+
+def here() -> Place:
+    """Where this process runs."""
+    try:
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        processes = None
+    machine, boot = _line("/etc/machine-id"), _line("/proc/sys/kernel/random/boot_id")
+    return Place(platform.node() or "an unnamed machine", machine, boot, processes)
+
+
+def _line(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="ascii").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def _runs(holder: dict[str, Any]) -> bool:
     pid = holder["pid"]
     try:
         os.kill(pid, 0)
@@ -106,8 +168,9 @@ def _describe(checkpoint: Path) -> str:
             if _is_there(checkpoint)
             else "one that has just begun"
         )
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(who["since"]))
-    return f"`{who['command'][:40]}`, process {who['pid']}, since {since}"
+    host = host_elsewhere(who)
+    where = "" if host is None else f" on {host[:80]}"
+    return f"`{who['command'][:40]}`, process {who['pid']}{where}, since {shown_time(who['since'])}"
 
 
 def _is_there(checkpoint: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -51,7 +52,8 @@ class PlanWriter:
         """
         self._disk = disk
         self._path = path
-        self._grows_at = path if in_place else path.with_name(path.name + ".new")
+        # Its own name, since who makes it may hold no lock.
+        self._grows_at = path if in_place else path.with_name(f"{path.name}.{os.getpid()}.new")
         self._buffer: list[bytes] = []
         self._buffered = 0
         self._forget()
@@ -72,8 +74,7 @@ class PlanWriter:
 
     def _begin(self) -> Appending:
         if self._grows_at != self._path:
-            # What a killed process left there may have any mode.
-            self._disk.remove(self._grows_at)
+            self._disk.remove(self._path.with_name(self._path.name + ".new"))  # what a killed process of old left
         return self._disk.create(self._grows_at)
 
     def _replay(self, disk: Disk, path: Path) -> None:

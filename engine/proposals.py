@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from .core.plan import Summary
 from .core.report import MOST_FAILURES
 from .core.verify import differences
+from .disk import disk_error
+from .lock import takes_no_files
 from .options import check_output, checkpoint_path
 from .steps import (
     Proposal,
     count_before,
     header_for,
+    look_at,
     new_ferry,
     new_job,
     open_checkpoint,
@@ -39,12 +44,15 @@ async def plan(
     *,
     delete: bool = True,
     output: Path | None = None,
+    dry_run: bool = False,
     progress: Progress | None = None,
     stop: Stop | None = None,
     seams: Seams | None = None,
 ) -> Proposal:
     """List, diff, and say what sync (or, without `delete`, migrate) would change and cost; writes the plan file.
 
+    A `dry_run`, or an `output` in another folder than the checkpoint's, takes no lock and writes nothing beside the
+    checkpoint; where a dry run can't write beside the manifest, its plan lies in a folder below the system's temporary one.
     Raises FerryError; a guard's objection is told in `refusal`, since the plan is made all the same.
     """
     job = new_job("plan", access, options, progress, stop, seams)
@@ -52,10 +60,14 @@ async def plan(
     job.report.checkpoint = str(checkpoint_file)
     path = output or default_plan_path(manifest, checkpoint_file)
     check_output(path, Path(manifest), checkpoint_file)
+    looks = dry_run or (output is not None and output.absolute().parent != checkpoint_file.parent)
+    if dry_run and output is None and (takes_no_files(path.parent) or not os.access(path.parent, os.W_OK)):
+        path = _kept_elsewhere(path)
+        job.report.notes.append(f"the plan can't be written beside the manifest; it lies in {path.parent}")
     proposal: Proposal | None = None
     with ExitStack() as opened:
-        checkpoint = open_checkpoint(job, opened, checkpoint_file)
-        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
+        checkpoint = (look_at if looks else open_checkpoint)(job, opened, checkpoint_file)
+        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
@@ -89,7 +101,7 @@ async def review(
     job.report.checkpoint = str(checkpoint_file)
     proposal: Proposal | None = None
     with ExitStack() as opened:
-        checkpoint = open_checkpoint(job, opened, checkpoint_file)
+        checkpoint = look_at(job, opened, checkpoint_file)
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             await count_before(job, store)
             objection = new_ferry(job, checkpoint, store, gate, Path(made.header.files)).objection(made)
@@ -115,10 +127,9 @@ async def verify(
     checkpoint_file = checkpoint_path(manifest, job.options)
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
-        checkpoint = open_checkpoint(job, opened, checkpoint_file)
-        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint_file))
-        path = checkpoint.paths.beside(".verify")
-        opened.callback(job.seams.disk.remove, path)
+        checkpoint = look_at(job, opened, checkpoint_file)
+        wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
+        path = checkpoint.paths.temporary(".verify")
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
@@ -133,6 +144,13 @@ def default_plan_path(manifest: str | Path, checkpoint: Path) -> Path:
         return checkpoint.with_name(checkpoint.name + ".proposed")
     path = Path(manifest).absolute()
     return path.with_name(path.name + ".plan")
+
+
+def _kept_elsewhere(path: Path) -> Path:
+    try:
+        return Path(mkdtemp(prefix="imageferry-plan-")) / path.name
+    except OSError as error:
+        raise disk_error(path, error, "writing the plan") from None
 
 
 def _judge_differences(report: Report, made: PlanFile) -> None:

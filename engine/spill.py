@@ -10,13 +10,15 @@ from __future__ import annotations
 import heapq
 import os
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from .core.errors import DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 _HIGHEST = 2**64 - 1
 _OVERHEAD = 41  # bytes that CPython keeps for a record beside its own: the object's head and the list's pointer
@@ -106,6 +108,22 @@ class Spill:
         with disk_faults(self._prefix), ExitStack() as stack:
             files = [stack.enter_context(run.open("rb", _BUFFER)) for run in runs]
             yield from heapq.merge(*files, rest) if files else rest
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A private folder below the system's for temporary files, gone at the end.
+
+    Raises DiskError where none can be made.
+    """
+    try:
+        folder = Path(mkdtemp(prefix="imageferry-"))
+    except OSError as error:
+        raise DiskError(f"no folder for temporary files can be made (TMPDIR): {error.strerror or error}") from None
+    try:
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
 
 
 def private(path: Path) -> BinaryIO:

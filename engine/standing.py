@@ -13,18 +13,22 @@ from .core.errors import CheckpointError
 from .core.plan import Summary, add_line
 from .core.report import Report
 from .disk import Disk, RealDisk
-from .lock import is_alive, read_holder
+from .lock import host_elsewhere, is_alive, read_holder
 from .planfile import PlanFile
 
 
 @dataclass(slots=True)
 class Standing:
-    """`state`: none, listing, applying, finished, interrupted or died; `run`: the command; `report`: the counts."""
+    """`state`: none, listing, applying, finished, interrupted or died; `run`: the command; `report`: the counts.
+
+    `host`: another machine or container, whose processes can't be seen from here.
+    """
 
     state: str
     run: str | None
     report: Report
     pid: int | None = None
+    host: str | None = None
     since: float | None = None
     changes_left: int | None = None
 
@@ -44,6 +48,7 @@ def status(checkpoint: str | Path) -> Standing:
     standing.report.checkpoint = str(path)
     if alive and holder is not None:
         standing.pid, standing.since = holder["pid"], holder["since"]
+        standing.host = host_elsewhere(holder)
         standing.run = standing.run or holder["command"]
     return standing
 

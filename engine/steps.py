@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import anyio
 
 from .checkpoint import Checkpoint
-from .core.errors import CheckpointError, RefusedError, StoppedError
+from .core.errors import CheckpointError, DiskError, RefusedError, StoppedError
 from .core.plan import Header, Summary
 from .core.report import MOST_FAILURES, Report
-from .ferry import Ferry
+from .ferry import Ferry, plan_of_unfinished
 from .intake import Manifest, Selection, check
 from .lessons import joined, lessons, resent_by
-from .lock import held
+from .lock import check_place, held
 from .options import Options, Seams
 from .planfile import START_AGAIN, PlanFile, PlanWriter
 from .progress import Progress, Stop
+from .spill import scratch_folder
 from .survey import Former, Survey
 from .telling import Interrupted, Job
 
@@ -65,6 +66,30 @@ def open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
     if job.options.fresh:
         for aside in checkpoint.set_aside(int(job.seams.now())):
             job.progress.say(f"set aside as {aside}")
+    return checkpoint
+
+
+def look_at(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
+    """Load a checkpoint without its lock, for who writes nothing beside it; temporary files lie elsewhere.
+
+    Raises DiskError, CheckpointError.
+    """
+    check_place(job.seams, path)
+    scratch = opened.enter_context(scratch_folder())
+    for again in (True, True, False):
+        checkpoint = Checkpoint(job.seams.disk, path, job.access.store, scratch)
+        try:
+            checkpoint.load()
+            if checkpoint.unfinished is not None:
+                plan_of_unfinished(job.seams.disk, checkpoint.paths.plan, checkpoint.unfinished)
+                checkpoint.copy_unfinished()
+                plan_of_unfinished(job.seams.disk, checkpoint.paths.plan, checkpoint.unfinished)
+        except (CheckpointError, DiskError):
+            # Its run may have come to its end between two looks, and taken its files away.
+            if not again:
+                raise
+        else:
+            break
     return checkpoint
 
 
@@ -133,14 +158,14 @@ def new_job(
     return Job(command, access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
 
 
-def read_manifest(job: Job, manifest: str | Path, checkpoint: Path) -> Manifest:
-    """Check the manifest whole; temporary files lie beside the checkpoint.
+def read_manifest(job: Job, manifest: str | Path, checkpoint: Checkpoint) -> Manifest:
+    """Check the manifest whole; temporary files lie beside the checkpoint, or where it is only looked at in its scratch folder.
 
     Raises ManifestError with every fault, DiskError.
     """
     job.progress.begin("checking the manifest")
     selection = Selection(job.options.only, job.options.limit)
-    return check(manifest, files=job.options.files, selection=selection, spool=checkpoint)
+    return check(manifest, files=job.options.files, selection=selection, spool=checkpoint.paths.temporary(""))
 
 
 def files_folder(job: Job, manifest: str | Path) -> Path:

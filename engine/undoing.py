@@ -7,12 +7,12 @@ was taken back.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .backup_index import INDEX, best, read_index
 from .checkpoint import UNDONE
+from .clock import shown_time
 from .core.diff import Changes
 from .core.errors import CheckpointError, RefusedError, SettingsError, UnsafePlanError
 from .core.mend import image_failure, listing_reason
@@ -192,8 +192,7 @@ def _header(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path, digest: 
 
 
 def _named(header: dict[str, Any]) -> str:
-    began = datetime.fromtimestamp(header.get("started_at", 0)).astimezone()
-    return f"the `{header.get('command')}` that began at {began.isoformat(' ', 'seconds')}"
+    return f"the `{header.get('command')}` that began at {shown_time(header.get('started_at', 0))}"
 
 
 def _write(job: Job, writer: PlanWriter, taken: TakenBack) -> None:

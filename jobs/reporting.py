@@ -212,8 +212,11 @@ def of_standing(standing: engine.standing.Standing, *, verbose: bool, since: str
     """How a checkpoint stands."""
     report = standing.report
     head = _STATES[standing.state].format(run=standing.run or "a run", path=report.checkpoint)
+    if standing.host is not None:
+        head = head.replace("is at work", f"is at work on {standing.host}", 1)
     if standing.pid is not None:
-        head += f" Process {standing.pid}" + (f", since {since}." if since else ".")
+        head += f" Process {standing.pid}" + ("" if standing.host is None else " there")
+        head += f", since {since}." if since else "."
     if standing.state == "none":
         return [head]
     names: Sequence[str] = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import engine
+from engine.clock import shown_time
 from engine.core import errors
 
 from . import endings, records, reporting, settings
@@ -120,9 +120,10 @@ class Run:
     def _plan(self, *, delete: bool) -> int:
         made = self._looking()
         output = getattr(self.arguments, "output", None)
-        act = partial(engine.plan, made.access, self.arguments.argument, made.options, delete=delete)
+        dry_run = self.command != "plan"
+        act = partial(engine.plan, made.access, self.arguments.argument, made.options, delete=delete, dry_run=dry_run)
         proposal = self._watch().run(partial(act, output=None if output is None else Path(output).absolute()))
-        return self.telling.proposal(proposal, dry_run=self.command != "plan")
+        return self.telling.proposal(proposal, dry_run=dry_run)
 
     def _review(self) -> int:
         made = self._looking()
@@ -161,12 +162,11 @@ class Run:
         path = settings.path_of(self.arguments.argument)
         self.telling.checkpoint = str(path)
         standing = engine.status(path)
-        since = None
-        if standing.since is not None:
-            since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(standing.since))
+        since = None if standing.since is None else shown_time(standing.since)
         if not self.telling.quiet and not self.telling.json:
             self.console.data(reporting.of_standing(standing, verbose=self.telling.verbose, since=since))
         more = {"state": standing.state, "run": standing.run, "pid": standing.pid, "since": standing.since}
+        more["host"] = standing.host
         more["products_left"] = standing.changes_left
         outcome = standing.report.outcome or None
         self.telling.record(records.of_report("status", outcome, standing.report, **more))
