@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .checkpoint import Checkpoint, Unfinished
+    from .core.cut_files import CutFiles
     from .core.plan import Batch, Header
     from .core.report import Report
     from .core.settle import Resent
@@ -58,6 +59,7 @@ class Ferry:
         progress: Progress,
         stop: Stop,
         files: Path,
+        cut: CutFiles,
     ) -> None:
         self.checkpoint = checkpoint
         self._store = store
@@ -67,6 +69,7 @@ class Ferry:
         self._progress = progress
         self._stop = stop
         self._files = files
+        self._cut = cut
         self._seen = Seen(checkpoint.reading(), checkpoint.names_lost())
         self._plan: PlanFile | None = None
         self._ledger = Ledger()
@@ -202,6 +205,7 @@ class Ferry:
             relist=relist,
             settle=self._options.settle,
             files=self._files,
+            cut=self._cut,
             backup=backup,
         )
 

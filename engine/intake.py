@@ -25,6 +25,7 @@ from .spill import Spill
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .core.cut_files import CutFiles
     from .core.manifest import Sight
     from .core.manifest_fields import Look
     from .core.model import WantedProduct
@@ -97,11 +98,12 @@ def check(
     selection: Selection = EVERYTHING,
     spool: Path,
     stdin: BinaryIO | None = None,
+    cut: CutFiles | None = None,
 ) -> Manifest:
     """Read the whole manifest and find all that is wrong with it, local pictures below `files` included.
 
     `-` reads `stdin`. Temporary files are named `spool` with `.manifest…` added; the caller holds the checkpoint's lock, so that
-    nobody else uses these names. Raises ManifestError with up to 100 faults, DiskError if the disk under `spool` fails.
+    nobody else uses these names. Local pictures that are cut off go into `cut`. Raises ManifestError with up to 100 faults, DiskError if the disk under `spool` fails.
     """
     given = str(source)
     folder = files if files is not None else Path() if given == "-" else Path(source).parent
@@ -109,7 +111,7 @@ def check(
         origin = settle(given, spool.with_name(f"{spool.name}.manifest.input"), stdin, kept)
         spill = kept.enter_context(Spill(spool.with_name(f"{spool.name}.manifest.sorted")))
         spill.sweep()
-        verdict = _judge(origin, selection, lru_cache(_PICTURES)(partial(preflight, folder)), spill)
+        verdict = _judge(origin, selection, lru_cache(_PICTURES)(partial(preflight, folder, cut=cut)), spill)
         return Manifest(
             "-" if given == "-" else str(Path(given).absolute()), origin, selection, verdict, kept.pop_all()
         )

@@ -165,7 +165,8 @@ def read_manifest(job: Job, manifest: str | Path, checkpoint: Checkpoint) -> Man
     """
     job.progress.begin("checking the manifest")
     selection = Selection(job.options.only, job.options.limit)
-    return check(manifest, files=job.options.files, selection=selection, spool=checkpoint.paths.temporary(""))
+    spool = checkpoint.paths.temporary("")
+    return check(manifest, files=job.options.files, selection=selection, spool=spool, cut=job.cut)
 
 
 def files_folder(job: Job, manifest: str | Path) -> Path:
@@ -195,7 +196,7 @@ def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint, *,
 
 def new_ferry(job: Job, checkpoint: Checkpoint, store: Store, gate: Gate, files: Path) -> Ferry:
     """A ferry with all that this job was given."""
-    return Ferry(checkpoint, store, gate, job.options, job.seams, job.progress, job.stop, files)
+    return Ferry(checkpoint, store, gate, job.options, job.seams, job.progress, job.stop, files, job.cut)
 
 
 async def survey_into(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .core.cut_files import CutFiles
 from .core.errors import FerryError, StoppedError
 from .core.report import Report
 
@@ -33,6 +34,7 @@ class Job:
     stop: Stop
     seams: Seams
     report: Report = field(init=False)
+    cut: CutFiles = field(default_factory=CutFiles)
 
     def __post_init__(self) -> None:
         self.report = Report(self.command)
@@ -56,6 +58,7 @@ async def telling(job: Job) -> AsyncIterator[None]:
     except (FerryError, Interrupted) as error:
         failure = _ended(job, error)
     finally:
+        job.report.notes += job.cut.told()
         job.report.elapsed_s = round(anyio.current_time() - began, 3)
         if job.progress.traffic is not None:
             traffic = job.progress.traffic()

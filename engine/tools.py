@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .core import observe
+from .core.cut_files import CutFiles
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -66,6 +67,7 @@ class Tools:
     backup: Backup | None = None
     settle_only: bool = False
     refusals: dict[str, int] = field(default_factory=dict)
+    cut: CutFiles = field(default_factory=CutFiles)
 
     async def list(self, product_id: int) -> Listing:
         """A fresh listing; with the addresses of the pictures where they are to be kept."""

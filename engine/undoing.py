@@ -79,7 +79,7 @@ async def undo(
 
 async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, approve: Approve) -> None:
     folder = job.options.backup or done.paths.checkpoint.parent
-    ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder)
+    ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder, job.cut)
     history, told = _history(job, done)
     header = _header(job, done, kept, folder, history.digest)
     made = ferry.resumes("undo", header, None)

@@ -112,7 +112,9 @@ class Writes:
         how = kind(image_file)
         if how == "gone":
             raise RefusedError("somebody deleted it since, and its picture was not kept")
-        return resolve(self._tools.files, image_file) if how == "file" else None
+        if how != "file":
+            return None
+        return resolve(self._tools.files, image_file, self._tools.cut)
 
     def refuse(self, row: int, error: RefusedError) -> None:
         """The store won't have the image of this row; it is not sent again in this run."""

@@ -62,6 +62,8 @@ class Telling:
             self.console.data(self.plan_page(proposal, dry_run=dry_run))
         elif refused:
             self.console.tell([f"{self.command}: a guard would refuse this plan: {proposal.refusal}"])
+        if not self.quiet and self.command != "undo":  # whose notes are part of the page
+            self.console.tell(report.notes)
         outcome = "interrupted" if proposal.plan is None else "refused" if refused else "done"
         more = {**records.of_proposal(proposal), "error": proposal.refusal, "dry_run": dry_run}
         self.record(records.of_report(self.command, outcome, report, **more))

@@ -18,7 +18,7 @@ HOMES = {
     "aiolimiter": ("engine/gate.py",),
     "filelock": ("engine/disk.py",),
     "rich": ("jobs/",),
-    "PIL": ("engine/sources.py", "jobs/"),
+    "PIL": ("jobs/",),
 }
 RANK = {
     "core": 0, "clock": 0, "spill": 1, "progress": 1, "crew": 1, "replay": 1, "disk": 1, "wire": 1, "fetch": 2, "flights": 1, "turnstile": 1,

@@ -64,6 +64,9 @@ class Config:
     import_sources: bool = _switch(True, "image_file may be a name in the import folder")
     upload_sources: bool = _switch(True, "image_file may be a file in multipart/form-data")
     put_picture: Literal["replaces", "ignored"] = _switch("replaces", "what a PUT with image_file does to the picture")
+    cut_pictures: Literal["taken", "refused"] = _switch(
+        "taken", "a picture of a sound header whose file ends before the picture does: taken as it is, or refused"
+    )
     put_needs_image_file: bool = _switch(False, "a PUT without image_file is refused")
     parallel_writes: Literal["allowed", "conflict"] = _switch(
         "allowed", "a write to a product that another write is busy with: done, or 409"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from .picture import LARGEST
+from .picture_kind import is_cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,14 +39,18 @@ class Fetcher:
     async def __call__(self, source: Source) -> Picture | None:
         """Return the picture, or None where it can't be had or is none."""
         if source.upload is not None:
-            return self._album.take(source.upload.data)
+            return self._taken(source.upload.data)
         if source.kind == "import":
             data = await asyncio.to_thread(self._read, source.text) if self._config.import_sources else None
         elif self._config.fetch:
             data = await self._download(source.text)
         else:
             return self._album.make_up(source.text)
-        return None if data is None else self._album.take(data)
+        return None if data is None else self._taken(data)
+
+    def _taken(self, data: bytes) -> Picture | None:
+        refused = self._config.cut_pictures == "refused" and is_cut(data)
+        return None if refused else self._album.take(data)
 
     def _read(self, name: str) -> bytes | None:
         """Return a file of the import folder; nothing outside it, whichever way the name tries."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from hashlib import sha256
 from io import BytesIO
 
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, ImageDraw
+
+from .picture_kind import extension
 
 LARGEST = 8 * 1024 * 1024  # bytes of one picture (store-api.md 1.8)
 MEDIA_TYPES = {
@@ -19,71 +20,32 @@ MEDIA_TYPES = {
     "webp": "image/webp",
     "xbm": "image/x-xbitmap",
 }
-_MAGIC = ((b"GIF8", "gif"), (b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"BM", "bmp"))
 _NAMES = {"bmp": "BMP", "gif": "GIF", "jpg": "JPEG", "png": "PNG", "webp": "WEBP", "xbm": "XBM"}
-_XBM = re.compile(rb"\s*(/\*.*?\*/\s*)?#define[ \t]+\S*width", re.DOTALL)
 
 
 def kind(data: bytes) -> str | None:
-    """Return the extension that these bytes call for; None where the store takes no such thing or they can't be read."""
-    found = _by_magic(data)
-    if found is None or found == "wbmp":
-        return found
-    return found if _opens(data, found) else None
-
-
-def _by_magic(data: bytes) -> str | None:
-    for magic, name in _MAGIC:
-        if data.startswith(magic):
-            return name
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "webp"
-    if _XBM.match(data[:1024]):
-        return "xbm"
-    return "wbmp" if _is_wbmp(data) else None
-
-
-def _opens(data: bytes, name: str) -> bool:
-    try:
-        _open(data, name).close()
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
-        return False
-    return True
-
-
-def _open(data: bytes, name: str) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # large pictures and odd metadata are the sender's affair
-        return Image.open(BytesIO(data), formats=[_NAMES[name]])
-
-
-def _is_wbmp(data: bytes) -> bool:
-    """Two zero bytes, width and height in seven-bit groups, then exactly one bit a pixel in rows of whole bytes."""
-    if not data.startswith(b"\0\0"):
-        return False
-    width, at = _seven_bits(data, 2)
-    height, at = _seven_bits(data, at)
-    return width > 0 and height > 0 and len(data) - at == (width + 7) // 8 * height
-
-
-def _seven_bits(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for n in range(at, min(at + 5, len(data))):
-        value = value << 7 | data[n] & 0x7F
-        if not data[n] & 0x80:
-            return value, n + 1
-    return 0, at
+    """Return the extension that these bytes call for; None where the store takes no such thing."""
+    return extension(data)
 
 
 def rendition(data: bytes, width: int, height: int) -> tuple[bytes, str]:
     """Return a picture that fits into this size, and its extension.
 
-    One that fits already, or that can't be read, is returned as it is: nothing is ever enlarged.
+    One that fits already, or that Pillow can't read, is returned as it is: nothing is ever enlarged.
     """
     name = kind(data)
     if name is None or name == "wbmp":
         return data, name or ""
-    with _open(data, name) as opened:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # large pictures and odd metadata are the sender's affair
+        try:
+            return _fitted(data, name, width, height)
+        except Exception:  # noqa: BLE001  # a decoder at work on what anybody may have sent: a rare depth, a part, pixels without end
+            return data, name
+
+
+def _fitted(data: bytes, name: str, width: int, height: int) -> tuple[bytes, str]:
+    with Image.open(BytesIO(data), formats=[_NAMES[name]]) as opened:
         if opened.width <= width and opened.height <= height:
             return data, name
         return _shrunk(opened, name, width, height)

@@ -7,6 +7,7 @@ from PIL import Image
 
 from jobs.sandbox import Config
 from jobs.sandbox.picture import kind, made_up, rendition
+from tests.picture_corpus import CUT, SOUND
 
 from .stores import drawn, opened
 
@@ -119,3 +120,30 @@ async def test_pictures_can_be_asked_for_by_head():
         url = (await store.listed())[0]["zoom_url"]
         async with store.session.head(url) as answer:
             assert int(answer.headers["Content-Length"]) == len((await seen(store, url))[2])
+
+
+async def test_pictures_that_pillow_cannot_show_are_served_as_they_came():
+    """What was cut off, and what is sound but strange to a decoder, at every address of the listing."""
+    names = ["a text that unpacks to 2 MB", "10 thousand million pixels"]
+    odd = [SOUND[f"PNG {'with' if 'text' in name else 'of'} {name}"] for name in names]
+    cut = BytesIO()
+    Image.effect_noise((900, 900), 60).convert("RGB").save(cut, "JPEG")
+    async with opened(Config(products=1)) as (sandbox, store):
+        for data in (*odd, SOUND["BMP of 2 bits"], cut.getvalue()[:40_000]):
+            (sandbox.import_folder / "a.bin").write_bytes(data)
+            made = await store.call("POST", store.images, {"image_file": "a.bin"})
+            assert made.status == 201
+            for name in ("zoom_url", "thumbnail_url", "standard_url", "tiny_url"):
+                status, _, served = await seen(store, (await store.listed())[-1][name])
+                assert (status, served) == (200, data)
+
+
+async def test_a_store_may_refuse_pictures_that_were_cut_off():
+    """A switch: taken as they are, or refused like what is no picture."""
+    for switch, status in (("taken", 201), ("refused", 400)):
+        async with opened(Config(products=1, cut_pictures=switch)) as (sandbox, store):
+            for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP"):
+                (sandbox.import_folder / "cut").write_bytes(CUT[f"{name}, without its last ten bytes"])
+                (sandbox.import_folder / "whole").write_bytes(SOUND[name])
+                for file, expected in (("cut", status), ("whole", 201)):
+                    assert (await store.call("POST", store.images, {"image_file": file})).status == expected
