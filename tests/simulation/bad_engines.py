@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from PIL import Image
+
 from engine.carry import Carry
 from engine.core import mend, order
+from engine.core.cut_files import CutFiles
 from engine.core.dialect import v2
 from engine.core.diff import diff as shipped_diff
 from engine.core.errors import LostError
 from engine.core.order import Reading, Renumbering
+from engine.core.picture_header import Picture
 from engine.core.quota import Quota
 from engine.errand import Errand
 from engine.store import Store
@@ -146,6 +151,24 @@ def no_last_look() -> AbstractContextManager[object]:
     return patch.object(Carry, "_last_look", never)
 
 
+def decoder_asked() -> AbstractContextManager[object]:
+    """A local picture is what a decoder can open: sound ones of rare kinds stop the whole run."""
+
+    def opened(read: Callable[[int, int], bytes], size: int) -> Picture | None:
+        try:
+            with Image.open(BytesIO(read(0, size))) as picture:
+                return Picture(picture.format or "", cut=False)
+        except Exception:  # noqa: BLE001  # whatever a decoder stumbles over
+            return None
+
+    return patch("engine.sources.judge", opened)
+
+
+def cut_files_unsaid() -> AbstractContextManager[object]:
+    """Local pictures that are cut off are uploaded without a word."""
+    return patch.object(CutFiles, "told", lambda _self: [])
+
+
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     swap.__name__: swap
     for swap in (
@@ -158,6 +181,8 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         renumbering_ignored,
         late_answers_believed,
         no_last_look,
+        decoder_asked,
+        cut_files_unsaid,
     )
 }
 
@@ -171,6 +196,8 @@ CAUGHT_BY = {
     "renumbering_ignored": "truth",
     "late_answers_believed": "quota",
     "no_last_look": "twins",
+    "decoder_asked": "endings",
+    "cut_files_unsaid": "warnings",
 }
 """The law by which each is to be caught."""
 

@@ -12,6 +12,7 @@ from .judge import differences, is_dead, label_of
 from .laws_counts import counts, endings, journals, quota, requests
 from .laws_guards import guards
 from .laws_reasons import reasons, refusals
+from .local_pictures import warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,7 @@ def breaches(world: World) -> list[Breach]:
         requests,
         reasons,
         refusals,
+        warnings,
     )
     found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
     return list(dict.fromkeys(found))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import engine
-from jobs.sandbox.picture import made_up
+
+from . import local_pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .draw import Night
 
 ACCESS = engine.Access("sim", "sim", "http://127.0.0.1:1")
-PICTURE = made_up("simulation")
 
 
 @dataclass
@@ -60,8 +60,9 @@ class Start:
 class Program:
     """What the person types, night after night."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
         self.folder = folder
+        self.seed = seed
         self.manifest = folder / "m.jsonl"
         self.settings = settings
         self._planned = False
@@ -71,8 +72,9 @@ class Program:
         self._planned = False
         self.manifest.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in night.rows))
         for image in (image for row in night.rows for image in row["images"]):
-            if image["image_file"].startswith("local-"):
-                (self.folder / image["image_file"]).write_bytes(PICTURE)
+            name = image["image_file"]
+            if local_pictures.is_local(name):
+                (self.folder / name).write_bytes(local_pictures.picture(self.seed, name))
 
     async def run(self, start: Start, night: Night, seams: Seams, stop: engine.Stop) -> None:
         """One process, from its first line to its last."""

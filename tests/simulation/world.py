@@ -61,7 +61,7 @@ class World:
         self.line = Line(self.conductor, "sim", copy_context())
         self.line.watch = self._watch
         self._intents = Intents(self.platters, self.papers.journal, self.complaints)
-        self._program = Program(folder, scenario.settings)
+        self._program = Program(folder, scenario.seed, scenario.settings)
         self._fill()
 
     def _fill(self) -> None:
