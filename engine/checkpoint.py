@@ -45,6 +45,7 @@ _HEADER: dict[str, type | tuple[type, ...]] = {
     "report": dict,
     "reading": dict,
     "resent": dict,
+    "history": (str, type(None)),
 }
 """What a header's fields must be for the engine to go by them."""
 
@@ -239,6 +240,7 @@ class Checkpoint:
         header = {
             **own,
             **run,
+            "history": self._history_after(run),
             **own,  # what was a journal's header becomes a checkpoint's
             "reading": {"put": seen.reading.put.value, "post": seen.reading.post},
             "names_lost": seen.names_lost,
@@ -332,6 +334,23 @@ class Checkpoint:
         self._disk.rename(plan, self.paths.plan)
         self.unfinished = told
         return True
+
+    def _history_after(self, run: dict[str, Any]) -> str | None:
+        """The run that the history will be of: this one if it changed anything, else the one that lies there."""
+        if run.get("changed"):
+            return str(run.get("run"))
+        there = self._disk.size(self.paths.history[1]) is not None
+        return (self.header or {}).get("history") if there else None
+
+    def missing_history(self) -> Path | None:
+        """The part that undo needs and that is not there, as where a checkpoint was copied without it; None if none lacks."""
+        header = self.header or {}
+        plan, journal = self.paths.history
+        if self._disk.size(journal) is not None:
+            return plan if self._disk.size(plan) is None else None
+        kept = header.get("history", header.get("run") if header.get("changed") else None)
+        waits = self.unfinished is not None or self.stale  # then what undo reads is not in the history yet
+        return journal if kept is not None and header.get("state") != UNDONE and not waits else None
 
     def forget_history(self) -> None:
         """The last run was taken back whole: there is nothing left to undo."""

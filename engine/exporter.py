@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import anyio
-import orjson
 
-from .core.errors import LostError, MissingError, RefusedError
+from .core.errors import LostError, MissingError, RefusedError, SettingsError
+from .core.manifest_writer import NAMES, Writer, fits
 from .core.report import MOST_FAILURES, Failure, Report
 from .crew import Crew
 from .options import Options, Seams, check_output
@@ -41,24 +41,26 @@ async def export(
     stop: Stop | None = None,
     seams: Seams | None = None,
 ) -> Report:
-    """Write every product's images as manifest lines, in product order, to a file or to a callable.
+    """Write every product's images as a manifest, in product order: to a file in the format of its name, or lines to a callable.
 
     Products without images are left out. What isn't printable is escaped, so a terminal may show it. With
     `Options.storefront_url` the pictures are the uploaded originals, else the largest rendition that the store names. A
     file appears whole or not at all.
 
-    Raises FerryError.
+    Raises FerryError; SettingsError where no manifest of that name can be read back.
     """
     job = Job("export", access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
     async with telling(job):
         if not isinstance(output, Path):
-            await _export(job, output)
+            await _export(job, output, Writer(""))
             return job.report
         check_output(output)
+        if not fits(output.name):
+            raise SettingsError(f"-o {output}: its name doesn't say which format to write; a manifest is {NAMES}")
         made = output.absolute().with_name(output.name + ".new")
         file = job.seams.disk.create(made)
         try:
-            await _export(job, file.write)
+            await _export(job, file.write, Writer(output.name))
             await file.sync()
         except BaseException:
             job.seams.disk.remove(made)
@@ -69,39 +71,25 @@ async def export(
     return job.report
 
 
-async def _export(job: Job, write: Callable[[bytes], None]) -> None:
+async def _export(job: Job, write: Callable[[bytes], None], writer: Writer) -> None:
     async with connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
         job.progress.begin("connecting")
         job.report.images_before = await store.count()
         job.progress.begin("exporting")
-        exporting = _Exporting(job, store, write)
+        exporting = _Exporting(job, store, write, writer)
         await exporting.run(gate)
         job.report.images_after = await store.count()
         exporting.compare()
 
 
-def tame(line: bytes) -> bytes:
-    r"""The same JSON with everything that a terminal might obey (C1, DEL, bidi and other format characters) as `\uXXXX`."""
-    if line.isascii() and b"\x7f" not in line:
-        return line  # what is below a blank is escaped in all JSON
-    text = line.decode()
-    if text.isprintable():
-        return line
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text).encode()
-
-
-def _escaped(letter: str) -> str:
-    units = letter.encode("utf-16-be")
-    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
-
-
 class _Exporting:
     """Products are listed side by side and written in order."""
 
-    def __init__(self, job: Job, store: Store, write: Callable[[bytes], None]) -> None:
+    def __init__(self, job: Job, store: Store, write: Callable[[bytes], None], writer: Writer) -> None:
         self._job = job
         self._store = store
         self._write = write
+        self._writer = writer
         self._given = self._written = self._held = self._too_long = 0
         self._ready: dict[int, bytes] = {}
         self._moved = anyio.Event()
@@ -110,9 +98,15 @@ class _Exporting:
 
     async def run(self, gate: Gate) -> None:
         """Export every product, as many at once as the gate allows."""
+        self._give(self._writer.begin())
         await Crew(lambda: gate.workers, self._step).run()
         if self._job.stop.draining:
             raise Interrupted
+        self._give(self._writer.end())
+
+    def _give(self, data: bytes) -> None:
+        if data:
+            self._write(data)
 
     async def _step(self) -> bool:
         while self._given - self._written > _AHEAD or self._held > _HELD:
@@ -144,7 +138,7 @@ class _Exporting:
         report.products += 1
         rows = [row for image in images if (row := self._row(product_id, image)) is not None]
         report.wanted += len(rows)
-        return tame(orjson.dumps({"product_id": product_id, "images": rows})) + b"\n" if rows else b""
+        return self._writer.product(product_id, rows) if rows else b""
 
     def _failed(self, failure: Failure) -> None:
         """Count all of them, and name as many as a report names."""
@@ -173,7 +167,7 @@ class _Exporting:
     def _write_ready(self) -> None:
         while (line := self._ready.pop(self._written, None)) is not None:
             if line:
-                self._write(line)
+                self._give(self._writer.pack(line))
             self._held -= len(line)
             self._written += 1
         moved, self._moved = self._moved, anyio.Event()
@@ -189,10 +183,21 @@ class _Exporting:
             )
         else:
             say("the addresses are of the uploaded originals")
-        if report.images_after != report.wanted:
+        counted = (report.images_before or 0, report.images_after or 0)
+        short = report.wanted < min(counted)
+        if short:
+            say(
+                f"not whole: the store counts {min(counted):,} images, before and afterwards, and {report.wanted:,} were exported. "
+                "Give the command again later; if it says this again, its listings don't show all that it counts"
+            )
+        elif report.images_after != report.wanted:
             say(
                 f"the store counts {report.images_after} images, {report.wanted} were exported: somebody may have been at work"
             )
+        if self._writer.without_text:
+            say(
+                f"{self._writer.without_text:,} images have no description; an empty cell of a CSV leaves it alone, JSON Lines say it"
+            )
         if self._too_long:
             say(f"{self._too_long} addresses are over {LONGEST_URL} characters: a store takes none of that length")
-        report.outcome = "failed" if report.failed else "done"
+        report.outcome = "failed" if report.failed or short else "done"

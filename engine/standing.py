@@ -63,7 +63,10 @@ def _standing(disk: Disk, kept: Checkpoint, holder: dict[str, Any] | None, *, al
     if writes:
         return Standing("listing", None, Report("status", outcome=""))
     if kept.header is not None:
-        return _finished(kept.header)
+        standing = _finished(kept.header)
+        if (missing := kept.missing_history()) is not None:
+            standing.report.notes.append(f"{missing} is missing: without it nothing can be undone")
+        return standing
     return Standing("none", None, Report("status", outcome=""))
 
 
@@ -77,6 +80,8 @@ def _applying(disk: Disk, kept: Checkpoint, state: str) -> Standing:
         plan = PlanFile(disk, kept.paths.plan)
         plan.summary.tell(report)
         standing.changes_left = plan.summary.changed_products - unfinished.ledger.totals.products_done
+    else:
+        report.notes.append(f"{kept.paths.plan} is missing: without it the run can't be gone on with")
     return standing
 
 

@@ -130,6 +130,12 @@ def _without_backup(options: Options) -> Options:
 
 def _history(job: Job, done: Checkpoint) -> History:
     found = done.history()
+    missing = done.missing_history()
+    if missing is not None and (found is None or found[0] == missing):
+        raise CheckpointError(
+            f"{missing}: this part of the checkpoint is missing, and without it nothing can be undone. If the checkpoint was "
+            "copied, copy everything whose name begins like its own"
+        )
     if found is None:
         raise CheckpointError(
             f"{done.paths.checkpoint}: no run of this checkpoint has changed anything, so there is nothing to undo"

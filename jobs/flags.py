@@ -157,7 +157,9 @@ GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
 NO_DELETE = Flag("--no-delete", None, "leave surplus images alone, as migrate does")
 DRY_RUN = Flag("--dry-run/-n", None, "show the plan, its cost and what a guard would say; write nothing to the store")
 OUTPUT_PLAN = Flag("--output/-o", "PLAN", "the plan file", "MANIFEST.plan")
-OUTPUT_MANIFEST = Flag("--output/-o", "MANIFEST", "the manifest to write", "standard output")
+OUTPUT_MANIFEST = Flag(
+    "--output/-o", "MANIFEST", "the manifest to write: .jsonl or .csv, also .gz, as its name says", "standard output"
+)
 YES = Flag("--yes", None, "approve the plan unasked, as where there is no terminal to ask on")
 KEPT = Flag("--backup", "FOLDER", "where the run kept its pictures; without it deleted images can't come back")
 KEEP = Flag("--keep", None, "leave the store running at the end, to be looked at in a browser, until Ctrl-C")

@@ -189,7 +189,8 @@ def of_export(report: engine.Report, *, target: str, verbose: bool) -> list[str]
         return ["export: interrupted; what was written is not whole."]
     good = report.outcome == "done"
     head = f"export: {_images(report.wanted)} of {_products(report.products)} written to {target} in {duration(report.elapsed_s)}"
-    return [head + ("." if good else f", but {report.failed:,} could not be."), *of_failures(report, verbose=verbose)]
+    rest = f", but {report.failed:,} could not be." if report.failed else ", but that is not all that the store counts."
+    return [head + ("." if good else rest), *of_failures(report, verbose=verbose)]
 
 
 _STATES = {
