@@ -238,11 +238,12 @@ class Errand:
 
         Raises SetAside where its time has not come.
         """
-        sighting = sight(self.batch, self.course, present, names_lost=self._tools.seen.names_lost)
+        due = self.lost_at + self._tools.settle
+        names_lost = self._tools.seen.names_lost
+        sighting = sight(self.batch, self.course, present, names_lost=names_lost, settled=asked >= due)
         self._adopt(sighting.found)
         if not sighting.absent:
             return
-        due = self.lost_at + self._tools.settle
         if asked < due:
             raise SetAside(due)
         for row in sighting.absent:

@@ -230,6 +230,12 @@ async def survey_into(
         writer.close()
         raise Interrupted
     await writer.finish()
+    if guessed := writer.summary.guessed:
+        whose = "1 image was" if guessed == 1 else f"{guessed:,} images were"
+        job.progress.say(
+            f"{whose} matched by a guess: others of the product have the same name, and their fields don't tell them apart "
+            '("guessed" in the plan file names them)'
+        )
     return PlanFile(job.seams.disk, path)
 
 

@@ -18,7 +18,7 @@ from .core.glance import glance
 from .core.guards import WRONG_STORE_AT, judge_store
 from .core.mend import listing_reason, product_failures, row_failure, twin
 from .core.model import WantedProduct
-from .core.plan import Batch, batch_line, batch_of, unchanged_line
+from .core.plan import Batch, batch_line, batch_of, guesses, unchanged_line
 from .core.settle import Resent, late_twins
 from .crew import Crew
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _WINDOW = 4096
 """How many products may be finished ahead of the slowest one."""
 
-Line = tuple[Batch | None, WantedProduct, int, int, int, Memory | None]
+Line = tuple[Batch | None, WantedProduct, int, int, int, Memory | None, dict[str, int]]
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Survey:
             present = await self._listing(product.product_id)
             learned = glance(product.images, present, memory) if resent is None else None
             if learned is not None:  # of what is remembered nothing is lost then
-                return None, product, len(present), len(memory), 0, None if learned is memory else learned
+                return None, product, len(present), len(memory), 0, None if learned is memory else learned, {}
             lost = _lost(present, memory)
             if lost and (early := self._trusted_at - loop_time()) > 0:
                 # The former run has just ended, and the listing lacks what it made: it may lag behind.
@@ -124,15 +124,15 @@ class Survey:
         failures = self._told_anyway(product, present, found, resent)
         if not found.changes and not failures:
             learned = found.memory if found.memory != memory else None
-            return None, product, len(present), len(memory), lost, learned
-        return batch_of(product, present, found, failures), product, len(present), len(memory), lost, None
+            return None, product, len(present), len(memory), lost, learned, guesses(product, found)
+        return batch_of(product, present, found, failures), product, len(present), len(memory), lost, None, {}
 
     def _failed(self, product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
         """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
         missing = isinstance(error, MissingError)
         batch = Batch(product, [], Changes(), memory, [], missing)
         batch.failures = product_failures(batch, listing_reason(error), error.status)
-        return batch, product, 0, len(memory), len(memory) if missing else 0, None
+        return batch, product, 0, len(memory), len(memory) if missing else 0, None, {}
 
     def _told_anyway(
         self, product: WantedProduct, present: list[Present], found: Difference, resent: Resent | None
@@ -157,13 +157,20 @@ class Survey:
             self._waiting = None
 
     def _write(
-        self, batch: Batch | None, product: WantedProduct, present: int, known: int, lost: int, learned: Memory | None
+        self,
+        batch: Batch | None,
+        product: WantedProduct,
+        present: int,
+        known: int,
+        lost: int,
+        learned: Memory | None,
+        guessed: dict[str, int],
     ) -> None:
         summary = self._writer.summary
         if batch is None:
             images = len(product.images)
-            summary.add_unchanged(images, present, known, lost)
-            self._writer.add(unchanged_line(product.product_id, images, present, learned, known, lost))
+            summary.add_unchanged(images, present, known, lost, len(guessed))
+            self._writer.add(unchanged_line(product.product_id, images, present, learned, known, lost, guessed))
             return
         summary.add(batch, lost=lost, known=known)
         self._progress.failures += len(batch.failures)

@@ -9,7 +9,7 @@ from .clock import loop_time
 from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError, StoppedError
 from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
-from .core.names import bears_name, kind
+from .core.names import bears_name, cut_key, kind
 from .core.plan import SURE_PAGE, bulk_calls
 from .sources import resolve
 from .tools import Drained, Tools, Watched
@@ -158,7 +158,7 @@ class Writes:
 
     def _compare(self, made: Present, image_file: str, fields: dict[str, Any]) -> None:
         """A store that answers with other fields or another name than sent has done something of its own: look."""
-        if not bears_name(image_file, made.image_file):
+        if not bears_name(image_file, made.image_file) and cut_key(image_file).strip("_"):
             self._tools.see(names_lost=True)
         order, flag = fields.get("sort_order", made.sort_order), fields.get("is_thumbnail", made.is_thumbnail)
         self.look = self.look or order != made.sort_order or flag != made.is_thumbnail

@@ -28,6 +28,7 @@ def of_proposal(proposal: engine.Proposal, *, command: str, dry_run: bool, verbo
     lines += [proposal.about] if proposal.about else []
     lines += ["", *counts(proposal), "", *costs(proposal)]
     lines += _products(Path(proposal.plan), verbose=verbose)
+    lines += _guesses(Path(proposal.plan), verbose=verbose) if proposal.summary.guessed else []
     lines += of_failures(proposal.report, verbose=verbose)
     lines += losses(proposal, verbose=verbose) if command == "undo" else []
     lines += ["", f"plan    {proposal.plan}", f"digest  {proposal.digest}"]
@@ -74,6 +75,14 @@ def counts(proposal: engine.Proposal) -> list[str]:
         ("deletes", summary.deletes, kept),
         ("unchanged", summary.unchanged, ""),
     ]
+    if summary.guessed:
+        rows += [
+            (
+                "guessed",
+                summary.guessed,
+                "matched by name with one of several images that their fields don't tell apart",
+            )
+        ]
     rows += [("products missing", summary.missing, "the store answers 404")] if summary.missing else []
     rows += [("failures", summary.failed, "named below")] if summary.failed else []
     return table(rows)
@@ -110,6 +119,23 @@ def _products(path: Path, *, verbose: bool) -> list[str]:
     if total > shown:
         lines.append(f"  and {total - shown:,} more products (-v shows all)")
     return ["", "what changes:", *lines] if lines else []
+
+
+def _guesses(path: Path, *, verbose: bool) -> list[str]:
+    """Which image a source was matched with where that was a guess."""
+    told = [
+        f"  product {row['product_id']}: {source} = image {image_id}"
+        for row in _rows_with(path, b',"guessed":{')
+        for source, image_id in row.get("guessed", {}).items()
+    ]
+    shown = told if verbose else told[:SHOWN]
+    lines = ["", "which image it is was guessed (several have the name; the fields don't tell):", *shown]
+    return lines + ([f"  and {len(told) - len(shown):,} more (-v shows all)"] if len(told) > len(shown) else [])
+
+
+def _rows_with(path: Path, mark: bytes) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as lines:
+        yield from (json.loads(line) for line in lines if mark in line)
 
 
 def changed_rows(path: Path) -> Iterator[dict[str, Any]]:

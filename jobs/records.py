@@ -62,6 +62,7 @@ def of_proposal(proposal: engine.Proposal) -> dict[str, Any]:
         "updates": summary.updates,
         "deletes": summary.deletes,
         "unchanged": summary.unchanged,
+        "guessed": summary.guessed,
         "calls": proposal.calls,
         "seconds": round(proposal.seconds, 1),
         "plan": proposal.plan,

@@ -1,8 +1,8 @@
 """One product: what is wanted, what is present and what is remembered, turned into its changes. Pure and total.
 
 Identity (contract, Manifest; store-api.md 1.5): an id that the ledger remembers for a source wins, among the ids that
-the listing shows; else the name decides, first as the store would write it, then with runs of `_` folded. Sources that
-share a name are paired in order. What is left over is surplus, and only a job that mirrors takes it away.
+the listing shows; else the name decides (`pairing`). What is left over is surplus, and only a job that mirrors takes it
+away.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .address import respelled
 from .moves import arrange
-from .names import GONE, loose, stem
+from .names import GONE
 from .order import Arrangement, Place, Reading, is_met, make_room
+from .pairing import pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from .model import Present, Wanted, WantedProduct
 
@@ -58,12 +60,16 @@ class Changes:
 
 @dataclass(slots=True)
 class Difference:
-    """What the diff of one product found: `pairs` row -> image id, `memory` as it is from now on, `outdated` rows."""
+    """What the diff of one product found: `pairs` row -> image id, `memory` as it is from now on, `outdated` rows.
+
+    `guessed` are the rows of pairs that nothing but their name tells, and that not clearly.
+    """
 
     changes: Changes
     pairs: dict[int, int]
     memory: Memory
     outdated: list[int]
+    guessed: list[int] = field(default_factory=list)
 
 
 def diff(
@@ -85,7 +91,10 @@ def diff(
     """
     if not present and not bystanders and not skip and (all_new := _all_new(product.images, reading)) is not None:
         return all_new
-    pairs = pair(product.images, present, memory, by_name=by_name)
+    if memory and by_name:
+        memory = respelled(product.images, memory)
+    pairing = pair(product.images, present, memory, by_name=by_name)
+    pairs = pairing.pairs
     by_id = {image.image_id: image for image in present}
     outdated = [row for row, image_id in pairs.items() if _is_outdated(product.images[row], image_id, memory)]
     replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
@@ -96,7 +105,7 @@ def diff(
         kept = set(pairs.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
         changes.look = changes.look or _promotes(product.images, by_id, changes)
-    return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated)
+    return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated, pairing.guessed)
 
 
 def _all_new(images: list[Wanted], reading: Reading) -> Difference | None:
@@ -112,47 +121,6 @@ def _all_new(images: list[Wanted], reading: Reading) -> Difference | None:
     if orders != sorted(orders):
         creates.sort(key=lambda create: _creation_rank(create, images, reading))
     return Difference(Changes(creates, look=ties and reading.post is None), {}, {}, [])
-
-
-def pair(images: list[Wanted], present: list[Present], memory: Memory, *, by_name: bool = True) -> dict[int, int]:
-    """Which manifest row is which image: by the ledger, by name, by folded name, in this order; row -> image id."""
-    pairs: dict[int, int] = {}
-    left = {image.image_id: image for image in present}
-    if memory:
-        for row, image in enumerate(images):
-            known = memory.get(image.image_file)
-            if known is not None and known[0] in left:
-                pairs[row] = known[0]
-                del left[known[0]]
-    if by_name and left and len(pairs) < len(images):
-        _pair_by_name(images, left, pairs, stem)
-    if by_name and left and len(pairs) < len(images):
-        _pair_by_name(images, left, pairs, lambda name: loose(stem(name)))
-    return pairs
-
-
-def _pair_by_name(
-    images: list[Wanted], left: dict[int, Present], pairs: dict[int, int], key: Callable[[str], str]
-) -> None:
-    rows: dict[str, list[int]] = {}
-    for row, image in enumerate(images):
-        if row not in pairs:
-            rows.setdefault(key(image.image_file), []).append(row)
-    candidates: dict[str, list[Present]] = {}
-    for there in left.values():
-        name = key(there.image_file)
-        if name in rows:
-            candidates.setdefault(name, []).append(there)
-    for name, found in candidates.items():
-        found.sort(key=lambda each: (each.sort_order, each.image_id))
-        for row, there in zip(sorted(rows[name], key=lambda r: _rank(images, r)), found, strict=False):
-            pairs[row] = there.image_id
-            del left[there.image_id]
-
-
-def _rank(images: list[Wanted], row: int) -> tuple[int, int]:
-    order = images[row].sort_order
-    return (row if order is None else order, row)
 
 
 def _is_outdated(image: Wanted, image_id: int, memory: Memory) -> bool:

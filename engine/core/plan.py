@@ -64,7 +64,8 @@ class Batch:
     """One product's part of the plan: the unit of order, of concurrency and of resuming.
 
     `failures` hold the product's deletes back; what is `left_alone` (undo) is told and holds nothing back. `since` is what
-    was remembered after the plan had been made; it is no part of the plan.
+    was remembered after the plan had been made; it is no part of the plan. `guessed`: source -> image id, where one of
+    several images of a name was taken that the fields don't tell apart.
     """
 
     product: WantedProduct
@@ -76,6 +77,7 @@ class Batch:
     by_name: bool = True
     left_alone: list[Failure] = field(default_factory=list)
     since: Memory = field(default_factory=dict)
+    guessed: dict[str, int] = field(default_factory=dict)
 
     @property
     def product_id(self) -> int:
@@ -113,6 +115,7 @@ class Summary:
     looks: int = 0
     relists: int = 0
     bulk_relists: int = 0
+    guessed: int = 0
 
     def add(self, batch: Batch, lost: int = 0, known: int = 0) -> None:
         """Count one product in; `known` and `lost` are of its remembered images."""
@@ -123,6 +126,7 @@ class Summary:
         self.known += known
         self.lost += lost
         self.missing += batch.missing
+        self.guessed += len(batch.guessed)
         self.failed += len(batch.failures) + len(batch.left_alone)
         self.unchanged += max(0, images - len(changes.creates) - len(changes.updates) - len(batch.failures))
         if not changes:
@@ -138,7 +142,7 @@ class Summary:
         self.relists += pages(present)
         self.bulk_relists += pages(present) if batch.empties else 0
 
-    def add_unchanged(self, images: int, present: int, known: int, lost: int) -> None:
+    def add_unchanged(self, images: int, present: int, known: int, lost: int, guessed: int = 0) -> None:
         """Count in a product that is as asked already."""
         self.products += 1
         self.wanted += images
@@ -146,6 +150,7 @@ class Summary:
         self.existing += present
         self.known += known
         self.lost += lost
+        self.guessed += guessed
 
     def tell(self, report: Report) -> None:
         """Put the manifest's size into a report."""
@@ -172,10 +177,23 @@ def bulk_calls(images: int) -> int:
 
 def batch_of(product: WantedProduct, present: list[Present], found: Difference, failures: list[Failure]) -> Batch:
     """A batch from what the diff found."""
-    return Batch(product, present, found.changes, found.memory, failures)
+    return Batch(product, present, found.changes, found.memory, failures, guessed=guesses(product, found))
 
 
-def unchanged_line(product_id: int, images: int, present: int, memory: Memory | None, known: int, lost: int) -> bytes:
+def guesses(product: WantedProduct, found: Difference) -> dict[str, int]:
+    """The pairs of a difference that were guessed: source -> image id."""
+    return {product.images[row].image_file: found.pairs[row] for row in found.guessed if row in found.pairs}
+
+
+def unchanged_line(
+    product_id: int,
+    images: int,
+    present: int,
+    memory: Memory | None,
+    known: int,
+    lost: int,
+    guessed: dict[str, int] | None = None,
+) -> bytes:
     """The line of a product with nothing to do; `memory` only where the ledger has something to learn."""
     line = b'{"product_id":%d,"unchanged":%d,"present":%d' % (product_id, images, present)
     if known:
@@ -184,6 +202,8 @@ def unchanged_line(product_id: int, images: int, present: int, memory: Memory | 
         line += b',"lost":%d' % lost
     if memory is not None:
         line += b',"images":' + orjson.dumps(memory)
+    if guessed:
+        line += b',"guessed":' + orjson.dumps(guessed)
     return line + b"}\n"
 
 
@@ -204,6 +224,7 @@ def batch_line(batch: Batch, known: int, lost: int) -> bytes:
         "failures": [asdict(failure) for failure in batch.failures],
         "left_alone": [asdict(failure) for failure in batch.left_alone],
         "images": batch.memory,
+        "guessed": batch.guessed,
         "known": known,
         "lost": lost,
     }
@@ -231,6 +252,7 @@ def read_line(row: dict[str, Any]) -> Batch:
             row.get("missing", False),
             not row.get("by_id", False),
             [Failure(**failure) for failure in row.get("left_alone", ())],
+            guessed=dict(row.get("guessed", {})),
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise CheckpointError(f"not a product's line of a plan ({type(error).__name__}: {error})") from None
@@ -240,7 +262,7 @@ def add_line(summary: Summary, row: dict[str, Any]) -> None:
     """Count a line that was written earlier into the summary, so that an interrupted listing can be gone on with."""
     known, lost = row.get("known", 0), row.get("lost", 0)
     if "unchanged" in row:
-        summary.add_unchanged(row["unchanged"], row["present"], known, lost)
+        summary.add_unchanged(row["unchanged"], row["present"], known, lost, len(row.get("guessed", ())))
     else:
         summary.add(read_line(row), lost=lost, known=known)
 

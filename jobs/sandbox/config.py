@@ -55,6 +55,12 @@ class Config:
     underscores: Literal["characters", "bytes"] = _switch(
         "characters", "what one underscore stands for in a stored name: an unsafe character, or a byte of it in UTF-8"
     )
+    completed: Literal["replaced", "appended", "underscored", "kept", "queried"] = _switch(
+        "replaced",
+        "a name without an image's extension (media?id=7, photo.jfif): the one that the bytes call for replaces its own, is "
+        "appended to all of it, or to all of it with its dots as underscores, or the name is kept; or its query belongs to it",
+    )
+    longest_name: int = _switch(190, "letters that a stored name keeps of its source's, without the extension")
     delete_many: Literal["page", "all"] = _switch("page", "what DELETE .../images removes: a page of images, or all")
     empty: Literal["204", "list", "null"] = _switch("204", "answer to an empty list: 204, 200 with [], 200 with null")
     over_limit: Literal["413", "clamp"] = _switch("413", "answer to a limit above 250: 413, or as if it were 250")

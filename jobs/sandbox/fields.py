@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from .names import source_name
+from .names import source_name, source_query
 from .replies import JSON, Call, Refusal, Upload, invalid, missing, read_only, refused, unsupported
 from .shop import Draft
 
@@ -63,6 +63,7 @@ def read_write(call: Call, config: Config) -> Wish:
         description=values.get("description"),
         sort_order=values.get("sort_order"),
         is_thumbnail=values.get("is_thumbnail"),
+        query="" if source is None or call.upload else source_query(source.text),
     )
     return Wish(draft, source)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .fields import Source
-from .names import source_name
+from .names import source_name, source_query
 from .replies import Upload
 from .shop import Draft
 
@@ -90,4 +90,5 @@ def _draft(image: dict[str, Any], source: Source) -> Draft:
         description=image.get("description"),
         sort_order=image.get("sort_order"),
         is_thumbnail=image.get("is_thumbnail"),
+        query="" if source.kind == "upload" else source_query(source.text),
     )

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _EXTENSIONS = frozenset({"bmp", "gif", "jpg", "jpeg", "jpe", "png", "wbmp", "xbm", "webp"})
-_LONGEST = 190  # of a name, so that the stored one stays within the field's 255 characters with prefix and suffix
+LONGEST = 190  # of a name, so that the stored one stays within the field's 255 characters with prefix and suffix
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = 0xFFFFFFFFFFFFFFFF
 
@@ -33,17 +33,47 @@ def source_name(source: str) -> str:
     return unquote(name if slash else "", errors="replace").rsplit("/", 1)[-1]
 
 
-def stored_name(name: str, extension: str, scatter: int, *, by_bytes: bool = False) -> str:
+def source_query(source: str) -> str:
+    """Return what a URL asks its host for, decoded; empty where it asks for nothing."""
+    if "://" not in source:
+        return ""
+    return unquote(source.partition("#")[0].partition("?")[2], errors="replace")
+
+
+def stored_name(
+    name: str,
+    extension: str,
+    scatter: int,
+    *,
+    by_bytes: bool = False,
+    completed: str = "replaced",
+    query: str = "",
+    longest: int = LONGEST,
+) -> str:
     """Return what `image_file` becomes for a source of this name; `scatter` picks letter, folder and suffix.
 
-    The name's own extension stays if it is one of an image; else the one that the bytes call for takes its place.
+    The name's own extension stays if it is one of an image; else the name is `completed` with the one that the bytes call
+    for: it is replaced, or that one is appended to all of the name, its query included or not, or the name is kept as it is.
     """
     stem, dot, own = name.rpartition(".")
     if not dot:
         stem, own = name, ""
     if own.lower() not in _EXTENSIONS:
-        own = extension
-    return f"{folder(scatter)}/{_safe(stem, by_bytes)[:_LONGEST] or 'image'}__{suffix(scatter)}.{own}"
+        whole = f"{name}?{query}" if query and completed == "queried" else name
+        stem, own = _completed(stem, dot, own, whole, extension, completed)
+    body = f"{_safe(stem, by_bytes)[:longest] or 'image'}__{suffix(scatter)}"
+    return f"{folder(scatter)}/{body}.{own}" if own else f"{folder(scatter)}/{body}"
+
+
+def _completed(stem: str, dot: str, own: str, name: str, extension: str, way: str) -> tuple[str, str]:
+    """Return stem and extension of a name that has none of an image."""
+    if way == "appended" or (way == "queried" and "?" in name):
+        return name, extension
+    if way == "underscored":
+        return name.replace(".", "_"), extension
+    if way == "kept":
+        return stem, _UNSAFE.sub("_", own) if dot else ""
+    return stem, extension
 
 
 def with_prefix(name: str, scatter: int) -> str:

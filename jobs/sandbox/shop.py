@@ -30,7 +30,7 @@ class Picture:
 
 @dataclass(slots=True, frozen=True)
 class Draft:
-    """What a write asks for; None is not asked for. `name` is the source's file name."""
+    """What a write asks for; None is not asked for. `name` is the source's file name, `query` what its address asks for."""
 
     name: str = ""
     picture: Picture | None = None
@@ -38,6 +38,7 @@ class Draft:
     description: str | None = None
     sort_order: int | None = None
     is_thumbnail: bool | None = None
+    query: str = ""
 
 
 class Shop:
@@ -137,8 +138,15 @@ class Shop:
         if self.config.names == "prefixed" and draft.uploaded:
             name = with_prefix(name, scatter)
         self.catalogue.files.pop(image.image_file, None)
-        by_bytes = self.config.underscores == "bytes"
-        image.image_file = stored_name(name, draft.picture.extension, scatter, by_bytes=by_bytes)
+        image.image_file = stored_name(
+            name,
+            draft.picture.extension,
+            scatter,
+            by_bytes=self.config.underscores == "bytes",
+            completed=self.config.completed,
+            query="" if self.config.names == "lost" else draft.query,
+            longest=self.config.longest_name,
+        )
         image.picture = draft.picture.where
         self.catalogue.files[image.image_file] = product.product_id
 

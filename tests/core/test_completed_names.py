@@ -1,0 +1,162 @@
+"""Names that the store has to complete, or cuts: which readings are taken for the same name, and which never are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.diff import diff
+from engine.core.model import Present, Wanted, WantedProduct
+from engine.core.names import bears_name, likeness
+from engine.core.order import Reading
+from jobs.sandbox.names import mix, source_name, source_query, stored_name
+
+LONG = "long-" * 40
+SOURCES = {
+    "query": "https://h.example.com/media?id=7",
+    "program": "https://h.example.com/image.php?file=7",
+    "program without a query": "https://h.example.com/a/picture.ashx",
+    "jfif": "https://h.example.com/photo.jfif",
+    "tif": "https://h.example.com/photo.tif",
+    "heic": "https://h.example.com/IMG_0001.HEIC",
+    "size after a colon": "https://h.example.com/photo.jpg:large",
+    "style after a mark": "https://h.example.com/x.jpg!d",
+    "parameters in the path": "https://h.example.com/x.jpg/w=800",
+    "a file in the query": "https://h.example.com/media?file=a.jpg",
+    "two hundred letters": f"https://h.example.com/{LONG}.jpg",
+    "two hundred letters of a program": f"https://h.example.com/{LONG}.php",
+    "local file": "pictures/photo.jfif",
+    "import name": "import:photo.tiff",
+    "letters outside ASCII": "https://h.example.com/%C3%A4hnlich.jfif",
+}
+WAYS = ("replaced", "appended", "underscored", "kept", "queried")
+
+
+def as_stored(source: str, way: str, number: int, *, longest: int = 190) -> str:
+    """What the sandbox makes of a source's name."""
+    name = source_name(source.removeprefix("import:"))
+    return stored_name(name, "jpg", mix(1, number), completed=way, query=source_query(source), longest=longest)
+
+
+@pytest.mark.parametrize("longest", [190, 100, 60])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_however_a_store_completes_or_cuts_a_name_it_is_the_same_name(source: str, way: str, longest: int) -> None:
+    """Nothing is made and nothing deleted where nothing but the name tells which image it is."""
+    stored = as_stored(source, way, 1, longest=longest)
+    assert bears_name(source, stored), stored
+    found = diff(WantedProduct(1, [Wanted(source)], 1), [Present(1, stored)], {}, mirror=True, reading=Reading())
+    assert found.pairs == {0: 1}
+    assert not found.changes
+
+
+@pytest.mark.parametrize(
+    ("source", "stored"),
+    [
+        ("https://h/photo.jpg", "a/123/photo2__12345.jpg"),
+        ("https://h/photo.jfif", "a/123/photos__12345.jpg"),
+        ("https://h/media?id=7", "a/123/media_id_8__12345.jpg"),
+        ("https://h/photo.png", "a/123/photo.png_x__12345.png"),
+        ("https://h/front-view-2.jpg", "a/123/front-view__12345.jpg"),
+        (f"https://h/{LONG}2.jpg", f"a/123/{LONG}3__12345.jpg"),
+        (f"https://h/{LONG}2.jpg", f"a/123/{LONG}__12345.png"),
+    ],
+)
+def test_another_name_stays_another(source: str, stored: str) -> None:
+    """A name that is kept is compared whole; a short name is never taken for a cut one."""
+    assert not bears_name(source, stored)
+    assert not diff(
+        WantedProduct(1, [Wanted(source)], 1), [Present(1, stored)], {}, mirror=False, reading=Reading()
+    ).pairs
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_likeness_is_total(source: str, stored: str) -> None:
+    """Whatever stands there, an answer comes."""
+    assert likeness(source, stored) is None or likeness(source, stored) in range(10)
+
+
+def test_the_closer_name_wins_whatever_the_order_of_the_rows() -> None:
+    """`photo.jpg` and `photo.tif` of one product are told apart by the name that needs no completing."""
+    wanted = [Wanted("https://h/photo.tif"), Wanted("https://h/photo.jpg")]
+    present = [Present(1, "a/123/photo__12345.jpg")]
+    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    assert found.pairs == {1: 1}
+    assert [create.row for create in found.changes.creates] == [0]
+
+
+def test_what_is_known_to_be_another_source_is_not_taken_for_this_one() -> None:
+    """`media?id=7` was dropped and `media?id=8` is new: its picture is made, and the old one goes."""
+    wanted = [Wanted("https://h/media?id=8")]
+    memory = {"https://h/media?id=7": (1, None)}
+    present = [Present(1, "a/123/media__12345.jpg")]
+    found = diff(WantedProduct(1, wanted, 1), present, memory, mirror=True, reading=Reading())
+    assert [create.row for create in found.changes.creates] == [0]
+    assert found.changes.deletes == [1]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("https://h/media?id=7&sig=abc", "https://h/media?id=7&sig=def"),
+        ("https://h/media?X-Amz-Date=1&X-Amz-Signature=a", "https://h/media?X-Amz-Date=2&X-Amz-Signature=b"),
+        (
+            "https://h/p.jfif?Expires=1&Signature=a&Key-Pair-Id=k",
+            "https://h/p.jfif?Expires=2&Signature=b&Key-Pair-Id=k",
+        ),
+        ("https://h/media?id=7", "https://other/m/media?id=7"),
+        ("https://h/media?id=7", "https://H:443/./media?id=7#top"),
+        ("https://h/a/photo.jpg?token=1", "https://h/a/photo.jpg?token=2"),
+    ],
+)
+def test_a_new_signature_or_spelling_is_the_same_source(before: str, now: str) -> None:
+    """Nothing is replaced, and it is known under its new address from then on, with the version of its bytes."""
+    other = Wanted("https://h/media?id=8")
+    memory = {before: (1, "v1"), other.image_file: (2, None)}
+    present = [Present(1, "a/123/media__12345.jpg"), Present(2, "a/123/media__12346.jpg")]
+    found = diff(
+        WantedProduct(1, [Wanted(now, version="v1"), other], 1), present, memory, mirror=True, reading=Reading()
+    )
+    assert not found.changes
+    assert found.memory == {now: (1, "v1"), other.image_file: (2, None)}
+    changed = diff(
+        WantedProduct(1, [Wanted(now, version="v2"), other], 1), present, memory, mirror=True, reading=Reading()
+    )
+    same_address = before.rpartition("/")[0].lower() == now.rpartition("/")[0].lower().replace(":443/.", "")
+    assert [create.replaces for create in changed.changes.creates] == ([1] if same_address else [])
+
+
+def test_rows_of_one_name_are_paired_by_what_their_fields_tell() -> None:
+    """Line order decides nothing where descriptions do, and nothing is guessed then."""
+    wanted = [Wanted("https://h/media?id=7", "Back"), Wanted("https://h/media?id=8", "Front")]
+    present = [Present(1, "a/123/media__12345.jpg", "Front", 0), Present(2, "a/123/media__12346.jpg", "Back", 1)]
+    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    assert found.pairs == {0: 2, 1: 1}
+    assert not found.changes
+    assert not found.guessed
+
+
+def test_a_pairing_that_the_fields_do_not_tell_is_a_guess() -> None:
+    """Two images of one name and nothing to tell them by: paired in order, and said to be guessed."""
+    wanted = [Wanted("https://h/media?id=7", "x"), Wanted("https://h/media?id=8", "y")]
+    present = [Present(1, "a/123/media__12345.jpg"), Present(2, "a/123/media__12346.jpg")]
+    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    assert found.pairs == {0: 1, 1: 2}
+    assert found.guessed == [0, 1]
+
+
+def test_one_of_two_images_of_a_name_is_kept_by_its_fields() -> None:
+    """The one that is as asked stays, the other is surplus: no write but the delete."""
+    wanted = [Wanted("https://h/a.jpg", "Front", 5)]
+    present = [Present(1, "a/123/a__12345.jpg", "Old", 0), Present(2, "a/123/a__12346.jpg", "Front", 5)]
+    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    assert (found.pairs, found.changes.deletes, found.changes.updates, found.guessed) == ({0: 2}, [1], [], [])
+
+
+def test_a_gallery_that_moved_up_by_one_keeps_its_order() -> None:
+    """Sort orders are no sign of identity by themselves: equal numbers there would swap two pictures."""
+    wanted = [Wanted("https://h/1/a.jpg", sort_order=0), Wanted("https://h/2/a.jpg", sort_order=1)]
+    present = [Present(1, "a/123/a__12345.jpg", "", 1), Present(2, "a/123/a__12346.jpg", "", 2)]
+    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    assert found.pairs == {0: 1, 1: 2}
