@@ -1,7 +1,8 @@
 """The checkpoint on disk: what finished runs taught (CHECKPOINT), and the unfinished run beside it (.journal, .plan).
 
 CHECKPOINT is JSON Lines in product order, each line sealed: a header, `{"product_id": …, "images": {source: [image
-id, version]}}` for each product, and an end line that counts them. It is only ever replaced whole.
+id, version]}}` for each product, and an end line that counts them. It is only ever replaced whole. Where the store keeps
+other values than were sent, a third part of an image's entry tells them: `{field: [asked, kept]}`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .core.errors import CheckpointError
+from .core.kept import read_known
 from .core.ledger import Ledger
 from .core.order import Reading, Renumbering
 from .core.record import is_whole, seal, unseal
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from .core.diff import Memory
+    from .core.kept import Memory
     from .core.settle import Resent
     from .disk import Disk
     from .tools import Seen
@@ -195,7 +197,7 @@ class Checkpoint:
         """A product's line, whose seal is good, read; its shape is checked all the same, for a hand may have written it."""
         try:
             row = orjson.loads(line)
-            return row["product_id"], {source: (known[0], known[1]) for source, known in row["images"].items()}
+            return row["product_id"], {source: read_known(known) for source, known in row["images"].items()}
         except (orjson.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError):
             raise self._misshapen(line) from None
 

@@ -14,21 +14,24 @@ import anyio
 from .clock import loop_time
 from .core.diff import Changes
 from .core.errors import LostError, RefusedError
+from .core.kept import shown_now
 from .core.ledger import State
 from .core.mend import (
     LOSSES,
     ROUNDS,
     image_failure,
     is_as_planned,
-    is_stale,
     known,
     listing_reason,
     product_failures,
     remaining,
     twin,
     unexplained,
+    unmended,
 )
+from .core.plan import own_failures
 from .core.settle import resent_in, resolve_writes, sight, twins
+from .looks import Looks
 from .tools import Drained, SetAside
 from .writes import Writes
 
@@ -42,9 +45,6 @@ if TYPE_CHECKING:
     from .core.report import Failure
     from .tools import Tools
 
-FULL_PATIENCE = 8.0
-"""The longest pause, in seconds, between two looks at a listing that lags."""
-
 
 class Errand:
     """One product on its way; `run` may be called again after SetAside."""
@@ -55,9 +55,9 @@ class Errand:
         self._fresh = batch.product_id not in tools.ledger.courses
         self.course: Course = tools.ledger.course(batch.product_id)
         self._writes = Writes(batch, tools)
-        self._patience = 0.5
-        self._was_stale = False
-        self._mended = 0
+        self._looks = Looks(batch.product_id, tools, self.course, self._writes)
+        self._rounds_sent = 0
+        self._own: list[Failure] | None = None
         self._left_as: list[Present] | None = None
         self._gone: set[int] = set()
         self._unlisted: list[Failure] = []
@@ -129,33 +129,45 @@ class Errand:
         return False
 
     async def _rounds(self, changes: Changes) -> None:
-        while self._mended <= ROUNDS:
+        while changes and self._rounds_sent <= ROUNDS:
+            self._writes.wait_to_repeat(changes.updates)
             doubt = await self._perform(changes)
             if not doubt and not self._writes.look:
                 return
+            self._rounds_sent += not doubt  # counted when it is sent: what a look finds may be told much later
             changes = await self._look_again()
-            if not changes:
-                return
-            self._mended += not doubt
-        self._writes.failures += product_failures(self.batch, f"still not as asked after {ROUNDS} rounds of mending")
+        self._writes.failures += unmended(self.batch, self.course, changes)
 
     async def _look_again(self) -> Changes:
         """List the product, settle what is in doubt, and see what is left."""
         self._fresh = False
-        self._wait_for_lag()
-        # An answer that takes long shows the store as it was when it was asked, or little later.
-        asked = loop_time()
-        present = await self._tools.list(self.batch.product_id)
-        self._wait_if_stale(present, asked)
+        present, asked = await self._looks.look()
         self._catch_up(present)
+        self._see_own(present)
         self._tools.see(reading=self._writes.watched.learn(present, self._tools.seen.reading))
         self._resolve(present, asked)
         self._settle(present, asked)
         self._writes.show(present)
         self._left_as = present
         self._gone = self.course.made.keys() - {image.image_id for image in present}
-        left = self._without_refused(self._left(present))
+        left = self._within_limit(self._without_refused(self._left(present)))
         left.look = bool(left)
+        return left
+
+    def _see_own(self, present: list[Present]) -> None:
+        """A sort order of the store's own is what a look shows: later writes may have moved it."""
+        by_id = {image.image_id: image for image in present}
+        for image_id, own in self.course.own.items():
+            self.course.own[image_id] = shown_now(own, by_id.get(image_id))
+
+    def _within_limit(self, left: Changes) -> Changes:
+        """An update that was answered as often as a product is mended, and still is not as asked, fails; no other image does."""
+        given_up = [u for u in left.updates if self.course.confirmed(u.image_id) > ROUNDS]
+        if given_up:
+            self._writes.failures += unmended(self.batch, self.course, Changes(updates=given_up))
+            self._writes.barred |= {update.image_id for update in given_up}
+            left.updates = [update for update in left.updates if update not in given_up]
+            left.deletes = []
         return left
 
     def _resolve(self, present: list[Present], asked: float) -> None:
@@ -193,31 +205,6 @@ class Errand:
             left.deletes = []
         return left
 
-    def _wait_if_stale(self, present: list[Present], asked: float) -> None:
-        """A listing that lags behind what was confirmed is looked at again, until a settle after the last write.
-
-        Raises SetAside where it is too early to believe it.
-        """
-        writes, seen = self._writes, self._tools.seen
-        now, until = loop_time(), writes.wrote_at + self._tools.settle
-        stale = is_stale(self.course, present, writes.written, writes.shown.values())
-        if stale and asked < until:
-            self._patience = min(2 * self._patience, FULL_PATIENCE)
-            self._was_stale = True
-            raise SetAside(max(now, min(now + self._patience, until)))
-        if self._was_stale and not stale:
-            seen.lag = min(max(seen.lag, asked - writes.wrote_at), self._tools.settle)
-        self._was_stale = False
-
-    def _wait_for_lag(self) -> None:
-        """On a store whose listings were seen to lag, no look comes earlier after a write than they lagged then.
-
-        Raises SetAside.
-        """
-        ready = self._writes.wrote_at + self._tools.seen.lag
-        if self._writes.written and loop_time() < ready:
-            raise SetAside(ready)
-
     def _left(self, present: list[Present]) -> Changes:
         tools = self._tools
         found = remaining(
@@ -229,6 +216,7 @@ class Errand:
             self._writes.barred,
             mirror=tools.mirror,
         )
+        self._own = own_failures(self.batch.product, found)
         if self._writes.failures or self._writes.refused:
             found.changes.deletes = []
         return found.changes
@@ -364,7 +352,9 @@ class Errand:
         event["counts"] = self.course.counts()
         if self._left_as:
             event["orders"] = [(image.image_id, image.sort_order) for image in self._left_as]
-        failures = self._writes.failures + self.batch.left_alone
+        # What the plan knew of the store's own values holds where nobody has looked since.
+        alone = [failure for failure in self.batch.left_alone if failure.field is None or self._own is None]
+        failures = self._writes.failures + alone + (self._own or [])
         if failures:
             event["failures"] = [asdict(failure) for failure in failures]
         self._tools.note(event)

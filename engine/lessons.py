@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import orjson
 
+from .core.kept import kept_of, known_as
 from .core.mend import known
 from .core.record import is_whole
 from .core.settle import resent_in
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from .core.diff import Memory
+    from .core.kept import Memory
     from .core.ledger import Ledger
     from .core.model import WantedProduct
     from .core.plan import Batch
@@ -66,7 +67,11 @@ def lessons(
 def _versions(listed: Iterable[_Listed], newer: Iterable[tuple[int, Memory]]) -> Iterator[tuple[int, Memory]]:
     """What is known of each product, with the version that the plan tells of the same image where none is known."""
     for product, memory in joined(listed, newer):
-        told = {s: (pair[0], pair[1]) for s, pair in product.images.items() if memory.get(s) == (pair[0], None)}
+        told = {
+            source: known_as(pair[0], pair[1], kept_of(memory[source]))
+            for source, pair in product.images.items()
+            if memory.get(source, ())[:2] == (pair[0], None)
+        }
         if told:
             yield product.product_id, memory | told
 

@@ -61,13 +61,18 @@ class Progress:
         return Snapshot(
             self.phase,
             self.products_done,
-            self.products,
+            _at_least(self.products, self.products_done),
             self.images_done,
-            self.images,
+            _at_least(self.images, self.images_done),
             self.failures,
             self.calls_left(),
             None if self.traffic is None else self.traffic(),
         )
+
+
+def _at_least(total: int | None, done: int) -> int | None:
+    """A total that more than was planned never exceeds: mending writes images that the plan did not name."""
+    return None if total is None else max(total, done)
 
 
 class Stop:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import ExitStack
 
-    from .core.diff import Memory
+    from .core.kept import Memory
     from .gate import Gate
     from .options import Access
     from .store import Store

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from .clock import loop_time
-from .core.diff import VERSION_NEEDS_SYNC, Changes, Difference, Memory, diff
+from .core.diff import VERSION_NEEDS_SYNC, Changes, Difference, diff
 from .core.errors import MissingError, RefusedError
 from .core.glance import glance
 from .core.guards import WRONG_STORE_AT, judge_store
+from .core.kept import Memory
 from .core.mend import listing_reason, product_failures, row_failure, twin
 from .core.model import WantedProduct
 from .core.plan import Batch, batch_line, batch_of, guesses, unchanged_line
@@ -122,7 +123,7 @@ class Survey:
             return self._failed(product, memory, error)
         found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
         failures = self._told_anyway(product, present, found, resent)
-        if not found.changes and not failures:
+        if not found.changes and not failures and not found.own:
             learned = found.memory if found.memory != memory else None
             return None, product, len(present), len(memory), lost, learned, guesses(product, found)
         return batch_of(product, present, found, failures), product, len(present), len(memory), lost, None, {}
@@ -184,4 +185,4 @@ def _lost(present: list[Present], memory: Memory) -> int:
     if not memory:
         return 0
     ids = {image.image_id for image in present}
-    return sum(image_id not in ids for image_id, _ in memory.values())
+    return sum(known[0] not in ids for known in memory.values())

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from .checkpoint import Checkpoint, Unfinished
-    from .core.diff import Memory
+    from .core.kept import Memory
     from .core.report import Failure, Report
     from .disk import Disk
     from .gate import Gate

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .clock import loop_time
 from .core import ledger as events
 from .core.errors import BackupError, LostError, MissingError, RefusedError, StoppedError
+from .core.kept import other_values
 from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
 from .core.names import bears_name, cut_key, kind
 from .core.plan import SURE_PAGE, bulk_calls
 from .sources import resolve
-from .tools import Drained, Tools, Watched
+from .tools import Drained, SetAside, Tools, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
     from pathlib import Path
 
     from .core.diff import Create, Update
+    from .core.ledger import Course
     from .core.model import Present
     from .core.plan import Batch
     from .core.report import Failure
@@ -42,6 +45,8 @@ class Writes:
         self.refused_puts: dict[int, RefusedError] = {}
         self.doubted_deletes: dict[int, RefusedError] = {}
         self.barred: set[int] = set()
+        self._counted: set[str] = set()
+        self._put_at = dict.fromkeys(_puts(tools.ledger.course(batch.product_id)), self.wrote_at)
         self.listing: list[Present] | None = None
         self.show(batch.present)
 
@@ -80,12 +85,18 @@ class Writes:
             self._count_refusal(error)
             return True
         self._tools.refusals.clear()
-        self.note("confirmed", key, image_id=made.image_id)
+        self.note("confirmed", key, image_id=made.image_id, **_own(create.fields, made))
         self.watched.created(made.image_id, create.fields)
         self._confirm(made, create.fields)
         self._compare(made, image.image_file, create.fields)
-        self._tools.progress.images_done += 1
+        self._count(key)
         return True
+
+    def _count(self, key: str, images: int = 1) -> None:
+        """Show the change as done, once, however often it takes."""
+        if key not in self._counted:
+            self._counted.add(key)
+            self._tools.progress.images_done += images
 
     async def _unless_stopped(self, key: str, call: Awaitable[T], *, sent_before: bool = False) -> T:
         """A call that was turned away before it can have happened did not happen; any other stays in doubt.
@@ -122,7 +133,7 @@ class Writes:
         self._note_refused(f"create:{row}", failure)
         self.refused.add(row)
         self.failures.append(failure)
-        self._tools.progress.images_done += 1
+        self._count(f"create:{row}")
 
     def _note_refused(self, key: str, failure: Failure) -> None:
         """Write down what was refused and why, so that it is told even if the run stops before the product is finished."""
@@ -150,11 +161,16 @@ class Writes:
             )
 
     def _confirm(self, image: Present, fields: dict[str, Any]) -> None:
-        """Take note of what the store says it has written; a listing that shows otherwise lags behind."""
+        """Take note of what the store says it has written: a listing that shows otherwise lags behind.
+
+        Where the store has made something of its own of it, a look tells what that does to the others.
+        """
+        own = other_values(fields, image)
+        self.look = self.look or bool(own)
         text = image.description if "description" in fields else None
         order = image.sort_order if "sort_order" in fields else None
         flag = image.is_thumbnail if "is_thumbnail" in fields else None
-        self.written.append(Written(image.image_id, text, order, flag))
+        self.written.append(Written(image.image_id, text, order, flag, "sort_order" in own))
 
     def _compare(self, made: Present, image_file: str, fields: dict[str, Any]) -> None:
         """A store that answers with other fields or another name than sent has done something of its own: look."""
@@ -163,13 +179,23 @@ class Writes:
         order, flag = fields.get("sort_order", made.sort_order), fields.get("is_thumbnail", made.is_thumbnail)
         self.look = self.look or order != made.sort_order or flag != made.is_thumbnail
 
+    def wait_to_repeat(self, updates: list[Update]) -> None:
+        """What was put into a field is not put there again before it has had the time to show.
+
+        Raises SetAside.
+        """
+        values = [(update.image_id, name, value) for update in updates for name, value in update.fields.items()]
+        due = max((self._put_at[value] for value in values if value in self._put_at), default=-math.inf)
+        if loop_time() < due + self._tools.settle:
+            raise SetAside(due + self._tools.settle)
+
     async def update(self, update: Update) -> None:
         """PUT one image's fields."""
         key = f"update:{update.image_id}"
         event = events.sent(self.batch.product_id, key, fields=update.fields, before=update.before)
         await self._tools.intend(event)
         try:
-            kind_of_outcome = await self._unless_stopped(key, self._put(update))
+            image = await self._unless_stopped(key, self._put(update))
         except RefusedError as error:
             self.look = True
             if error.doubtful and not isinstance(error, MissingError):
@@ -182,13 +208,22 @@ class Writes:
             if not isinstance(error, MissingError):
                 self.refused_puts[update.image_id] = error
             return
-        self.note(kind_of_outcome, key)
+        if image is None:
+            self.note("found", key)
+        else:
+            self.note("confirmed", key, **_own(update.fields, image))
+            self._put_at |= dict.fromkeys(_values(update.image_id, update.fields), self.wrote_at)
+            self._confirm(image, update.fields)
         if "sort_order" in update.fields:
             self.watched.puts.append((update.image_id, update.fields["sort_order"]))
-        self._tools.progress.images_done += 1
+        self._count(key)
 
-    async def _put(self, update: Update) -> str:
-        """PUT; where the answer is lost and siblings may have moved, the image is looked at before it is sent again."""
+    async def _put(self, update: Update) -> Present | None:
+        """PUT, and the image as the store answers it.
+
+        Where the answer is lost and siblings may have moved, the image is looked at before it is sent again: None where
+        that shows that it was done.
+        """
         for tried in range(LOSSES):
             try:
                 image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
@@ -200,10 +235,9 @@ class Writes:
                 self.watched.doubt()
                 image = await self._look_at(update.image_id)
                 if all(getattr(image, name) == value for name, value in update.fields.items()):
-                    return "found"
+                    return None
             else:
-                self._confirm(image, update.fields)
-                return "confirmed"
+                return image
         raise RefusedError(f"its update was lost {LOSSES} times in a row")
 
     async def delete(self, image_id: int, before: Present | None = None) -> None:
@@ -235,7 +269,7 @@ class Writes:
             self.note("confirmed", key)
         else:
             self.note("confirmed", key)
-        self._tools.progress.images_done += 1
+        self._count(key)
 
     async def _look_at(self, image_id: int) -> Present:
         """Get one image whose update is in doubt; turned away here, it stays in doubt."""
@@ -285,7 +319,7 @@ class Writes:
                 self._leave_to_a_look()
             else:
                 self.note("confirmed", "empty", image_ids=ids)
-                self._tools.progress.images_done += len(ids)
+                self._count("empty", len(ids))
 
     def _leave_to_a_look(self) -> None:
         """How much of it has happened is for the next listing to tell, one that may lag."""
@@ -322,3 +356,20 @@ class Writes:
                 await self.delete(image.image_id)
             elif self._tools.mirror:
                 self.failures.append(stranger(self.batch, image))
+
+
+def _own(fields: dict[str, Any], answered: Present) -> dict[str, Any]:
+    """What the journal tells beside "confirmed" where the store answered with other values than it was sent."""
+    own = other_values(fields, answered)
+    return {"own": own} if own else {}
+
+
+def _values(image_id: int, fields: dict[str, Any]) -> Iterator[tuple[int, str, Any]]:
+    return ((image_id, name, value) for name, value in fields.items())
+
+
+def _puts(course: Course) -> Iterator[tuple[int, str, Any]]:
+    """What an earlier process of this run has put; when that was nobody knows, so that its time begins anew."""
+    for key, change in course.changes.items():
+        if key.startswith("update:") and change.confirmed and change.sent is not None:
+            yield from _values(int(key[7:]), change.sent["fields"])

@@ -43,6 +43,8 @@ def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> st
         return f"{name}: a guard would refuse this plan: {proposal.refusal}"
     if command == "undo":
         return _first_line_of_undo(name, changes, summary.changed_products)
+    if not changes and summary.failed:
+        return f"{name}: nothing can be done about {summary.failed:,} image{'s' * (summary.failed != 1)} that are not as asked; they are named below."
     if not changes:
         return f"{name}: nothing is to do; the store is as the manifest says."
     return f"{name}: {changes:,} change{'s' * (changes != 1)} in {summary.changed_products:,} of {summary.products:,} product{'s' * (summary.products != 1)}; nothing was written to the store."

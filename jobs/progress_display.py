@@ -167,7 +167,7 @@ def counters(now: engine.progress.Snapshot, pace: Pace) -> list[str]:
     if now.failures:
         said.append(f"{now.failures:,} failed")
     left = pace.seconds_left()
-    if left is not None:
+    if left:
         said.append(f"about {duration(left)} left")
     return said
 

@@ -12,7 +12,7 @@ from .names import GONE, loose, stem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .diff import Memory
+    from .kept import Memory
     from .model import Wanted
 
 _PLAIN = re.compile(r"https?://[a-z0-9.-]+/[!-\"$&-~]+")

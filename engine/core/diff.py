@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .address import respelled
+from .kept import Kept, Memory, kept_of, known_as, that_hold, without
 from .moves import arrange
 from .names import GONE
 from .order import Arrangement, Place, Reading, is_met, make_room
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from .model import Present, Wanted, WantedProduct
-
-Memory = dict[str, tuple[int, str | None]]
-"""What the ledger knows of one product: source -> (image id, the version of its bytes); of a replaced image, GONE and its id."""
 
 VERSION_NEEDS_SYNC = "its version is new, so its bytes must be replaced, and migrate never deletes; sync replaces it"
 
@@ -63,6 +61,7 @@ class Difference:
     """What the diff of one product found: `pairs` row -> image id, `memory` as it is from now on, `outdated` rows.
 
     `guessed` are the rows of pairs that nothing but their name tells, and that not clearly.
+    `own`: row -> the fields that stay as the store made them, since sending the same again would change nothing.
     """
 
     changes: Changes
@@ -70,6 +69,7 @@ class Difference:
     memory: Memory
     outdated: list[int]
     guessed: list[int] = field(default_factory=list)
+    own: dict[int, Kept] = field(default_factory=dict)
 
 
 def diff(
@@ -100,12 +100,15 @@ def diff(
     replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
     orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
     rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
-    changes = _changes(product.images, rows, pairs, replaced, by_id, orders, reading)
+    own = _own(product.images, pairs, by_id, memory)
+    images = [without(each, own[row]) if row in own else each for row, each in enumerate(product.images)]
+    changes = _changes(images, rows, pairs, replaced, by_id, orders, reading)
     if mirror:
         kept = set(pairs.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
-        changes.look = changes.look or _promotes(product.images, by_id, changes)
-    return Difference(changes, pairs, remember(product.images, pairs | replaced, memory), outdated, pairing.guessed)
+        changes.look = changes.look or _promotes(images, by_id, changes)
+    known = remember(product.images, pairs | replaced, memory, by_id)
+    return Difference(changes, pairs, known, outdated, pairing.guessed, own)
 
 
 def _all_new(images: list[Wanted], reading: Reading) -> Difference | None:
@@ -130,14 +133,28 @@ def _is_outdated(image: Wanted, image_id: int, memory: Memory) -> bool:
     return known is not None and known[1] is not None and known[1] != image.version
 
 
-def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory) -> Memory:
+def _own(images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present], memory: Memory) -> dict[int, Kept]:
+    """The rows of which the store was seen to keep other values than asked for, where both are still the same."""
+    own: dict[int, Kept] = {}
+    for row, image_id in pairs.items():
+        known = memory.get(images[row].image_file)
+        if known is not None and len(known) > 2 and known[0] == image_id:
+            kept = that_hold(images[row], by_id[image_id], kept_of(known))
+            if kept:
+                own[row] = kept
+    return own
+
+
+def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory, by_id: dict[int, Present]) -> Memory:
     """What the ledger knows of this product from now on; an outdated image keeps the version its bytes have."""
     known: Memory = {}
     for row, image_id in pairs.items():
         image = images[row]
         former = memory.get(image.image_file)
         recorded = former[1] if former is not None else None
-        known[image.image_file] = (image_id, recorded if recorded is not None else image.version)
+        version = recorded if recorded is not None else image.version
+        kept = kept_of(former) if former is not None and former[0] == image_id else {}
+        known[image.image_file] = known_as(image_id, version, kept and that_hold(image, by_id[image_id], kept))
     return known
 
 

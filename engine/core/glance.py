@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .diff import Memory
+    from .kept import Memory
     from .model import Present, Wanted
 
 _BELOW_ALL = -(1 << 31) - 1
@@ -30,8 +30,8 @@ def _by_memory(images: list[Wanted], present: list[Present], memory: Memory) -> 
     last = _BELOW_ALL
     for wanted in images:
         known = memory.get(wanted.image_file)
-        if known is None or wanted.version != known[1]:
-            return None
+        if known is None or wanted.version != known[1] or len(known) > 2:
+            return None  # of what the store made something of its own, the diff tells
         there = left.pop(known[0], None)
         if there is None:
             return None

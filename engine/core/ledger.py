@@ -21,10 +21,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import CheckpointError
-from .report import MOST_FAILURES, Failure, Report
+from .report import MOST_FAILURES, Failure, Report, images_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from .kept import Kept
 
 Event = dict[str, Any]
 
@@ -68,11 +70,12 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 class Change:
     """One change of a product: its state, how often it was looked for in vain, and what was sent (of creates for undo alone).
 
-    `found`: a look told that it had happened, no answer. `failure` says why it was refused, as long as nothing else came of it.
+    `confirmed`: how often the store answered that it was done, in this run, however many processes that took. `found`: a look told that it had happened, no answer. `failure` says why it was refused, as long as nothing else came of it.
     """
 
     state: str = State.PLANNED
     absents: int = 0
+    confirmed: int = 0
     found: bool = False
     sent: Event | None = None
     failure: Failure | None = None
@@ -91,18 +94,25 @@ class Change:
 class Course:
     """What has been done in one product. Keys of `changes` are `create:ROW`, `update:ID`, `delete:ID`, `empty`.
 
-    `made` is image id -> manifest row, `written` the names of the fields that were put, by image id; `orders` the sort
-    orders that the last look showed, kept for undo where the run looked.
+    `made` is image id -> manifest row, `written` the names of the fields that were put, by image id; `own` the values that
+    the store answered in place of those that were sent, by image id; `orders` the sort orders that the last look showed,
+    kept for undo where the run looked.
     """
 
     changes: dict[str, Change] = field(default_factory=dict)
     made: dict[int, int] = field(default_factory=dict)
     written: dict[int, set[str]] = field(default_factory=dict)
+    own: dict[int, Kept] = field(default_factory=dict)
     updated: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
     orders: dict[int, int] = field(default_factory=dict)
     adopted: int = 0
     doubted: bool = False
+
+    def confirmed(self, image_id: int) -> int:
+        """How often an update of this image was answered in this run."""
+        change = self.changes.get(f"update:{image_id}")
+        return 0 if change is None else change.confirmed
 
     def counts(self) -> list[int]:
         """Created, updated, deleted, adopted: what `finished` carries, so that a replay need not go through it all."""
@@ -238,6 +248,7 @@ class Ledger:
         verb, _, number = key.partition(":")
         if verb == "create":
             course.made[event["image_id"]] = int(number)
+            _answered(course, event["image_id"], (), event)
             self.totals.created += 1
             if event["event"] == "found":
                 self.totals.adopted += 1
@@ -245,8 +256,10 @@ class Ledger:
         elif verb == "update":
             image_id = int(number)
             put = course.changes[key].sent
+            course.changes[key].confirmed += event["event"] == "confirmed"
             if put is not None:
                 course.written.setdefault(image_id, set()).update(put["fields"])
+                _answered(course, image_id, put["fields"], event)
             if image_id not in course.updated and image_id not in course.made:
                 course.updated.add(image_id)
                 self.totals.updated += 1
@@ -263,7 +276,7 @@ class Ledger:
         former = self.failures.pop(product_id, [])
         if former:
             self._tried_again.add(product_id)
-        self.totals.failed += len(failures) - len(former)
+        self.totals.failed += images_in(failures) - images_in(former)
         if failures:
             self.failures[product_id] = failures
         if product_id not in self.finished:
@@ -330,6 +343,14 @@ class Ledger:
 def _failure(event: Event) -> Failure:
     told = {name: event.get(name) for name in ("product_id", "image_file", "image_id", "line")}
     return Failure(**told, status=event.get("status") or None, reason=str(event.get("reason", "")))
+
+
+def _answered(course: Course, image_id: int, sent: Iterable[str], event: Event) -> None:
+    """Take in what the store made of the fields that it was sent; what it took as it was is no longer its own."""
+    own = {name: pair for name, pair in course.own.get(image_id, {}).items() if name not in sent}
+    own.update((name, (pair[0], pair[1])) for name, pair in event.get("own", {}).items())
+    if own or image_id in course.own:
+        course.own[image_id] = own
 
 
 def _check_sent(key: str, event: Event) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .diff import Difference, Memory, diff
+from .diff import Difference, diff
 from .errors import MissingError
+from .kept import as_wanted, kept_of, known_as, short
 from .model import Wanted, WantedProduct
 from .names import GONE
 from .report import Failure
@@ -18,7 +19,9 @@ from .report import Failure
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+    from .diff import Changes, Update
     from .errors import StoreError
+    from .kept import Memory
     from .ledger import Course
     from .model import Present
     from .order import Reading
@@ -38,12 +41,16 @@ def _unmanaged(product: WantedProduct, memory: Memory, barred: set[int]) -> Want
 
 @dataclass(slots=True)
 class Written:
-    """One confirmed create or update: the fields that were sent, with the values that the store answered."""
+    """One confirmed create or update: the fields that were sent, with the values that the store answered.
+
+    `own_order`: the order that it answered is not the one that it was sent.
+    """
 
     image_id: int
     description: str | None = None
     sort_order: int | None = None
     is_thumbnail: bool | None = None
+    own_order: bool = False
 
 
 LOSSES = 8
@@ -58,7 +65,7 @@ def known(batch: Batch, course: Course, gone: Container[int] = ()) -> Memory:
     What was made and is `gone` has been taken away by somebody else. An image that was replaced and could not be deleted
     is remembered by its id, lest it be taken for the new one some day.
     """
-    memory = {source: pair for source, pair in batch.memory.items() if pair[0] not in course.deleted}
+    memory: Memory = {source: pair for source, pair in batch.memory.items() if pair[0] not in course.deleted}
     for image_id, row in course.made.items():
         if image_id not in course.deleted and image_id not in gone:
             image = batch.product.images[row]
@@ -69,6 +76,17 @@ def known(batch: Batch, course: Course, gone: Container[int] = ()) -> Memory:
         still_there = create.replaces not in course.deleted
         if old is not None and old[0] == create.replaces and still_there and memory.get(source) != old:
             memory[f"{GONE}{old[0]}"] = old
+    return _with_own(batch, course, memory) if course.own else memory
+
+
+def _with_own(batch: Batch, course: Course, memory: Memory) -> Memory:
+    """The memory with what the store made of what it was sent in this run."""
+    wanted = {image.image_file: image for image in batch.product.images}
+    for source, pair in memory.items():
+        own, image = course.own.get(pair[0]), wanted.get(source)
+        if own is not None and image is not None:
+            kept = as_wanted(image, own, kept_of(pair), course.written.get(pair[0], ()))
+            memory[source] = known_as(pair[0], pair[1], kept)
     return memory
 
 
@@ -112,19 +130,36 @@ def is_stale(course: Course, present: list[Present], written: list[Written], bef
 
     It lacks an image that was made, shows one that was deleted, or does not show what was `written` in this round where
     nothing written after it could have changed that. Nor does it where a sort order was written and all is as `before`
-    the round: the order that an image has already is only written to move others.
+    the round: the order that an image has already is only written to move others. A store that answers that it has left
+    the order as it was is believed.
     """
     by_id = {image.image_id: image for image in present}
+    former = {image.image_id: image for image in before}
     if any(image_id not in by_id and image_id not in course.deleted for image_id in course.made):
         return True
     if any(image_id in by_id for image_id in course.deleted):
         return True
-    if any(write.sort_order is not None for write in written) and _looks(present) == _looks(before):
+    if any(_moves(write, former) for write in written) and _looks(present) == _looks(former.values()):
         return True
     return any(
         (image := by_id.get(write.image_id)) is not None and _belies(image, write, written[index + 1 :])
         for index, write in enumerate(written)
     )
+
+
+def _moves(write: Written, former: dict[int, Present]) -> bool:
+    """Whether a write of the order may have moved anything."""
+    if write.sort_order is None:
+        return False
+    there = former.get(write.image_id)
+    return not (write.own_order and there is not None and there.sort_order == write.sort_order)
+
+
+def contradicted(course: Course, present: list[Present], written: list[Written]) -> set[int]:
+    """The images of which a listing that lags may be wrong: those made, deleted or written, as far as it can be told."""
+    ids = {image.image_id for image in present}
+    made = course.made.keys() - course.deleted - ids
+    return made | (course.deleted & ids) | {write.image_id for write in written}
 
 
 def _looks(gallery: Iterable[Present]) -> set[tuple[int, str, int, bool]]:
@@ -171,6 +206,26 @@ def row_failure(batch: Batch, row: int, reason: str, status: int | None = None) 
             batch.product_id, None, int(image.image_file[len(GONE) :]), image.line, None, status or None, reason
         )
     return Failure(batch.product_id, image.image_file, None, image.line, None, status or None, reason)
+
+
+def unmended(batch: Batch, course: Course, changes: Changes) -> list[Failure]:
+    """What is still to be changed when nothing more is tried: the images concerned, each with its field and its values."""
+    said = f"still not as asked after {ROUNDS} rounds of mending"
+    told = [row_failure(batch, create.row, f"{said}: the store does not have it") for create in changes.creates]
+    told += [failure for update in changes.updates for failure in field_failures(batch, course, update, f"{said}: ")]
+    return told + [image_failure(batch, gone, f"{said}: the store still has it") for gone in changes.deletes]
+
+
+def field_failures(batch: Batch, course: Course, update: Update, said: str = "") -> list[Failure]:
+    """What an update would change, field by field: the value that the store has, and the value asked for."""
+    told = []
+    for name, value in update.fields.items():
+        reason = f"{said}{name} is {short(update.before[name])}, not {short(value)}"
+        row = course.made.get(update.image_id)
+        failure = image_failure(batch, update.image_id, reason) if row is None else row_failure(batch, row, reason)
+        failure.image_id, failure.field = update.image_id, name
+        told.append(failure)
+    return told
 
 
 def image_failure(batch: Batch, image_id: int | None, reason: str, status: int | None = None) -> Failure:

@@ -28,7 +28,7 @@ from .names import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .diff import Memory
+    from .kept import Memory
     from .model import Present, Wanted
 
 _FIELDS = ("description", "sort_order", "is_thumbnail")
@@ -78,7 +78,7 @@ class _Names:
             lambda source: identity(source) if completions(source) else None,
             lambda there: identity(owners[there.image_id]) if there.image_id in owners else None,
         )
-        known = {image_id for image_id, _ in self._memory.values()}
+        known = {pair[0] for pair in self._memory.values()}
         aside = {image_id: self._left.pop(image_id) for image_id in known if image_id in self._left}
         self._by(one_extension, lambda there: one_extension(there.image_file))
         for place in range(READINGS):

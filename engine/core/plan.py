@@ -11,11 +11,12 @@ from typing import Any
 
 import orjson
 
-from .diff import Changes, Create, Difference, Memory, Update
+from .diff import Changes, Create, Difference, Update
 from .errors import CheckpointError
+from .kept import Memory, own_value, read_known
 from .model import Present, Wanted, WantedProduct
 from .order import Reading, Renumbering
-from .report import Failure, Report
+from .report import Failure, Report, images_in
 
 FORMAT = 1
 PAGE = 250
@@ -63,7 +64,8 @@ class Header:
 class Batch:
     """One product's part of the plan: the unit of order, of concurrency and of resuming.
 
-    `failures` hold the product's deletes back; what is `left_alone` (undo) is told and holds nothing back. `since` is what
+    `failures` hold the product's deletes back; what is `left_alone` (undo; a field of which the store keeps another value
+    than asked for) is told and holds nothing back. `since` is what
     was remembered after the plan had been made; it is no part of the plan. `guessed`: source -> image id, where one of
     several images of a name was taken that the fields don't tell apart.
     """
@@ -127,8 +129,11 @@ class Summary:
         self.lost += lost
         self.missing += batch.missing
         self.guessed += len(batch.guessed)
-        self.failed += len(batch.failures) + len(batch.left_alone)
-        self.unchanged += max(0, images - len(changes.creates) - len(changes.updates) - len(batch.failures))
+        self.failed += images_in(batch.failures + batch.left_alone)
+        own = {failure.image_id for failure in batch.left_alone if failure.field is not None}
+        own -= {update.image_id for update in changes.updates}
+        changed = len(changes.creates) + len(changes.updates) + len(batch.failures) + len(own)
+        self.unchanged += max(0, images - changed)
         if not changes:
             return
         self.changed_products += 1
@@ -176,8 +181,24 @@ def bulk_calls(images: int) -> int:
 
 
 def batch_of(product: WantedProduct, present: list[Present], found: Difference, failures: list[Failure]) -> Batch:
-    """A batch from what the diff found."""
-    return Batch(product, present, found.changes, found.memory, failures, guessed=guesses(product, found))
+    """A batch from what the diff found; what stays as the store made it is told, and holds nothing back."""
+    left_alone = own_failures(product, found)
+    guessed = guesses(product, found)
+    return Batch(product, present, found.changes, found.memory, failures, left_alone=left_alone, guessed=guessed)
+
+
+def own_failures(product: WantedProduct, found: Difference) -> list[Failure]:
+    """The fields of which the store keeps other values than asked for: each a failure of its image."""
+    told = []
+    for row, kept in found.own.items():
+        image = product.images[row]
+        told += [
+            Failure(
+                product.product_id, image.image_file, found.pairs[row], image.line, name, None, own_value(name, *pair)
+            )
+            for name, pair in kept.items()
+        ]
+    return told
 
 
 def guesses(product: WantedProduct, found: Difference) -> dict[str, int]:
@@ -247,7 +268,7 @@ def read_line(row: dict[str, Any]) -> Batch:
             WantedProduct(row["product_id"], wanted, row.get("line")),
             [Present(**image) for image in row.get("present", ())],
             Changes(creates, updates, row.get("delete", []), row.get("look", False)),
-            {source: (known[0], known[1]) for source, known in row.get("images", {}).items()},
+            {source: read_known(known) for source, known in row.get("images", {}).items()},
             [Failure(**failure) for failure in row.get("failures", ())],
             row.get("missing", False),
             not row.get("by_id", False),

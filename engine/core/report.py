@@ -21,6 +21,11 @@ class Failure:
     reason: str = ""
 
 
+def images_in(failures: list[Failure]) -> int:
+    """How many images these failures are of: one may fail in several fields."""
+    return len({(failure.image_file, failure.image_id) for failure in failures})
+
+
 @dataclass(slots=True)
 class Report:
     """What a run did to the store since its first start; `requests` to `elapsed_s` are this process's alone."""

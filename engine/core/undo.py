@@ -19,7 +19,7 @@ from .plan import Batch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .diff import Memory
+    from .kept import Memory
     from .ledger import Course
     from .model import Present
     from .order import Reading
@@ -91,9 +91,10 @@ def take_back(
 def as_before(memory: Memory, deleted: set[int], kept: Mapping[int, Kept], restored: Memory) -> Memory:
     """What is known of a product that was taken back: what had been deleted stands under its new id, its version unchanged."""
     known: Memory = {}
-    for source, (image_id, version) in memory.items():
+    for source, former in memory.items():
+        image_id, version = former[:2]
         if image_id not in deleted:
-            known[source] = (image_id, version)
+            known[source] = former
         elif image_id in kept and kept[image_id].file in restored:
             known[source] = (restored[kept[image_id].file][0], version)
     return known
@@ -112,7 +113,7 @@ def _towards(
     product: WantedProduct, present: list[Present], memory: Memory, removable: set[int], reading: Reading
 ) -> Batch:
     """The batch that leads to the former state: only the former images and the removable ones are touched."""
-    ids = {image_id for image_id, _ in memory.values()} | removable
+    ids = {known[0] for known in memory.values()} | removable
     ours = [image for image in present if image.image_id in ids]
     others = [image for image in present if image.image_id not in ids]
     found = diff(product, ours, memory, mirror=True, reading=reading, bystanders=others, by_name=False)

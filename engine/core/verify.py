@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .mend import image_failure, row_failure
+from .ledger import Course
+from .mend import field_failures, image_failure, row_failure
 
 if TYPE_CHECKING:
-    from .diff import Update
     from .plan import Batch
     from .report import Failure
 
 
 def differences(batch: Batch) -> list[Failure]:
     """Every difference of one product: an image that is missing, one that differs in a field, one too many."""
-    told = list(batch.failures)
+    told = batch.failures + batch.left_alone
     told += [
         row_failure(
             batch, create.row, "the store does not have it" if create.replaces is None else "its bytes are outdated"
@@ -22,24 +22,10 @@ def differences(batch: Batch) -> list[Failure]:
         for create in batch.changes.creates
     ]
     for update in batch.changes.updates:
-        told += _fields(batch, update)
+        told += field_failures(batch, Course(), update)
     replaced = {create.replaces for create in batch.changes.creates}
     for image in batch.present:
         if image.image_id in batch.changes.deletes and image.image_id not in replaced:
             failure = image_failure(batch, image.image_id, f"the manifest does not name it ({image.image_file[:100]})")
             told.append(failure)
     return told
-
-
-def _fields(batch: Batch, update: Update) -> list[Failure]:
-    told = []
-    for name, value in update.fields.items():
-        failure = image_failure(batch, update.image_id, f"{name} is {_short(update.before[name])}, not {_short(value)}")
-        failure.field = name
-        told.append(failure)
-    return told
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -46,6 +46,16 @@ class Config:
     unsorted: Literal["zero", "last"] = _switch(
         "zero", "sort_order of an image created without one: 0, or after all others"
     )
+    orders: Literal["kept", "not-negative", "compacted", "fixed"] = _switch(
+        "kept",
+        "what becomes of a sort_order that is sent: kept, negative ones raised to 0, all of the product's made 0, 1, 2 ... "
+        "after each write, or not changed by a PUT",
+    )
+    descriptions: Literal["kept", "trimmed", "escaped"] = _switch(
+        "kept",
+        "what becomes of a description: kept, without the white space around it, or with HTML's characters escaped",
+    )
+    description_length: int = _switch(0, "characters after which a description is cut off; 0 for no such limit")
     promote_after_delete: bool = _switch(
         False, "when the thumbnail goes, the image of the lowest sort_order becomes it"
     )

@@ -6,6 +6,7 @@ The rules are store-api.md 1.5 and 1.6. Callers have checked what they ask for: 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from html import escape
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,11 @@ class Shop:
             _make_room(product.images, order)
         image_id = self.catalogue.next_image_id
         self.catalogue.next_image_id += 1
-        image = Image(image_id, "", draft.description or "", order, False, int(now), int(now), "")
+        text = as_kept(draft.description or "", self.config)
+        image = Image(image_id, "", text, self._taken_order(order), False, int(now), int(now), "")
         self._store(product, image, draft)
         product.images.append(image)
+        self._compact(product, image)
         self.catalogue.total_images += 1
         if thumbnail:
             _make_thumbnail(product, image)
@@ -83,10 +86,11 @@ class Shop:
         if image is None:
             raise KeyError(image_id)
         image.modified = int(now)
-        if draft.sort_order is not None:
-            self._reorder(product, image, draft.sort_order)
+        if draft.sort_order is not None and self.config.orders != "fixed":
+            self._reorder(product, image, self._taken_order(draft.sort_order))
+            self._compact(product, image)
         if draft.description is not None:
-            image.description = draft.description
+            image.description = as_kept(draft.description, self.config)
         if draft.is_thumbnail:
             _make_thumbnail(product, image)
         elif draft.is_thumbnail is not None:
@@ -128,6 +132,18 @@ class Shop:
             _make_room([each for each in product.images if each is not image], order)
         image.sort_order = order
 
+    def _taken_order(self, order: int) -> int:
+        return max(0, order) if self.config.orders == "not-negative" else order
+
+    def _compact(self, product: Product, written: Image) -> None:
+        """Number the images 0, 1, 2 ... where the store does that; the one just written comes first among equals."""
+        if self.config.orders != "compacted":
+            return
+        for place, each in enumerate(
+            sorted(product.images, key=lambda i: (i.sort_order, i is not written, i.image_id))
+        ):
+            each.sort_order = place
+
     def _store(self, product: Product, image: Image, draft: Draft) -> None:
         """Give the image its picture and a new name; a name is never given twice."""
         if draft.picture is None:
@@ -149,6 +165,15 @@ class Shop:
         )
         image.picture = draft.picture.where
         self.catalogue.files[image.image_file] = product.product_id
+
+
+def as_kept(text: str, config: Config) -> str:
+    """Return what the store makes of a description."""
+    if config.descriptions == "trimmed":
+        text = text.strip()
+    elif config.descriptions == "escaped":
+        text = escape(text)
+    return text[: config.description_length] if config.description_length else text
 
 
 def _make_room(images: Sequence[Image], order: int) -> None:

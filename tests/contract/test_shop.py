@@ -121,6 +121,43 @@ def test_a_put_of_a_picture_can_be_ignored():
     assert shop.update(1, 1, draft("other.png"), 5).image_file == before
 
 
+TEXTS = {
+    "kept": ({}, " a & b "),
+    "trimmed": ({"descriptions": "trimmed"}, "a & b"),
+    "escaped": ({"descriptions": "escaped"}, " a &amp; b "),
+    "cut off": ({"description_length": 3}, " a "),
+    "trimmed, then cut off": ({"descriptions": "trimmed", "description_length": 3}, "a &"),
+}
+
+
+@pytest.mark.parametrize(("switches", "kept"), TEXTS.values(), ids=TEXTS)
+def test_a_description_is_kept_or_changed_as_the_switch_says(switches, kept):
+    """By a POST and by a PUT alike, and the answer shows it."""
+    shop = shop_with((), **switches)
+    made = shop.create(1, draft(description=" a & b "), 0)
+    assert made.description == kept
+    assert shop.update(1, made.image_id, Draft(description=" a & b "), 0).description == kept
+
+
+ORDERS = {
+    "kept": ("kept", [-5, 1, 7]),
+    "negative ones raised": ("not-negative", [0, 1, 7]),
+    "compacted": ("compacted", [0, 1, 2]),
+    "fixed": ("fixed", [0, 1, 3]),
+}
+
+
+@pytest.mark.parametrize(("switch", "result"), ORDERS.values(), ids=ORDERS)
+def test_a_sort_order_is_kept_or_changed_as_the_switch_says(switch, result):
+    """A PUT of -5 to the first image, of 7 to the last one, in a shop that moves no siblings."""
+    shop = shop_with((0, 1, 3), renumber="none")
+    shop.config.orders = switch
+    first, _, last = shop.catalogue.look(1).images
+    for image, order in ((first, -5), (last, 7)):
+        shop.update(1, image.image_id, Draft(sort_order=order), 0)
+    assert orders(shop) == result
+
+
 def test_listings_lag_behind_writes_by_the_switch():
     """What is written shows later in lists, at once by id."""
     shop = Shop(Config(list_lag=2.0), Catalogue(1))
