@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seed N -v`: one story. `python -m tests.simulation --seeds 50000`: the soak."""
+"""`python -m tests.simulation --seed N -v`: one story. `python -m tests.simulation --seeds 50000`: the soak. `--digest`: compare two versions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from . import bad_engines, story
+from . import bad_engines, digest, story
 from .laws import breaches
 from .runner import Tally, by_law, soak, workplace
 from .world import simulate
@@ -20,13 +20,23 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="from this one on")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--engine", choices=sorted(bad_engines.ENGINES), help="with this known-bad engine swapped in")
+    parser.add_argument("--digest", action="store_true", help="judge nothing; print a digest of each seed's calls")
     parser.add_argument("--product", type=int, action="append", default=[], help="tell this product's story, too")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="tell the story even of a seed that keeps all laws"
     )
     asked = parser.parse_args()
     with bad_engines.swapped_in(asked.engine):
+        if asked.digest:
+            return _digests(asked)
         return _one(asked) if asked.seed is not None else _many(asked)
+
+
+def _digests(asked: argparse.Namespace) -> int:
+    seeds = range(asked.start, asked.start + asked.seeds) if asked.seed is None else range(asked.seed, asked.seed + 1)
+    for line in digest.lines(seeds, asked.processes):
+        _say(line)
+    return 0
 
 
 def _one(asked: argparse.Namespace) -> int:

@@ -125,6 +125,7 @@ class SimLoop(VirtualLoop):
                     act()
             if process.dead:
                 self.living = None
+                self._queue_cancelled()
                 self._bury(process)
         super()._run_once()
 
