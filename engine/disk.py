@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
 from filelock import FileLock, Timeout
@@ -21,10 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+_FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 _NAME_NOT_GIVEN = {errno.EEXIST, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 """What `link` answers where the name is taken, or where there are no hard links."""
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+# Python opens what no child inherits (PEP 446), so O_CLOEXEC is not needed. Windows alone has O_BINARY, and translates line ends without it.
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Appending(Protocol):
@@ -118,7 +125,7 @@ class _File:
 
     async def sync(self) -> None:
         try:
-            await anyio.to_thread.run_sync(os.fdatasync, self._fd)
+            await anyio.to_thread.run_sync(_sync_data, self._fd)
             if not self._named:
                 # A new file's name is in its folder, which POSIX syncs by itself only when asked to.
                 await anyio.to_thread.run_sync(_sync_folder, self._path.parent)
@@ -155,7 +162,7 @@ class RealDisk:
         False as well on a file system without hard links, for a rename would take the place of what is there.
         """
         try:
-            os.link(made, path, follow_symlinks=False)
+            os.link(made, path, follow_symlinks=os.link not in os.supports_follow_symlinks)
         except OSError as error:
             if error.errno in _NAME_NOT_GIVEN:
                 return False
@@ -290,7 +297,20 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
+def _sync_data(fd: int) -> None:
+    """Wait until a file's bytes and size survive a power cut, by the call that does so on this system."""
+    if _FULL_SYNC is not None and fcntl is not None:
+        # macOS: fsync leaves the bytes in the drive's cache (fsync(2) there). Some file systems know no F_FULLFSYNC.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(fd, _FULL_SYNC)
+            return
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
 def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder survive a power cut. Windows opens no folders, and journals its names by itself."""
+    if os.name == "nt":
+        return
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)

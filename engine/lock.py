@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import platform
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from .clock import shown_time
 from .core.errors import DiskError, LockedError
-from .core.holder import ELSEWHERE, GONE, Place, place_of, sight
+from .core.holder import ELSEWHERE, GONE, place_of, sight
+from .processes import began, here, is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .options import Seams
 
@@ -58,7 +58,7 @@ def held(seams: Seams, checkpoint: Path, command: str) -> Iterator[None]:
             raise LockedError(
                 f"{checkpoint}: another run holds it: {_describe(checkpoint)}. Wait for it, or look with `imageferry status`"
             )
-        who = {"pid": os.getpid(), "began": _began(os.getpid()), "command": command, "since": seams.now()}
+        who = {"pid": os.getpid(), "began": began(os.getpid()), "command": command, "since": seams.now()}
         file = seams.disk.create(holder)
         try:
             file.write(orjson.dumps(who | here().row()) + b"\n")
@@ -113,50 +113,13 @@ def is_alive(holder: dict[str, Any]) -> bool:
     so it is never taken for dead.
     """
     where = sight(place_of(holder), here())
-    return where == ELSEWHERE or (where != GONE and _runs(holder))
+    return where == ELSEWHERE or (where != GONE and is_running(holder["pid"], holder.get("began")))
 
 
 def host_elsewhere(holder: dict[str, Any]) -> str | None:
     """The machine or container where a note's process runs; None where that is here."""
     place = place_of(holder)
     return place.host if place is not None and sight(place, here()) == ELSEWHERE else None
-
-
-def here() -> Place:
-    """Where this process runs."""
-    try:
-        processes = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        processes = None
-    machine, boot = _line("/etc/machine-id"), _line("/proc/sys/kernel/random/boot_id")
-    return Place(platform.node() or "an unnamed machine", machine, boot, processes)
-
-
-def _line(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="ascii").strip() or None
-    except (OSError, ValueError):
-        return None
-
-
-def _runs(holder: dict[str, Any]) -> bool:
-    pid = holder["pid"]
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return _began(pid) == holder.get("began")
-
-
-def _began(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks; "dead" where it is a zombie, None where the system doesn't tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return None
-    return "dead" if fields[0] in {"Z", "X"} else fields[19]
 
 
 def _describe(checkpoint: Path) -> str:

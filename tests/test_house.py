@@ -17,11 +17,12 @@ HOMES = {
     "aiohttp": ("engine/wire.py", "engine/fetch.py", "jobs/sandbox/", "jobs/demo", "jobs/bench/"),
     "aiolimiter": ("engine/gate.py",),
     "filelock": ("engine/disk.py",),
+    "psutil": ("engine/processes.py",),
     "rich": ("jobs/",),
     "PIL": ("jobs/",),
 }
 RANK = {
-    "core": 0, "clock": 0, "spill": 1, "progress": 1, "crew": 1, "replay": 1, "disk": 1, "wire": 1, "fetch": 2, "flights": 1, "turnstile": 1,
+    "core": 0, "clock": 0, "processes": 1, "spill": 1, "progress": 1, "crew": 1, "replay": 1, "disk": 1, "wire": 1, "fetch": 2, "flights": 1, "turnstile": 1,
     "sources": 1, "intake_lines": 2, "backoff": 2, "journal": 2, "planfile": 2, "backup_index": 2, "backup": 3, "pictures": 2, "gate": 3, "intake": 3,
     "options": 3, "lessons": 3, "failed": 3, "lock": 4, "store": 4, "telling": 4, "checkpoint": 4, "tools": 5, "writes": 6, "looks": 6,
     "errand": 7, "survey": 7, "carry": 8, "ferry": 9, "exporter": 9, "standing": 9, "steps": 10, "commands": 11,

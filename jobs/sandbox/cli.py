@@ -6,6 +6,7 @@ Looking at the flags loads nothing heavy; the server is imported when it is star
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,9 @@ async def _serve(config: Config) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, stop.set)
+        # Windows' loop has no such handlers; Ctrl-C ends it there as it ends any program.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(each, stop.set)
     async with running(config) as sandbox:
         for line in sandbox.left_out:
             sys.stderr.write(f"sandbox: {line}\n")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.lock import held, here
+from engine.lock import held
 from engine.options import Seams
+from engine.processes import here
 
 from .rehearsal import Rehearsal, until
 
