@@ -24,6 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return console.last_word(_run(words, console))
 
 
+def process() -> int:
+    """As `main`, for a process that ends with it: a signal that comes once all is told does not change how it ended."""
+    code = main()
+    signals = sys.modules.get(f"{__package__}.signals")
+    if signals is not None:
+        signals.over()
+    return code
+
+
 def _run(words: list[str], console: Console) -> int:
     try:
         return _dispatch(words, console)
@@ -112,4 +121,4 @@ def _record(words: list[str], outcome: str, sentence: str, console: Console) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process())

@@ -12,7 +12,7 @@ import sys
 TYPE_CHECKING = False  # as in __main__
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TextIO
+    from typing import BinaryIO, TextIO
 
 _FULL = 6
 
@@ -24,6 +24,26 @@ def plain(text: object) -> str:
 
 def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
+
+
+def _write_whole(stream: TextIO, text: str) -> None:
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:  # a stream of text alone, as embedders give
+        stream.write(text)
+    else:
+        stream.flush()
+        _give_whole(buffer, text.encode(stream.encoding or "utf-8", "backslashreplace"))
+    stream.flush()
+
+
+def _give_whole(buffer: BinaryIO, data: bytes) -> None:
+    """Write all of it: under PYTHONUNBUFFERED a signal makes the system take a part of it only, which nobody else would notice."""
+    rest = memoryview(data)
+    while rest:
+        taken = buffer.write(rest)
+        if taken is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[taken:]
 
 
 class Console:
@@ -94,7 +114,7 @@ class Console:
         if self._out is None:
             raise OSError(errno.EBADF, "standard output is closed")
         self._out.flush()
-        self._out.buffer.write(data)
+        _give_whole(self._out.buffer, data)
         if self.shows_output:
             # A sentence on standard error must not land within a line.
             self._out.flush()
@@ -111,8 +131,7 @@ class Console:
         if stream is None:
             return None
         try:
-            stream.write("".join(f"{plain(line)}\n" for line in lines))
-            stream.flush()
+            _write_whole(stream, "".join(f"{plain(line)}\n" for line in lines))
         except (OSError, ValueError) as error:
             self._abandon(stream, error)
             return None

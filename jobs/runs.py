@@ -11,7 +11,7 @@ import engine
 from engine.clock import shown_time
 from engine.core import errors
 
-from . import endings, records, reporting, settings
+from . import endings, records, reporting, settings, signals
 from .approval import Approval
 from .progress_display import Display, Lines, Live, Silent
 from .telling import Telling
@@ -162,6 +162,7 @@ class Run:
         path = settings.path_of(self.arguments.argument)
         self.telling.checkpoint = str(path)
         standing = engine.status(path)
+        signals.over()
         since = None if standing.since is None else shown_time(standing.since)
         if not self.telling.quiet and not self.telling.json:
             self.console.data(reporting.of_standing(standing, verbose=self.telling.verbose, since=since))

@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM: the first asks a run to stop, the second cuts it, the third ends the process at once."""
+"""SIGINT, SIGTERM and SIGHUP: the first asks a run to stop, the second cuts it, the third ends the process at once.
+
+A run that is over hears one more without a word, so that its report and its --json record are written whole.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     import engine
 
-_BOTH = (signal.SIGINT, signal.SIGTERM)
 DRAINING = "asked to stop: the calls in flight are finished first (once more cuts them off)"
 CUTTING = "cut off; what was in flight is looked for when the same command is given again"
 
 
+def heard() -> list[signal.Signals]:
+    """The signals that mean "stop"; a hang-up that was told to be ignored (nohup) stays so."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def as_interrupts() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt like SIGINT, for the time before the engine listens by itself."""
-    if threading.current_thread() is not threading.main_thread():
+    """Each raises KeyboardInterrupt as SIGINT does, for the time before the engine listens by itself."""
+    if not _in_main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _BOTH}
-    for number in _BOTH:
+    before = {number: signal.getsignal(number) for number in heard()}
+    for number in before:
         signal.signal(number, signal.default_int_handler)
     try:
         yield
@@ -33,16 +48,43 @@ def as_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def listen(stop: engine.Stop, say: Callable[[str], None]) -> None:
-    """Pass the first two signals on to the run; then the third meets the system's own way, which kills."""
-    import anyio  # noqa: PLC0415  # what never waits for signals does not pay for it
+def over() -> None:
+    """What is left is to tell how it ended: the next signal is not heard, and the one after it kills as the system does."""
+    if _in_main_thread():
+        for number in heard():
+            signal.signal(number, _unheard)
 
-    with anyio.open_signal_receiver(*_BOTH) as signals:
-        async for _ in signals:
-            cut = stop.draining
-            say(CUTTING if cut else DRAINING)
-            stop.ask()
-            if cut:
-                break
-    for number in _BOTH:
+
+def _unheard(_number: int, _frame: FrameType | None) -> None:
+    _let_kill()
+
+
+def _let_kill() -> None:
+    for number in heard():
         signal.signal(number, signal.SIG_DFL)
+
+
+async def listen(stop: engine.Stop, say: Callable[[str], None]) -> None:
+    """Pass the first two signals on to the run; then the third meets the system's own way, which kills.
+
+    The handlers are set here, not by anyio's receiver: that leaves the system's behind when it closes, and a signal that
+    comes then would cut the report off. They stay until `over`.
+    """
+    if not _in_main_thread():
+        return
+    import asyncio  # noqa: PLC0415  # what never waits for signals does not pay for it
+
+    loop, came = asyncio.get_running_loop(), asyncio.Queue[int]()
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(came.put_nowait, number)
+
+    for number in heard():
+        signal.signal(number, hear)
+    cut = False
+    while not cut:
+        await came.get()
+        cut = stop.draining
+        say(CUTTING if cut else DRAINING)
+        stop.ask()
+    _let_kill()

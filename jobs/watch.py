@@ -47,6 +47,8 @@ class Watch:
                 made.append(await act(progress=self._progress, stop=self.stop))
             except engine.FerryError as error:
                 failure = error
+            finally:
+                signals.over()
             beside.cancel_scope.cancel()
         if failure is not None:
             raise failure
