@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .core.errors import CheckpointError
+from .core.errors import CheckpointError, UnsafePlanError
 from .options import checkpoint_path
 from .planfile import PlanFile
 from .steps import (
@@ -26,13 +26,18 @@ from .steps import (
 )
 from .store import connected
 from .telling import telling
+from .tools import Seen
+from .undo_state import GIVEN_UP, open_undo, set_aside
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
     from .core.report import Report
+    from .gate import Gate
     from .options import Access, Options, Seams
     from .progress import Progress, Stop
+    from .store import Store
     from .telling import Job
+    from .undo_state import OpenUndo
 
 
 async def migrate(
@@ -86,12 +91,15 @@ async def apply(
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
+        undo = _open_undo(job, checkpoint)
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
-            checkpoint.reopen(plan.digest)
+            if undo is None:
+                checkpoint.reopen(plan.digest)
             former = ferry.resumes("apply", None, plan.digest)
             ferry.tell(job.report)
             await count_before(job, store)
+            await _give_up(job, checkpoint, undo, store, gate)
             if former is None:
                 await ferry.settle_former()
                 ferry.judge(plan)
@@ -105,6 +113,7 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
+        undo = _open_undo(job, checkpoint)
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
         async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, files_folder(job, manifest))
@@ -112,12 +121,51 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
             made = ferry.resumes(job.command, header, None)
             ferry.tell(job.report)
             await count_before(job, store)
+            await _give_up(job, checkpoint, undo, store, gate)
             if made is None:
                 await ferry.settle_former()
                 made = await survey_into(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header)
                 ferry.judge(made)
             await carry_plan(job, ferry, made, store, relist=False)
     return job.report
+
+
+def _open_undo(job: Job, checkpoint: Checkpoint) -> OpenUndo | None:
+    """The undo that is open; with --fresh one that can't be read any more is renamed out of the way.
+
+    Raises CheckpointError.
+    """
+    try:
+        return open_undo(job.seams.disk, checkpoint)
+    except CheckpointError:
+        if not job.options.fresh:
+            raise
+        _set_aside(job, checkpoint)
+        return None
+
+
+async def _give_up(job: Job, checkpoint: Checkpoint, undo: OpenUndo | None, store: Store, gate: Gate) -> None:
+    """With --fresh an undo that is open is given up: what it has in doubt is settled, and it is remembered, but no more open.
+
+    Raises UnsafePlanError without --fresh.
+    """
+    if undo is None:
+        return
+    if not job.options.fresh:
+        raise UnsafePlanError(undo.refusal)
+    own = undo.own
+    try:
+        await new_ferry(job, own, store, gate, checkpoint.paths.checkpoint.parent).settle_former()
+        await own.compact({**(own.header or {}), "state": GIVEN_UP}, Seen(own.reading(), own.names_lost()), ())
+    except CheckpointError:
+        _set_aside(job, checkpoint)
+        return
+    job.progress.say(f"the undo that was not finished is given up; {own.paths.checkpoint} remembers what it took back")
+
+
+def _set_aside(job: Job, checkpoint: Checkpoint) -> None:
+    for aside in set_aside(job.seams.disk, checkpoint, int(job.seams.now())):
+        job.progress.say(f"set aside as {aside}")
 
 
 async def _take_over(job: Job, checkpoint: Checkpoint, made: PlanFile, source: Path) -> PlanFile:

@@ -49,6 +49,7 @@ class Options:
     max_deletes: MaxDeletes = field(default_factory=MaxDeletes)
     allow_shrink: bool = False
     allow_missing: bool = False
+    allow_loss: bool = False
     settle: float = 20.0
     give_up_after: float = 600.0
     stall_after: float = 120.0

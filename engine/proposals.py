@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
+from .core.errors import CheckpointError
 from .core.plan import Summary
 from .core.report import MOST_FAILURES
 from .core.verify import differences
@@ -29,12 +30,15 @@ from .steps import (
 )
 from .store import connected
 from .telling import telling
+from .undo_state import open_undo
 
 if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
     from .core.report import Report
     from .options import Access, Options, Seams
     from .planfile import PlanFile
     from .progress import Progress, Stop
+    from .telling import Job
 
 
 async def plan(
@@ -67,6 +71,7 @@ async def plan(
     proposal: Proposal | None = None
     with ExitStack() as opened:
         checkpoint = (look_at if looks else open_checkpoint)(job, opened, checkpoint_file)
+        _say_open_undo(job, checkpoint)
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
@@ -75,6 +80,14 @@ async def plan(
             objection = new_ferry(job, checkpoint, store, gate, path).objection(made)
             proposal = propose(job, made, str(path), gate, objection)
     return proposal or _nothing(job.report)
+
+
+def _say_open_undo(job: Job, checkpoint: Checkpoint) -> None:
+    """What is planned can't be carried out while an undo is open; to look is allowed."""
+    with suppress(CheckpointError):
+        undo = open_undo(job.seams.disk, checkpoint)
+        if undo is not None:
+            job.progress.say(undo.refusal)
 
 
 def _nothing(report: Report) -> Proposal:

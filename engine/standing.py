@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from .core.report import Report
 from .disk import Disk, RealDisk
 from .lock import host_elsewhere, is_alive, read_holder
 from .planfile import PlanFile
+from .undo_state import is_undo_checkpoint, open_undo, undo_checkpoint
 
 
 @dataclass(slots=True)
@@ -40,24 +42,44 @@ def status(checkpoint: str | Path) -> Standing:
     """
     path = Path(checkpoint).absolute()
     disk = RealDisk()
-    kept = Checkpoint(disk, path, None)
-    kept.load()
+    kept = _loaded(disk, path)
     holder = read_holder(path)
     alive = holder is not None and is_alive(holder)
-    standing = _standing(disk, kept, holder, alive=alive)
+    undoing = alive and holder is not None and holder["command"] == "undo"
+    if undoing and not is_undo_checkpoint(path):
+        # The run of this checkpoint is over; what is at work is remembered beside it.
+        standing = _standing(disk, _loaded(disk, undo_checkpoint(path)), holder, alive=True)
+    else:
+        standing = _standing(disk, kept, holder, alive=alive)
+        _tell_open_undo(disk, kept, standing)
     standing.report.checkpoint = str(path)
     if alive and holder is not None:
         standing.pid, standing.since = holder["pid"], holder["since"]
         standing.host = host_elsewhere(holder)
-        standing.run = standing.run or holder["command"]
+        standing.run = "undo" if undoing else standing.run or holder["command"]
     return standing
+
+
+def _loaded(disk: Disk, path: Path) -> Checkpoint:
+    kept = Checkpoint(disk, path, None)
+    kept.load()
+    return kept
+
+
+def _tell_open_undo(disk: Disk, kept: Checkpoint, standing: Standing) -> None:
+    with suppress(
+        CheckpointError
+    ):  # what is asked about is the run; an undo's own checkpoint can be asked about as well
+        undo = open_undo(disk, kept)
+        if undo is not None:
+            standing.report.notes.append(undo.refusal)
 
 
 def _standing(disk: Disk, kept: Checkpoint, holder: dict[str, Any] | None, *, alive: bool) -> Standing:
     unfinished_as = "died" if holder is not None and not alive else "interrupted"
     if kept.unfinished is not None:
         return _applying(disk, kept, "applying" if alive else unfinished_as)
-    writes = alive and holder is not None and holder["command"] in {"sync", "migrate", "apply"}
+    writes = alive and holder is not None and holder["command"] in {"sync", "migrate", "apply", "undo"}
     if disk.size(kept.paths.plan) and not kept.stale:
         return _listing(disk, kept, "listing" if writes else unfinished_as)
     if writes:

@@ -10,31 +10,37 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .backup_index import INDEX, best, read_index
+import anyio
+
+from .backup_index import INDEX
 from .checkpoint import UNDONE
 from .clock import shown_time
+from .copies import Copies
 from .core.diff import Changes
 from .core.errors import CheckpointError, RefusedError, SettingsError, UnsafePlanError
 from .core.mend import image_failure, listing_reason
 from .core.model import WantedProduct
 from .core.plan import Batch, Header, batch_line
 from .core.settle import sight
-from .core.undo import Kept, TakenBack, as_before, take_back
+from .core.undo import TakenBack, as_before, settle_doubts, take_back
 from .crew import Crew
 from .ferry import Ferry
 from .lessons import lessons
 from .options import Options, Seams
-from .planfile import PlanFile, PlanWriter
+from .planfile import START_AGAIN, PlanFile, PlanWriter
 from .steps import carry_plan, count_before, new_job, open_checkpoint, propose
 from .store import Store, connected
 from .telling import Interrupted, Job, telling
 from .tools import Seen
+from .turnstile import in_words
+from .undo_state import undo_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from .checkpoint import Checkpoint, Unfinished
     from .core.kept import Memory
+    from .core.ledger import Course
     from .core.report import Failure, Report
     from .disk import Disk
     from .gate import Gate
@@ -44,6 +50,9 @@ if TYPE_CHECKING:
 
     History = tuple[PlanFile, Unfinished]
     Approve = Callable[[Proposal], Awaitable[bool]]
+
+_WITH_LOSSES, _WITHOUT_LOSSES = "with losses", "without losses"
+"""What a plan may do; one of an older version says neither, and is made anew."""
 
 
 async def undo(
@@ -58,13 +67,14 @@ async def undo(
 ) -> Report:
     """Take back what the run of this checkpoint did; `approve` is shown the plan first and may say no.
 
-    `Options.backup` is the folder that the run kept its pictures in; without it deleted images can't come back.
+    `Options.backup` is the folder that the run kept its pictures in; without it deleted images can't come back. In a product
+    of which former images can't come back, nothing is deleted unless `Options.allow_loss` says so.
 
     Raises FerryError; UnsafePlanError where the plan was not approved, and then nothing was written.
     """
     job = new_job("undo", access, options, progress, stop, seams)
     path = Path(checkpoint).absolute()
-    own = path.with_name(path.name + ".undo.json")
+    own = undo_checkpoint(path)
     job.report.checkpoint = str(own)
     with ExitStack() as opened:
         _check(job, path)
@@ -78,24 +88,74 @@ async def undo(
 
 
 async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, approve: Approve) -> None:
-    folder = job.options.backup or done.paths.checkpoint.parent
+    folder = _folder(job, done, kept)
     ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder, job.cut)
     history, told = _history(job, done)
     header = _header(job, done, kept, folder, history.digest)
+    copies = Copies(
+        job.seams.disk, folder, job.access.store, told.ledger.courses, named=folder != done.paths.checkpoint.parent
+    )
     made = ferry.resumes("undo", header, None)
     ferry.tell(job.report)
     await count_before(job, store)
-    if made is None:
+    if made is None or not _can_still_give(made, kept, copies):
         await ferry.settle_former()
-        made = await _plan(job, (history, told), kept, store, gate, header, names_lost=done.names_lost())
+        await _wait_for_doubts(job, done, told)
+        made = await _plan(job, (history, told), kept, store, gate, header, copies, names_lost=done.names_lost())
+    job.report.notes += [loss for batch in made.batches() for loss in batch.losses]
     proposal = propose(job, made, str(kept.paths.plan), gate, None)
     proposal.about = f"only {_named(told.header)} is taken back; what earlier runs did stays"
     if not await approve(proposal):
         raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
+    standing = _left_standing(made)
     await _close(job, done, history)
     await carry_plan(job, ferry, made, store, relist=True)
     if job.report.outcome in {"done", "failed"} and not job.stop.draining:
-        await _unlearn(job, done, kept, folder)
+        await _unlearn(job, done, kept, copies, standing)
+
+
+def _folder(job: Job, done: Checkpoint, kept: Checkpoint) -> Path:
+    """Where the pictures are: --backup, else what the undo that is gone on with was given."""
+    if job.options.backup is not None:
+        return job.options.backup.absolute()
+    before = kept.history() if kept.unfinished is None else (kept.paths.plan, kept.unfinished)
+    if before is not None and job.seams.disk.size(before[0]):
+        plan = PlanFile(job.seams.disk, before[0], START_AGAIN)
+        if plan.header.manifest == str(done.paths.checkpoint):
+            return Path(plan.header.files)
+    return done.paths.checkpoint.parent
+
+
+def _can_still_give(made: PlanFile, kept: Checkpoint, copies: Copies) -> bool:
+    """Whether the pictures that a plan brings back are still what was kept: the folder may have been harmed since it was made."""
+    over = kept.unfinished.ledger.finished if kept.unfinished is not None else ()
+    return all(
+        copies.whole(batch.product.images[create.row].image_file, batch.product_id)
+        for batch in made.batches(but=over)
+        for create in batch.changes.creates
+    )
+
+
+async def _wait_for_doubts(job: Job, done: Checkpoint, told: Unfinished) -> None:
+    """What the run sent last, and had no answer to, may still happen: until a settle after it no listing tells.
+
+    Raises Interrupted.
+    """
+    disk, journal = job.seams.disk, done.paths.journal
+    if disk.size(journal) is None:
+        journal = done.paths.history[1]
+    seconds = job.options.settle - disk.age(journal, job.seams.now())
+    if not told.ledger.unknown() or seconds <= 0:
+        return
+    seconds = min(seconds, job.options.settle)
+    job.progress.say(
+        f"waiting {in_words(seconds)}: the run had no answer to some calls, which may still happen (--settle)"
+    )
+    with anyio.move_on_after(seconds) as scope:
+        job.stop.on_drain(scope.cancel)
+        await anyio.sleep_forever()
+    if job.stop.draining:
+        raise Interrupted
 
 
 async def _close(job: Job, done: Checkpoint, history: PlanFile) -> None:
@@ -148,12 +208,19 @@ def _history(job: Job, done: Checkpoint) -> History:
 
 
 async def _plan(
-    job: Job, history: History, kept: Checkpoint, store: Store, gate: Gate, header: Header, *, names_lost: bool
+    job: Job,
+    history: History,
+    kept: Checkpoint,
+    store: Store,
+    gate: Gate,
+    header: Header,
+    copies: Copies,
+    *,
+    names_lost: bool,
 ) -> PlanFile:
     """Survey what the run changed, and write the plan that takes it back."""
     done, told = history
     writer = PlanWriter(job.seams.disk, kept.paths.plan, header)
-    backup = _pictures(job, Path(header.files), whole=True)
     restored = dict(kept.memories())
     to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, done.digest)
     batches = enumerate(batch for batch in done.batches() if batch.product_id in to_do)
@@ -166,11 +233,10 @@ async def _plan(
         number, batch = (0, None) if job.stop.draining else next(batches, (0, None))
         if batch is None:
             return False
-        pictures = backup.get(batch.product_id, {})
-        memory = restored.get(batch.product_id, {})
-        ready[number] = await _take_back(store, batch, told, pictures, memory, header, names_lost=names_lost)
+        course, memory = told.ledger.courses[batch.product_id], restored.get(batch.product_id, {})
+        ready[number] = await _take_back(store, batch, course, copies, memory, header, names_lost=names_lost)
         while (taken := ready.pop(written, None)) is not None:
-            _write(job, writer, taken)
+            _write(writer, taken)
             written += 1
         job.progress.products_done += 1
         return True
@@ -191,7 +257,7 @@ def _header(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path, digest: 
         digest=digest,
         files=str(folder),
         checkpoint=str(kept.paths.checkpoint),
-        selection="",
+        selection=_WITH_LOSSES if job.options.allow_loss else _WITHOUT_LOSSES,
         made_at=job.seams.now(),
         reading=done.reading(),
     )
@@ -201,24 +267,22 @@ def _named(header: dict[str, Any]) -> str:
     return f"the `{header.get('command')}` that began at {shown_time(header.get('started_at', 0))}"
 
 
-def _write(job: Job, writer: PlanWriter, taken: TakenBack) -> None:
-    taken.batch.left_alone = taken.left_alone
+def _write(writer: PlanWriter, taken: TakenBack) -> None:
+    taken.batch.left_alone, taken.batch.losses = taken.left_alone, taken.losses
     writer.summary.add(taken.batch)
     writer.add(batch_line(taken.batch, 0, 0))
-    job.report.notes += taken.losses
 
 
 async def _take_back(
     store: Store,
     batch: Batch,
-    told: Unfinished,
-    pictures: dict[int, Kept],
+    course: Course,
+    copies: Copies,
     restored: Memory,
     header: Header,
     *,
     names_lost: bool,
 ) -> TakenBack:
-    course = told.ledger.courses[batch.product_id]
     try:
         present = await store.images(batch.product_id)
     except RefusedError as error:
@@ -226,7 +290,11 @@ async def _take_back(
         return TakenBack(Batch(nothing, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
     for row, image_id in sight(batch, course, present, names_lost=False).found.items():
         course.made[image_id] = row
-    return take_back(batch, course, present, pictures, header.reading, restored, names_lost=names_lost)
+    settle_doubts(course, present)
+    pictures, allowed = copies.of(batch, course), header.selection == _WITH_LOSSES
+    return take_back(
+        batch, course, present, pictures, header.reading, restored, names_lost=names_lost, allow_loss=allowed
+    )
 
 
 def _unlisted(batch: Batch, error: RefusedError) -> Failure:
@@ -245,29 +313,29 @@ def _taken_back_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
     return told.ledger.finished - told.ledger.failures.keys()
 
 
-def _pictures(job: Job, folder: Path, *, whole: bool) -> dict[int, dict[int, Kept]]:
-    """The backup's pictures by product and image; with `whole` only those that still are what its index says."""
-    pictures: dict[int, dict[int, Kept]] = {}
-    for (product_id, image_id), entries in read_index(job.seams.disk, folder, job.access.store).pictures.items():
-        entry = best(job.seams.disk, folder, entries) if whole else entries[-1]
-        if entry is not None:
-            pictures.setdefault(product_id, {})[image_id] = Kept(entry.file, entry.rendition == "original")
-    return pictures
-
-
-async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path) -> None:
+async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, copies: Copies, standing: dict[int, set[int]]) -> None:
     """The run's checkpoint forgets what was taken back, so that the next run does not miss it, and learns the new ids."""
     history, told = _history(job, done)
-    backup, restored = _pictures(job, folder, whole=False), dict(kept.memories())
+    restored = dict(kept.memories())
 
     def learned() -> Iterator[tuple[int, Memory]]:
         for batch in history.batches():
             course = told.ledger.courses.get(batch.product_id)
             if course is not None:
-                pictures, back = backup.get(batch.product_id, {}), restored.get(batch.product_id, {})
-                yield batch.product_id, as_before(batch.memory, course.deleted, pictures, back)
+                pictures, back = copies.known(batch.product_id), restored.get(batch.product_id, {})
+                stands = standing.get(batch.product_id, set())
+                yield batch.product_id, as_before(batch, course, pictures, back, stands)
 
     seen = Seen(done.reading(), done.names_lost())
     await done.compact({**(done.header or told.header), "state": UNDONE, "changed": True}, seen, learned())
     if job.report.outcome == "done":
         done.forget_history()
+
+
+def _left_standing(made: PlanFile) -> dict[int, set[int]]:
+    """The images that a plan leaves where they are, in the products that it can't take back whole."""
+    return {
+        batch.product_id: {image.image_id for image in batch.present} - set(batch.changes.deletes)
+        for batch in made.batches()
+        if batch.left_alone
+    }

@@ -162,6 +162,11 @@ OUTPUT_MANIFEST = Flag(
 )
 YES = Flag("--yes", None, "approve the plan unasked, as where there is no terminal to ask on")
 KEPT = Flag("--backup", "FOLDER", "where the run kept its pictures; without it deleted images can't come back")
+ALLOW_LOSS = Flag(
+    "--allow-loss",
+    None,
+    "delete what the run made even in a product whose former images can't all come back; without it nothing is deleted there",
+)
 KEEP = Flag("--keep", None, "leave the store running at the end, to be looked at in a browser, until Ctrl-C")
 
 _RUN = "store memory selection pace guards pictures backup output"
@@ -236,11 +241,13 @@ COMMANDS = (
         "Makes a plan that takes the last run of this checkpoint back: images that it made are deleted, fields that it wrote\n"
         "get their former values, images that it deleted are uploaded again from --backup, with new ids. Shows the plan and\n"
         "its price, says what can't come back exactly, and asks; without a terminal nothing is written unless --yes is given\n"
-        "(exit code 3). What somebody has changed since is left alone and named. Giving the same command again resumes.",
+        "(exit code 3). What somebody has changed since is left alone and named. In a product of which former images can't come\n"
+        "back nothing is deleted, unless --allow-loss is given. Giving the same command again resumes; until an undo that has\n"
+        "begun is finished, sync, migrate and apply of its checkpoint refuse (exit code 3; --fresh gives the undo up).",
         "imageferry undo products.jsonl.checkpoint.json --backup kept --dry-run\n"
         "  imageferry undo products.jsonl.checkpoint.json --backup kept",
         groups="store pace output",
-        own=(KEPT, YES, DRY_RUN),
+        own=(KEPT, ALLOW_LOSS, YES, DRY_RUN),
     ),
     Command(
         "status",

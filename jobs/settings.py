@@ -223,7 +223,7 @@ def _max_deletes(flag: str, text: str) -> engine.MaxDeletes:
     return engine.MaxDeletes.parse(text)
 
 
-_SWITCHES = ("fresh", "allow_shrink", "allow_missing")
+_SWITCHES = ("fresh", "allow_shrink", "allow_missing", "allow_loss")
 _READERS: dict[str, Callable[[str, str], object]] = {
     "checkpoint": _file,
     "only": _ids,

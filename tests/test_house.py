@@ -27,6 +27,7 @@ RANK = {
     "options": 3, "lessons": 3, "failed": 3, "lock": 4, "store": 4, "telling": 4, "checkpoint": 4, "tools": 5, "writes": 6, "looks": 6,
     "errand": 7, "survey": 7, "carry": 8, "ferry": 9, "exporter": 9, "standing": 9, "steps": 10, "commands": 11,
     "proposals": 11, "undoing": 11,
+    "copies": 3, "undo_state": 5,
 }  # fmt: skip
 
 

@@ -65,9 +65,9 @@ class Batch:
     """One product's part of the plan: the unit of order, of concurrency and of resuming.
 
     `failures` hold the product's deletes back; what is `left_alone` (undo; a field of which the store keeps another value
-    than asked for) is told and holds nothing back. `since` is what
-    was remembered after the plan had been made; it is no part of the plan. `guessed`: source -> image id, where one of
-    several images of a name was taken that the fields don't tell apart.
+    than asked for) is told and holds nothing back, `losses` (undo) are sentences about what can't come back as it was.
+    `since` is what was remembered after the plan had been made; it is no part of the plan. `guessed`: source -> image id,
+    where one of several images of a name was taken that the fields don't tell apart.
     """
 
     product: WantedProduct
@@ -78,6 +78,7 @@ class Batch:
     missing: bool = False
     by_name: bool = True
     left_alone: list[Failure] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
     since: Memory = field(default_factory=dict)
     guessed: dict[str, int] = field(default_factory=dict)
 
@@ -244,6 +245,7 @@ def batch_line(batch: Batch, known: int, lost: int) -> bytes:
         "by_id": not batch.by_name,
         "failures": [asdict(failure) for failure in batch.failures],
         "left_alone": [asdict(failure) for failure in batch.left_alone],
+        "losses": batch.losses,
         "images": batch.memory,
         "guessed": batch.guessed,
         "known": known,
@@ -273,6 +275,7 @@ def read_line(row: dict[str, Any]) -> Batch:
             row.get("missing", False),
             not row.get("by_id", False),
             [Failure(**failure) for failure in row.get("left_alone", ())],
+            losses=[str(loss) for loss in row.get("losses", ())],
             guessed=dict(row.get("guessed", {})),
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:

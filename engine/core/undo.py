@@ -1,7 +1,8 @@
 """A run's history and a fresh listing, turned into the changes that take the run back in one product. Pure.
 
 Made images go, by their ids only; written fields get their former values; deleted images are uploaded again from the
-backup. What somebody changed since is left alone and named; what can't come back exactly is said before.
+backup. What somebody changed since is left alone and named; what can't come back exactly is said before. Where a former
+image can't come back at all, the made ones stay unless losses are allowed: no gallery gets emptier by an undo.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .model import Wanted, WantedProduct
 from .names import GONE, bears_name
 from .order import longest_run, make_room
 from .plan import Batch
+from .settle import resolve_writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,15 +28,22 @@ if TYPE_CHECKING:
     from .report import Failure
 
 CHANGED = "somebody changed it since the run; it was left alone"
-LOST = "the run deleted it, and this backup has no whole picture of it; give undo again with the --backup folder of the run"
+LOST = "the run deleted it, and it can't come back: {}; give undo again with the --backup folder of the run"
+HELD = "the run made it, and it stays, because former images of this product can't come back; --allow-loss deletes it all the same"
+NOT_KEPT = "there is no picture of it in the backup"
 
 
 @dataclass(slots=True)
 class Kept:
-    """What undo must know of a picture in the backup: the file to upload, and whether it is the original."""
+    """What undo must know of a picture in the backup: every file that it was kept as, and the one of them to upload.
 
-    file: str
-    original: bool
+    `original`: that is no rendition. Where `file` is None, `fault` says why none of them will do.
+    """
+
+    files: tuple[str, ...]
+    file: str | None = None
+    original: bool = False
+    fault: str = NOT_KEPT
 
 
 @dataclass(slots=True)
@@ -55,11 +64,12 @@ def take_back(
     restored: Memory,
     *,
     names_lost: bool = False,
+    allow_loss: bool = False,
 ) -> TakenBack:
     """Turn what a run did to a product back; `present` is how the product is now, `kept` what the backup has of it.
 
     `restored` is what an earlier undo brought back: file of the backup -> its new image. With `names_lost` a picture
-    can't be told by its name.
+    can't be told by its name. Where former images can't come back, what the run made only goes if `allow_loss` says so.
     """
     taken = TakenBack(done)
     now = {image.image_id: image for image in present}
@@ -84,29 +94,72 @@ def take_back(
         if thumbnail is not None:
             wanted.is_thumbnail = image.image_id == thumbnail
         rows.append(wanted)
+    if len(rows) < len(former):
+        removable = _spared(done, removable, len(former) - len(rows), taken, allow_loss=allow_loss)
     taken.batch = _towards(WantedProduct(done.product_id, rows, done.product.line), present, memory, removable, reading)
     return taken
 
 
-def as_before(memory: Memory, deleted: set[int], kept: Mapping[int, Kept], restored: Memory) -> Memory:
-    """What is known of a product that was taken back: what had been deleted stands under its new id, its version unchanged."""
+def settle_doubts(course: Course, present: list[Present]) -> None:
+    """What the run sent and had no answer to has happened where a listing shows it."""
+    for shows, key, more in resolve_writes(course, present):
+        verb, _, number = key.partition(":")
+        sent = course.changes[key].sent or {}
+        if verb == "empty":
+            course.deleted.update(more["image_ids"])
+        elif shows and verb == "delete":
+            course.deleted.add(int(number))
+        elif shows:
+            course.written.setdefault(int(number), set()).update(sent["fields"])
+
+
+def _spared(done: Batch, removable: set[int], lost: int, taken: TakenBack, *, allow_loss: bool) -> set[int]:
+    """What the run made, in a product of which some former images can't come back: it stays, unless losses are allowed."""
+    if not removable:
+        return removable
+    made = f"{len(removable)} image{'s' * (len(removable) != 1)} that the run made"
+    gone = f"{lost} of the {len(done.present)} former images can't come back"
+    if allow_loss:
+        taken.losses.append(f"product {done.product_id}: {made} will be deleted although {gone} (--allow-loss)")
+        return removable
+    taken.losses.append(
+        f"product {done.product_id}: nothing is deleted: {made} will stay, because {gone} (--allow-loss)"
+    )
+    taken.left_alone += [image_failure(done, image_id, HELD) for image_id in sorted(removable)]
+    return set()
+
+
+def as_before(batch: Batch, course: Course, kept: Mapping[int, Kept], restored: Memory, stands: set[int]) -> Memory:
+    """What is known of a product that was taken back: what had been deleted stands under its new id, its version unchanged.
+
+    What the run made and the undo left there (`stands`) is still known to be of its source.
+    """
     known: Memory = {}
-    for source, former in memory.items():
+    for source, former in batch.memory.items():
         image_id, version = former[:2]
-        if image_id not in deleted:
+        back = _brought_back(kept.get(image_id), restored)
+        if back is not None:
+            known[source] = (back[1], version)
+        elif image_id not in course.deleted:
             known[source] = former
-        elif image_id in kept and kept[image_id].file in restored:
-            known[source] = (restored[kept[image_id].file][0], version)
+    for image_id in sorted(course.made.keys() & stands):
+        image = batch.product.images[course.made[image_id]]
+        known.setdefault(image.image_file, (image_id, image.version))
     return known
+
+
+def _brought_back(copy: Kept | None, restored: Memory) -> tuple[str, int] | None:
+    """The file from which an earlier undo brought an image back, and the id under which it stands since."""
+    files = copy.files if copy is not None else ()
+    return next(((file, restored[file][0]) for file in files if file in restored), None)
 
 
 def _where(image: Present, kept: Mapping[int, Kept], restored: Memory, now: dict[int, Present]) -> int | None:
     """The id under which a former image stands: its own, or the one that an earlier undo brought it back with."""
     if image.image_id in now:
         return image.image_id
-    copy = kept.get(image.image_id)
-    back = restored.get(copy.file, (0, None))[0] if copy is not None else 0
-    return back if back in now else None
+    back = _brought_back(kept.get(image.image_id), restored)
+    return back[1] if back is not None and back[1] in now else None
 
 
 def _towards(
@@ -179,16 +232,20 @@ def _former(
     if image_id not in course.deleted:
         taken.left_alone.append(image_failure(done, image_id, "somebody deleted it since the run"))
         return None
-    if copy is not None and now is None and copy.file in restored:
+    back = _brought_back(copy, restored)
+    if back is not None:
+        if now is not None:
+            return Wanted(back[0], image.description, image.sort_order, image.is_thumbnail)
         taken.left_alone.append(image_failure(done, image_id, "somebody deleted it since it was brought back"))
         return None
-    if copy is None:
-        taken.losses.append(f"image {image_id} of product {done.product_id} can't come back: no backup has its picture")
-        taken.left_alone.append(image_failure(done, image_id, LOST))
+    if copy is None or copy.file is None:
+        fault = NOT_KEPT if copy is None else copy.fault
+        here = f"image {image_id} of product {done.product_id}"
+        taken.losses.append(f"{here} can't come back: no backup has its picture ({fault})")
+        taken.left_alone.append(image_failure(done, image_id, LOST.format(fault)))
         return None
-    if now is None:
-        what = "" if copy.original else ", and only its largest rendition was kept"
-        taken.losses.append(f"image {image_id} of product {done.product_id} comes back with a new id{what}")
+    what = "" if copy.original else ", and only its largest rendition was kept"
+    taken.losses.append(f"image {image_id} of product {done.product_id} comes back with a new id{what}")
     return Wanted(copy.file, image.description, image.sort_order, image.is_thumbnail)
 
 
@@ -278,7 +335,9 @@ def _thumbnail(
     back = there.get(former)
     written = any(image.is_thumbnail is not None for image in done.product.images)
     touched = written or former in course.deleted or present in course.made
-    if present == (back or 0) or not touched or (former and back is None and former not in kept):
+    copy = kept.get(former)
+    lost = former and back is None and (copy is None or copy.file is None)
+    if present == (back or 0) or not touched or lost:
         return None
     if present in course.made and _was_given_the_thumbnail(done, course, present, now):
         return None

@@ -57,7 +57,7 @@ def test_each_command_takes_the_flags_that_the_contract_gives_it(command: str) -
         "plan": {"-o", "--output", "--no-delete"},
         "verify": {"--no-delete"},
         "export": {"-o", "--output", "--storefront-url"},
-        "undo": {"--yes", "--backup", "-n", "--dry-run"},
+        "undo": {"--yes", "--backup", "--allow-loss", "-n", "--dry-run"},
         "status": set(),
     }.get(command, {"-n", "--dry-run"})
     assert flags == expected

@@ -132,6 +132,62 @@ def test_an_undo_that_was_killed_goes_on(store: Rehearsal, done: Path) -> None:
     assert [len(images) for images in gallery(store).values()] == [3, 2]
 
 
+def test_a_sync_after_a_killed_undo_is_refused_with_3_and_told_what_to_do(store: Rehearsal, done: Path) -> None:
+    """The nightly job must not go over it in silence; --fresh gives the undo up."""
+    store.sandbox.play(Fault("hang", methods=("DELETE",)))
+    with store.started("undo", done, "--backup", "kept", "--yes", "--stall-after", "60") as process:
+        until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    store.sandbox.play()
+    before = writes(store)
+    manifest = store.folder / "products.jsonl"
+    for command in ("sync", "migrate"):
+        refused = store.run(command, manifest, "--json")
+        assert (refused.code, refused.record["outcome"]) == (3, "refused")
+        assert f"imageferry undo {done}" in refused.err
+        assert "--fresh" in refused.err
+    assert writes(store) == before
+    assert store.run("plan", manifest).code == 0
+    assert store.run("verify", manifest).code == 1
+    assert f"imageferry undo {done}" in store.run("status", done).out
+    assert store.run("sync", manifest, "--fresh", "--settle", "0.3").code == 0
+    assert store.run("sync", manifest).code == 0
+
+
+@pytest.mark.parametrize("of", ["the run's checkpoint", "its own"])
+def test_status_names_an_undo_that_is_at_work(store: Rehearsal, done: Path, of: str) -> None:
+    """While it lists and asks, and while it applies its plan: `undo`, with the process that does it."""
+    checkpoint = done if of == "the run's checkpoint" else f"{done}.undo.json"
+    for method, state in (("GET", "listing"), ("DELETE", "applying")):
+        store.sandbox.play(Fault("hang", methods=(method,), path="/products/"))
+        with store.started("undo", done, "--backup", "kept", "--yes", "--stall-after", "60") as process:
+            until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
+            record = store.run("status", checkpoint, "--json").record
+            assert (record["state"], record["run"], record["pid"]) == (state, "undo", process.pid)
+            assert "`undo` is at work" in store.run("status", checkpoint).out
+            process.kill()
+            process.wait(10)
+
+
+def test_an_undo_that_cannot_give_back_says_why_and_takes_nothing(store: Rehearsal, done: Path) -> None:
+    """On the page, product by product, with the flag that allows it; with the flag, that it will be deleted all the same."""
+    store.write({1: 2, 2: 3}, description="new")
+    manifest = store.folder / "products.jsonl"
+    manifest.write_text(manifest.read_text().replace("/1-", "/other-"))
+    assert store.run("sync", manifest, "--max-deletes", "9").code == 0
+    page = store.run("undo", done, "-n").out
+    assert "product 1: nothing is deleted: 2 images that the run made will stay" in page
+    assert "--allow-loss" in page
+    before = gallery(store)
+    assert store.run("undo", done, "--yes").code == 1
+    assert gallery(store) == before
+    page = store.run("undo", done, "-n", "--allow-loss").out
+    assert "will be deleted although 2 of the 2 former images can't come back" in page
+    assert store.run("undo", done, "--yes", "--allow-loss").code == 1
+    assert gallery(store)[1] == []
+
+
 def test_what_somebody_changed_since_is_left_alone_and_named(store: Rehearsal, done: Path) -> None:
     """Exit 1, with the image and the reason; the rest is taken back."""
     made = max(store.sandbox.shop.catalogue.open(2).images, key=lambda image: image.image_id)
