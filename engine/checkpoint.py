@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .core.addresses import masked
 from .core.errors import CheckpointError
 from .core.kept import read_known
 from .core.ledger import Ledger
@@ -203,7 +204,7 @@ class Checkpoint:
 
     def _misshapen(self, line: bytes) -> CheckpointError:
         return CheckpointError(
-            f"{self.paths.checkpoint}: not a product's line: {line[:60].decode('utf-8', 'replace')!r}. It was left as it is: "
+            f"{self.paths.checkpoint}: not a product's line: {masked(line.decode('utf-8', 'replace'))[:60]!r}. It was left as it is: "
             "restore a copy, or move it away and start without it (images are then told by their names)."
         )
 

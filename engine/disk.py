@@ -107,13 +107,16 @@ def disk_error(path: Path, error: OSError, doing: str) -> DiskError:
 class _File:
     """An append-only file of the real disk."""
 
-    def __init__(self, path: Path, flags: int) -> None:
+    def __init__(self, path: Path, flags: int, *, private: bool = False) -> None:
         self._path = path
         self._named = path.exists()
         try:
             self._fd = os.open(path, flags, 0o600)
         except OSError as error:
             raise disk_error(path, error, "opening") from None
+        if private and self._named:
+            with contextlib.suppress(OSError, AttributeError):  # another user's file; a system without modes
+                os.fchmod(self._fd, 0o600)
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -145,8 +148,8 @@ class RealDisk:
         return _File(path, _FLAGS)
 
     def create(self, path: Path) -> Appending:
-        """A new file in place of whatever is there."""
-        return _File(path, _FLAGS | os.O_TRUNC)
+        """A new file in place of whatever is there; what was open to others is its owner's alone from then on."""
+        return _File(path, _FLAGS | os.O_TRUNC, private=True)
 
     async def publish(self, made: Path, path: Path) -> None:
         """Give a file that is written and synced its final name, in one step that a power cut can't split."""

@@ -18,8 +18,16 @@ _FULL = 6
 
 
 def plain(text: object) -> str:
-    r"""One line that shows nothing but itself: control, format and separator characters are shown as `\x1b` and the like."""
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(text))
+    r"""One line that shows nothing but itself: control, format and separator characters are shown as `\x1b` and the like.
+
+    A user and a password in an address are masked.
+    """
+    shown = str(text)
+    if "@" in shown:
+        from engine.core.addresses import masked  # noqa: PLC0415  # `--version` does without
+
+        shown = masked(shown)
+    return shown if shown.isprintable() else "".join(each if each.isprintable() else _escaped(each) for each in shown)
 
 
 def _escaped(letter: str) -> str:

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.core.addresses import masked
+
 from .progress_display import duration
 from .reporting import of_failures, table
 
@@ -181,7 +183,7 @@ def _update(change: dict[str, Any], present: dict[int, dict[str, Any]]) -> str:
 
 
 def _value(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = masked(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= 40 else text[:36] + '..."'
 
 

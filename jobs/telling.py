@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from engine.core import errors
+from engine.core.addresses import all_masked
 
 from . import endings, plan_view, records, reporting
 
@@ -97,4 +98,4 @@ class Telling:
     def record(self, record: dict[str, Any]) -> None:
         """Print the object, where it was asked for."""
         if self.json:
-            self.console.data([json.dumps(record)])
+            self.console.data([json.dumps(all_masked(record))])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .addresses import masked
 from .model import Wanted
 
 if TYPE_CHECKING:
@@ -97,5 +98,5 @@ def own_value(name: str, asked: Any, kept: Any) -> str:
 
 def short(value: object) -> str:
     """A value as a reason quotes it."""
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."

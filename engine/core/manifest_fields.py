@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from .addresses import masked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,7 +32,8 @@ _HOST = re.compile(r'[^\s"<>\\^`{|}]+')
 
 
 def escaped(text: str, room: int = _SHOWN) -> str:
-    """Make the text one short printable line: what doesn't print is escaped, what is too long is cut."""
+    """Make the text one short printable line: what doesn't print is escaped, passwords are masked, what is too long is cut."""
+    text = masked(text)
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: room + 1])
     return shown if len(shown) <= room else shown[: room - 1] + "…"
 

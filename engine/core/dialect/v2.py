@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from engine.core.addresses import masked
 from engine.core.errors import LostError
 from engine.core.exchange import UNSAID, Answer, Request, Upload
 from engine.core.model import Present
@@ -138,15 +139,15 @@ def explain(answer: Answer) -> str:
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        text = answer.body[:200].decode("utf-8", "replace")
-        return " ".join(text.split()) or UNSAID
+        text = masked(answer.body[:2000].decode("utf-8", "replace"))
+        return " ".join(text[:200].split()) or UNSAID
     said = [_reason(item) for item in (body if isinstance(body, list) else [body])[:3]]
-    return "; ".join(part for part in said if part)[:300] or UNSAID
+    return masked("; ".join(part for part in said if part))[:300] or UNSAID
 
 
 def _reason(item: Any) -> str:
     if not isinstance(item, dict):
-        return item[:200] if isinstance(item, str) else _shape(item)
+        return masked(item)[:200] if isinstance(item, str) else _shape(item)
     details = item.get("details")
     reasons = [str(value) for value in details.values() if isinstance(value, str)] if isinstance(details, dict) else []
     errors = item.get("errors")
