@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from .clock import loop_time
-from .core.errors import StoppedError
+from .core.errors import ForbiddenError, StoppedError, UnreachableError
 from .crew import Crew
 from .errand import Errand
 from .tools import Drained, SetAside
@@ -42,6 +42,8 @@ class Carry:
         self._said = -math.inf
         self._changed: anyio.Event | None = None
         stop.on_drain(self._wake)
+        self.ended_by: ForbiddenError | UnreachableError | None = None
+        """What ended the run from outside. It is kept until the calls in flight are home, and their answers written down."""
         self.doubted: list[Errand] = []
         """Products of which a create was ever in doubt; those of an earlier process are put in by the ferry."""
 
@@ -63,6 +65,8 @@ class Carry:
             heapq.heappush(self._aside, (aside.due, errand.batch.product_id, errand))
         except (Drained, StoppedError):
             self._dropped = True
+        except (ForbiddenError, UnreachableError) as error:
+            self._end(error)
         else:
             self._done(errand)
         finally:
@@ -86,6 +90,12 @@ class Carry:
                 return None
             await self._wait(self._aside[0][0] - now if self._aside else None)
         return None
+
+    def _end(self, error: ForbiddenError | UnreachableError) -> None:
+        """No more work is taken in; who still waits is turned away, and what is in flight comes to its end."""
+        self._dropped = True
+        self.ended_by = self.ended_by or error
+        self._stop.drain(str(error))
 
     def _take(self, errand: Errand) -> Errand:
         self._out += 1
@@ -142,6 +152,9 @@ class Carry:
             try:
                 await errand.last_look()
             except (Drained, StoppedError):
+                return False
+            except (ForbiddenError, UnreachableError) as error:
+                self._end(error)
                 return False
             looked.append(errand)
             self._progress.products_done += 1

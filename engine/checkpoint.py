@@ -19,6 +19,7 @@ from .core.kept import read_known
 from .core.ledger import Ledger
 from .core.order import Reading, Renumbering
 from .core.record import is_whole, seal, unseal
+from .core.run_header import FIELDS
 from .replay import replay
 from .spill import Spill
 
@@ -37,20 +38,6 @@ LESSONS_HELD = 4 * 1024 * 1024
 UNDONE = "undone"
 """The state of a run that was taken back, wholly or in part."""
 _PRODUCT = b'{"product_id":'
-_HEADER: dict[str, type | tuple[type, ...]] = {
-    "run": str,
-    "command": str,
-    "plan": str,
-    "state": str,
-    "finished_at": (int, float),
-    "wanted": (int, type(None)),
-    "changed": bool,
-    "report": dict,
-    "reading": dict,
-    "resent": dict,
-    "history": (str, type(None)),
-}
-"""What a header's fields must be for the engine to go by them."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -165,7 +152,7 @@ class Checkpoint:
                 f"{path}:1: it belongs to the store {row.get('store')}, this run is for {self.store}: give another --checkpoint, "
                 "or the right --store-hash. It was left as it is."
             )
-        wrong = [name for name, kind in _HEADER.items() if name in row and not isinstance(row[name], kind)]
+        wrong = [name for name, kind in FIELDS.items() if name in row and not isinstance(row[name], kind)]
         if wrong:
             raise self._damaged(path, 1, f"its {wrong[0]} makes no sense")
         return row
@@ -247,6 +234,7 @@ class Checkpoint:
             **own,  # what was a journal's header becomes a checkpoint's
             "reading": {"put": seen.reading.put.value, "post": seen.reading.post},
             "names_lost": seen.names_lost,
+            "delete_many": seen.delete_many,
         }
         with self._lessons(learned) as lessons:
             file = self._disk.create(made)

@@ -15,6 +15,7 @@ from .planfile import PlanFile
 from .steps import (
     carry_plan,
     count_before,
+    failed_alone,
     files_folder,
     header_for,
     new_ferry,
@@ -124,7 +125,8 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
             await _give_up(job, checkpoint, undo, store, gate)
             if made is None:
                 await ferry.settle_former()
-                made = await survey_into(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header)
+                only = failed_alone(job, checkpoint, header)
+                made = await survey_into(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header, only)
                 ferry.judge(made)
             await carry_plan(job, ferry, made, store, relist=False)
     return job.report

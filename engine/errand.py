@@ -31,6 +31,7 @@ from .core.mend import (
 )
 from .core.plan import own_failures
 from .core.settle import resent_in, resolve_writes, sight, twins
+from .emptying import empty
 from .looks import Looks
 from .tools import Drained, SetAside
 from .writes import Writes
@@ -54,6 +55,8 @@ class Errand:
         self._tools = tools
         self._fresh = batch.product_id not in tools.ledger.courses
         self.course: Course = tools.ledger.course(batch.product_id)
+        in_doubt = any(change.in_doubt for change in self.course.changes.values())
+        self._reopened = batch.product_id in tools.ledger.failures and not in_doubt
         self._writes = Writes(batch, tools)
         self._looks = Looks(batch.product_id, tools, self.course, self._writes)
         self._rounds_sent = 0
@@ -151,7 +154,9 @@ class Errand:
         self._left_as = present
         self._gone = self.course.made.keys() - {image.image_id for image in present}
         left = self._within_limit(self._without_refused(self._left(present)))
-        left.look = bool(left)
+        # The first listing of a product that was finished with failures tells as much as a plan's does.
+        left.look = left.look if self._reopened else bool(left)
+        self._reopened = False
         return left
 
     def _see_own(self, present: list[Present]) -> None:
@@ -259,8 +264,8 @@ class Errand:
             await self._writes.update(update)
         if self._writes.failures or self._writes.refused or self._writes.refused_puts:
             return False
-        if self.batch.empties and changes.deletes:
-            await self._writes.empty()
+        if self.batch.empties and changes.deletes and self._tools.seen.delete_many:
+            await empty(self._writes, self._tools)
             return False
         for image_id in changes.deletes:
             await self._writes.delete(image_id)

@@ -17,6 +17,8 @@ from .core.errors import CheckpointError, UnsafePlanError
 from .core.guards import Former, judge
 from .core.ledger import Ledger
 from .core.order import Reading, Renumbering
+from .core.refusals import Refusals
+from .core.run_header import failed
 from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
@@ -24,7 +26,7 @@ from .lessons import joined, lessons, resent_by
 from .pictures import Pictures
 from .planfile import START_AGAIN, PlanFile
 from .telling import Interrupted
-from .tools import Seen, Tools
+from .tools import Seen, Tools, seen_by
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -70,10 +72,11 @@ class Ferry:
         self._stop = stop
         self._files = files
         self._cut = cut
-        self._seen = Seen(checkpoint.reading(), checkpoint.names_lost())
+        self._seen = seen_by(checkpoint)
         self._plan: PlanFile | None = None
         self._ledger = Ledger()
         self._kept: list[str] = []
+        self._failed_before: frozenset[int] = frozenset()
 
     def resumes(self, command: str, header: Header | None, digest: str | None) -> PlanFile | None:
         """The plan of an unfinished run that this command goes on with, or None where it is another one's.
@@ -114,9 +117,10 @@ class Ferry:
             tools = self._tools(journal, mirror=False, relist=False)
             tools.settle_only = True
             batches = (batch for batch in self._plan.batches() if batch.product_id in doubtful)
-            await Carry(tools, self._progress, self._stop, self._gate.remaining).run(
-                batches, lambda: self._gate.workers
-            )
+            carry = Carry(tools, self._progress, self._stop, self._gate.remaining)
+            await carry.run(batches, lambda: self._gate.workers)
+        if carry.ended_by is not None:
+            raise carry.ended_by
         if self._stop.draining:
             raise Interrupted
         self._ledger.resent.update(resent_by(self._plan, self._ledger))
@@ -131,6 +135,7 @@ class Ferry:
         told = self._ledger.seen
         if told is not None:
             self._seen = Seen(Reading(Renumbering(told["put"]), told["post"]), told["names_lost"])
+            self._seen.delete_many = told.get("delete_many", True)
 
     def judge(self, plan: PlanFile) -> None:
         """The guards, before the first write.
@@ -159,8 +164,10 @@ class Ferry:
         """Carry the plan into the store, from where its journal stands; True where it came to its end."""
         unfinished = self.checkpoint.unfinished
         self._plan = plan
+        self._failed_before = failed(self.checkpoint.header or {})
         if unfinished is not None:
             self._ledger = unfinished.ledger
+            self._failed_before |= self._ledger.failed_products()
             self._remember_seen()
             for product_id in self._ledger.failures:
                 self._ledger.reopen(product_id)
@@ -181,12 +188,22 @@ class Ferry:
             tools = self._tools(journal, mirror=plan.header.mirror, relist=relist, backup=backup)
             carry = Carry(tools, self._progress, self._stop, self._gate.remaining)
             complete = await carry.run(self._open_batches(plan, carry, tools), lambda: self._gate.workers)
+        if carry.ended_by is not None:
+            raise carry.ended_by
         return complete and not self._ledger.unknown()
 
     def _open_batches(self, plan: PlanFile, carry: Carry, tools: Tools) -> Iterator[Batch]:
-        """What is still to do; a finished product whose last look is still due is handed to the carry for that."""
+        """What is still to do; a finished product whose last look is still due is handed to the carry for that.
+
+        Products that failed before come last: whatever they fail of once more, the others are reached.
+        """
         over = self._ledger.finished - self._ledger.doubted
-        for batch, memory in joined(plan.batches(but=over), self.checkpoint.memories() if tools.relist else ()):
+        yield from self._opened(plan.batches(but=over | self._failed_before), carry, tools)
+        if self._failed_before:
+            yield from self._opened(plan.batches(but=over, only=self._failed_before), carry, tools)
+
+    def _opened(self, batches: Iterator[Batch], carry: Carry, tools: Tools) -> Iterator[Batch]:
+        for batch, memory in joined(batches, self.checkpoint.memories() if tools.relist else ()):
             if batch.product_id in self._ledger.finished:
                 carry.doubted.append(Errand(batch, tools))
             else:
@@ -206,6 +223,7 @@ class Ferry:
             settle=self._options.settle,
             files=self._files,
             cut=self._cut,
+            refusals=Refusals(self._failed_before),
             backup=backup,
         )
 
@@ -271,9 +289,14 @@ class Ferry:
         wanted = former.get("wanted") if plan.header.selection else plan.summary.wanted
         outcome = {"wanted": wanted, "state": "finished", "finished_at": self._seams.now()}
         kept = {"manifest": plan.header.manifest, "digest": plan.header.digest, "mode": plan.header.mode}
-        run = {**self._run, **kept, **outcome, "report": _without_failures(report)}
+        run = {**self._run, **kept, **outcome, **self._to_retry(plan.header), "report": _without_failures(report)}
         # Whoever allowed it knows that they are gone; else they would be missed every night from now on.
         await self._compact(run, forget_missing=self._options.allow_missing)
+
+    def _to_retry(self, header: Header) -> dict[str, Any]:
+        """Which products failed, and of which listing the others are known to be as asked."""
+        own = {"selection": header.selection, "files": header.files, "listed_at": header.listed_at}
+        return {"failed": sorted(self._ledger.failed_products()), **own}
 
     async def keep_failed(self, report: Report) -> None:
         """Write down the products that failed, whole, as a manifest; the rows of an undo are no manifest's."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .core.errors import LostError, StoreError
+from .core.errors import LostError, StoreError, UnsentError
+from .unsent import NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,11 +54,11 @@ class Flights:
         flight = self._out[number] = _Flight(request, now, task)
         try:
             answer = await self._wire(request)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             # A cut looks like a cancellation from outside; it is ours only if nobody else cancelled the task, too.
             if flight.cut is None or task.uncancel() > flight.before:
                 raise
-            raise LostError(flight.cut) from None
+            raise (UnsentError if isinstance(error, NotSent) else LostError)(flight.cut) from None
         except StoreError:
             _settle(flight)
             raise
@@ -79,6 +80,12 @@ class Flights:
         more = f" and {len(self._out) - 1} more" if len(self._out) > 1 else ""
         self.cut(now, stall_after)
         return f"nothing has come back for {stall_after:g} s; in flight: {oldest.name} (for {now - oldest.since:.0f} s){more}"
+
+    def slept(self, now: float, seconds: float) -> None:
+        """Take out time in which this process did not run: answers may lie there unread, and nobody was late."""
+        self.moved_at = min(now, self.moved_at + seconds)
+        for flight in self._out.values():
+            flight.since = min(now, flight.since + seconds)
 
     def cut(self, now: float, age: float) -> None:
         """End the calls that have been out for `age` seconds: their senders get a LostError."""

@@ -7,7 +7,9 @@ what is out. Here they meet. Knows no HTTP library: the wire is a callable. The 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import anyio
@@ -15,16 +17,26 @@ from aiolimiter import AsyncLimiter
 
 from .backoff import Bench
 from .clock import loop_time
-from .core.errors import CannotConnectError, LostError, StoppedError, StoreError, UnreachableError, UnsentError
+from .core.errors import (
+    CannotConnectError,
+    LostError,
+    RefusedError,
+    StoppedError,
+    StoreError,
+    UnreachableError,
+    UnsentError,
+)
 from .core.exchange import Replay
 from .core.flow import MOST, Flow
 from .core.patience import Patience
 from .core.quota import Quota
 from .core.quota_headers import read_headers, read_retry_after
 from .core.retry import MAY_HAVE_HAPPENED, UNUSABLE, Kind, Move, delay_before, given_up, judge, move_after
+from .core.rights import Rights, Whose
 from .core.traffic import Limits, Traffic
 from .flights import Flights
 from .turnstile import Turnstile
+from .unsent import NotSent
 
 if TYPE_CHECKING:
     import random
@@ -48,6 +60,9 @@ LAST_WORDS = frozenset({501, 505, 507})
 SPARE = 4
 # The watch looks so often, in seconds; time-outs are that much late at most.
 SCAN = 1.0
+# A watch that comes so many seconds later than it asked for was not late: this process did not run (Ctrl-Z, a debugger, a
+# machine that slept). A clock that stands still meanwhile needs nothing: then no time has passed for anybody here.
+GAP = 1.0
 # Over these last seconds and answers `Traffic.rate` is taken.
 LATELY = 10.0
 REMEMBERED = 1024
@@ -67,8 +82,14 @@ class Gate:
         explain: Callable[[Answer], str],
         chance: random.Random,
         say: Callable[[str], None] = lambda _text: None,
+        plain_read: Request | None = None,
+        wall: Callable[[], float] | None = None,
     ) -> None:
+        """`plain_read` is asked where a 403 may concern the credentials or one product; `wall` tells seconds since 1970."""
         self._limits, self._explain, self._chance, self._say = limits, explain, chance, say
+        self._plain_read, self._wall = plain_read, wall
+        self._rights = Rights()
+        self._looked_at, self._gap, self._gap_over = math.inf, 0.0, -math.inf
         self._quota = Quota(limits.quota_share)
         self._flow = Flow(limits.concurrency)
         self._turnstile = Turnstile(self._quota, self._flow, say)
@@ -80,31 +101,27 @@ class Gate:
         self._broken: StoreError | None = None
         self._requests = self._throttled = self._retried = self._usable = 0
         self._answers: deque[float] = deque(maxlen=REMEMBERED)
+        self._unavailable = 0  # number of the newest call that was answered 503 with a time
 
-    async def call(self, request: Request, read: Callable[[Answer], T], replay: Replay = Replay.FREELY) -> T:
+    async def call(
+        self, request: Request, read: Callable[[Answer], T], replay: Replay = Replay.FREELY, *, own: bool = False
+    ) -> T:
         """Send until there is an outcome, and return what `read` makes of a 2xx; `read` may raise LostError for an unreadable one.
 
-        Raises:
-            ForbiddenError: 401 or 403; every other call that waits fails with it, too.
-            UnreachableError: no usable answer for `give_up_after`; as above.
-            MissingError: 404.
-            RefusedError: the store won't have it, or it was tried often enough while other calls went well.
-            LostError: with Replay.LOOK alone: it may have happened.
-
+        `own`: the call is about one product, which may be refused (403) while the credentials are good. Raises ForbiddenError
+        or UnreachableError, with which every other call that waits fails, too; MissingError (404); RefusedError where the
+        store won't have it, or it was tried often enough while other calls went well; with Replay.LOOK alone LostError: it
+        may have happened; NotSent where it was cancelled and can't have happened.
         """
-        tries, own, before = 0, 0, self._usable
-        doubtful = False
+        tries, heard, before, doubtful = 0, 0, self._usable, False
         try:
             while True:
                 tries += 1
-                asked = None
                 try:
                     answer = await self._send(request, again=tries > 1)
                     if 200 <= answer.status < 300:
-                        value = read(answer)
-                        self._heard()
-                        return value
-                    kind, asked, failure = judge(answer, self._explain)
+                        return self._taken(read(answer))
+                    kind, failure = await self._judged(request, answer, own=own)
                 except CannotConnectError as error:
                     raise self._final(Move.STOP, error, tries, request) from None
                 except UnsentError as error:
@@ -112,25 +129,59 @@ class Gate:
                 except LostError as error:
                     kind, failure = Kind.LOST, error
                 doubtful = doubtful or kind in MAY_HAVE_HAPPENED
-                own += self._note(kind, failure, request)
-                move = move_after(kind, replay, tries, others_go_well=self._usable - before > own)
+                heard += self._note(kind, failure, request)
+                move = move_after(kind, replay, tries, others_go_well=self._usable - before > heard)
                 if move is not Move.AGAIN:
                     raise self._final(move, failure, tries, request)
-                delay = delay_before(tries, self._chance, write=request.method != "GET", asked=asked)
-                await self._bench.sit(delay, failure.reason)
-                self._retried += 1
+                await self._sit_out(request, failure, tries)
         except StoreError as error:
             error.doubtful = doubtful
             raise
+        except NotSent as error:
+            if doubtful:  # an earlier sending may have happened
+                raise asyncio.CancelledError(*error.args) from error
+            raise
 
-    async def _send(self, request: Request, *, again: bool) -> Answer:
-        if self._ceiling is None:
-            ticket = await self._turnstile.enter(again=again)
-        else:
+    def _taken(self, value: T) -> T:
+        self._heard()
+        self._rights.granted(self._flights.moved_at)
+        return value
+
+    async def _judged(self, request: Request, answer: Answer, *, own: bool) -> tuple[Kind, StoreError]:
+        """What an answer that is no success comes to; a 403 is the credentials', or one product's own."""
+        kind, _, failure = judge(answer, self._explain, self._now_outside())
+        if answer.status != 403:
+            return kind, failure
+        whose = self._rights.refused(loop_time(), own=own, write=request.method != "GET")
+        if whose is Whose.ASK and self._plain_read is not None:
+            with suppress(RefusedError, LostError):
+                # A ForbiddenError ends the run, and it tells more of it than this answer.
+                await self.call(self._plain_read, lambda _answer: None)
+        elif whose is not Whose.PRODUCT:
+            return kind, failure
+        return Kind.REFUSED, RefusedError(failure.reason, answer.status)
+
+    async def _sit_out(self, request: Request, failure: StoreError, tries: int) -> None:
+        delay = delay_before(tries, self._chance, write=request.method != "GET", asked=failure.after)
+        try:
+            await self._bench.sit(delay, failure.reason)
+        except asyncio.CancelledError as error:
+            raise NotSent(*error.args) from error
+        self._retried += 1
+
+    async def _admitted(self, *, again: bool) -> Ticket:
+        try:
+            if self._ceiling is None:
+                return await self._turnstile.enter(again=again)
             # Single file: permits bought ahead would all be spent at once when a window opens.
             async with self._single_file:
                 await self._ceiling.acquire()
-                ticket = await self._turnstile.enter(again=again)
+                return await self._turnstile.enter(again=again)
+        except asyncio.CancelledError as error:
+            raise NotSent(*error.args) from error
+
+    async def _send(self, request: Request, *, again: bool) -> Answer:
+        ticket = await self._admitted(again=again)
         self._requests += 1
         if not self._patience.waits:
             self._patience.sent(ticket.sent, f"{request.method} {request.path}")
@@ -147,19 +198,34 @@ class Gate:
         return answer
 
     def _learn(self, ticket: Ticket, answer: Answer, now: float) -> None:
-        """Tell the controllers what came back."""
+        """Tell the controllers what came back; a call during which this process slept took that much less."""
+        self._mind_gap(now)
+        sent = min(now, ticket.sent + self._gap) if ticket.sent < self._gap_over else ticket.sent
         reading = read_headers(answer.headers)
         throttled = answer.status == 429
-        wait = read_retry_after(answer.headers) if throttled else None
         good = not throttled and (answer.status < 500 or answer.status in LAST_WORDS)
+        wait = None if good else read_retry_after(answer.headers, self._now_outside())
         self._quota.answered(ticket, now, reading, good=good, throttled=throttled, wait=wait)
+        self._mind_outage(ticket, now, answer.status, good=good, wait=wait)
         if good or (throttled and reading is not None):
-            self._flow.answered(ticket.sent, now)
+            self._flow.answered(sent, now)
         else:
-            self._flow.trouble(ticket.sent, now)
+            self._flow.trouble(sent, now)
         self._flow.led_by(self._quota.quota, self._quota.window)
         self._throttled += throttled
         self._answers.append(now)
+
+    def _now_outside(self) -> float | None:
+        return None if self._wall is None else self._wall()
+
+    def _mind_outage(self, ticket: Ticket, now: float, status: int, *, good: bool, wait: float | None) -> None:
+        """A 503 that names a time holds everything until then, unless a call that was sent later is answered well."""
+        if status == 503 and wait:
+            self._unavailable = max(self._unavailable, ticket.number)
+            self._turnstile.hold(now + wait)
+            self._patience.excuse(now, wait)
+        elif good and ticket.number > self._unavailable:
+            self._turnstile.release()
 
     def _heard(self) -> None:
         self._usable += 1
@@ -176,6 +242,7 @@ class Gate:
 
     def _check_patience(self) -> None:
         now = loop_time()
+        self._mind_gap(now)
         if self._broken is not None:
             return
         if (why := self._patience.over(now)) is not None:
@@ -183,6 +250,15 @@ class Gate:
             self._flights.cut(now, 0.0)
         elif (word := self._patience.remark(now)) is not None:
             self._say(word)
+
+    def _mind_gap(self, now: float) -> None:
+        """Time in which this process did not run is no silence of the store's: answers may lie in the sockets, unread."""
+        gap = now - self._looked_at - SCAN
+        if gap > GAP:
+            self._gap, self._gap_over = gap, now
+            self._patience.slept(now, gap)
+            self._flights.slept(now, gap)
+        self._looked_at = now
 
     def _break(self, error: StoreError) -> None:
         """End the run: every call that waits fails with `error`, and so does every later one."""
@@ -204,9 +280,10 @@ class Gate:
 
     async def watch(self) -> None:
         """Cut what takes too long, say what stalls, until cancelled."""
-        self._flights.moved_at = loop_time()
+        self._flights.moved_at = self._looked_at = loop_time()
         while True:
             await anyio.sleep(SCAN)
+            self._mind_gap(loop_time())
             word = self._flights.scan(loop_time(), self._limits.timeout, self._limits.stall_after)
             if word is not None:
                 self._say(word)
@@ -266,7 +343,7 @@ class Gate:
             return None
         due = self._turnstile.waits_until(now)
         if due is not None:
-            return f"{self._quota.reason(now)}; on in {due - now:.0f} s"
+            return f"{self._turnstile.reason(now)}; on in {due - now:.0f} s"
         if (first := self._bench.next()) is not None:
             return f"trying again in {max(0.0, first[0] - now):.0f} s: {first[1]}"
         return None

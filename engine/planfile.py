@@ -56,6 +56,7 @@ class PlanWriter:
         self._grows_at = path if in_place else path.with_name(f"{path.name}.{os.getpid()}.new")
         self._buffer: list[bytes] = []
         self._buffered = 0
+        self._one_by_one = not header.delete_many
         self._forget()
         if resume_at is not None and _interrupted(disk, path, header, resume_at):
             self._replay(disk, path)
@@ -69,7 +70,7 @@ class PlanWriter:
 
     def _forget(self) -> None:
         self._digest = hashlib.sha256()
-        self.summary = Summary()
+        self.summary = Summary(one_by_one=self._one_by_one)
         self.last = 0
 
     def _begin(self) -> Appending:
@@ -186,11 +187,13 @@ class PlanFile:
             if "product_id" in row:
                 yield row, "unchanged" not in row
 
-    def batches(self, but: Container[int] = ()) -> Iterator[Batch]:
-        """The products that are to change or have failed, in product order, `but` those named."""
+    def batches(self, but: Container[int] = (), only: Container[int] | None = None) -> Iterator[Batch]:
+        """The products that are to change or have failed, in product order, `but` those named, or `only` those."""
         for line in self._disk.lines(self._path):
-            to_do = line.startswith(_PRODUCT) and b',"unchanged":' not in line[:48]
-            if to_do and int(line[len(_PRODUCT) : line.index(b",")]) not in but:
+            if not line.startswith(_PRODUCT) or b',"unchanged":' in line[:48]:
+                continue
+            product_id = int(line[len(_PRODUCT) : line.index(b",")])
+            if product_id not in but and (only is None or product_id in only):
                 yield read_line(orjson.loads(line))
 
 

@@ -52,6 +52,10 @@ class Progress:
         """So many calls are ahead; `sent` tells how many have gone through the gate in all."""
         self._calls_until, self._sent = sent() + calls, sent
 
+    def more(self, calls: int) -> None:
+        """So many more calls than the plan knew of are ahead."""
+        self._calls_until += calls
+
     def calls_left(self) -> int | None:
         """Calls that are still ahead, as far as the plan knew; None where no plan is under way."""
         return None if self._sent is None else max(0, self._calls_until - self._sent())

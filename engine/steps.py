@@ -12,6 +12,7 @@ from .checkpoint import Checkpoint
 from .core.errors import CheckpointError, DiskError, RefusedError, StoppedError
 from .core.plan import Header, Summary
 from .core.report import MOST_FAILURES, Report
+from .core.run_header import to_retry
 from .ferry import Ferry, plan_of_unfinished
 from .intake import Manifest, Selection, check
 from .lessons import joined, lessons, resent_by
@@ -22,6 +23,7 @@ from .progress import Progress, Stop
 from .spill import scratch_folder
 from .survey import Former, Survey
 from .telling import Interrupted, Job
+from .tools import seen_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,12 +193,29 @@ def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint, *,
         made_at=job.seams.now(),
         reading=checkpoint.reading(),
         resumable=resumable,
+        delete_many=seen_by(checkpoint).delete_many,
     )
 
 
 def new_ferry(job: Job, checkpoint: Checkpoint, store: Store, gate: Gate, files: Path) -> Ferry:
     """A ferry with all that this job was given."""
     return Ferry(checkpoint, store, gate, job.options, job.seams, job.progress, job.stop, files, job.cut)
+
+
+def failed_alone(job: Job, checkpoint: Checkpoint, header: Header) -> frozenset[int] | None:
+    """The products that failed in the run before, where this one is the same again and need list no others; else None."""
+    former = checkpoint.header or {}
+    only = to_retry(former, header, job.report.images_before)
+    if job.options.fresh or not only:
+        return None
+    header.retry_of = former["listed_at"]
+    minutes = (header.made_at - header.retry_of) / 60
+    whose = "the product" if len(only) == 1 else f"the {len(only)} products"
+    job.progress.say(
+        f"tried again: {whose} of which something failed. The others were listed {minutes:.0f} min ago and are taken "
+        "as they were; --fresh lists all"
+    )
+    return only
 
 
 async def survey_into(
@@ -207,8 +226,11 @@ async def survey_into(
     gate: Gate,
     path: Path,
     header: Header,
+    only: frozenset[int] | None = None,
 ) -> PlanFile:
     """List and diff into a plan file; a resumable one's interrupted listing is gone on with, any other appears whole.
+
+    Where `only` some products are listed, the others are taken to be as the run before left them.
 
     Raises Interrupted, UnsafePlanError (the wrong store), StoreError, DiskError.
     """
@@ -222,7 +244,8 @@ async def survey_into(
     try:
         with anyio.CancelScope() as scope:
             job.stop.on_cut(scope.cancel)
-            await _surveyor(job, checkpoint, former, store, writer, header).run(source, lambda: gate.callers)
+            surveyor = _surveyor(job, checkpoint, former, store, writer, header, only)
+            await surveyor.run(source, lambda: gate.callers)
     except BaseException:
         writer.close()
         raise
@@ -240,7 +263,13 @@ async def survey_into(
 
 
 def _surveyor(
-    job: Job, checkpoint: Checkpoint, unfinished: PlanFile | None, store: Store, writer: PlanWriter, header: Header
+    job: Job,
+    checkpoint: Checkpoint,
+    unfinished: PlanFile | None,
+    store: Store,
+    writer: PlanWriter,
+    header: Header,
+    only: frozenset[int] | None,
 ) -> Survey:
     return Survey(
         store.images if job.options.backup is None else store.images_with_urls,
@@ -250,6 +279,7 @@ def _surveyor(
         former=_former(job, checkpoint, unfinished),
         progress=job.progress,
         stop=job.stop,
+        only=only,
     )
 
 

@@ -51,7 +51,7 @@ class Store:
         return await self._pages(product_id, self._dialect.read_images_with_urls)
 
     async def _pages(self, product_id: int, read: Callable[[Answer], list[Present]]) -> list[Present]:
-        images = await self._gate.call(self._dialect.list_images(product_id, 1), read)
+        images = await self._gate.call(self._dialect.list_images(product_id, 1), read, own=True)
         if len(images) < SURE_PAGE and len({image.image_id for image in images}) == len(images):
             return images
         found = {image.image_id: image for image in images}
@@ -59,7 +59,7 @@ class Store:
         for page in range(2, _MOST_PAGES):
             if full not in (SURE_PAGE, PAGE):
                 return list(found.values())
-            images = await self._gate.call(self._dialect.list_images(product_id, page), read)
+            images = await self._gate.call(self._dialect.list_images(product_id, page), read, own=True)
             full = len(images)
             if all(image.image_id in found for image in images):
                 return list(found.values())
@@ -70,7 +70,7 @@ class Store:
 
     async def image(self, product_id: int, image_id: int) -> Present:
         """One image."""
-        return await self._gate.call(self._dialect.get_image(product_id, image_id), self._dialect.read_image)
+        return await self._gate.call(self._dialect.get_image(product_id, image_id), self._dialect.read_image, own=True)
 
     async def count(self) -> int:
         """How many images the whole store has."""
@@ -107,22 +107,23 @@ class Store:
     ) -> Awaitable[Present]:
         """Make an image; LostError means that it may exist."""
         request = self._dialect.create_image(product_id, image_file, fields, picture)
-        return self._gate.call(request, self._dialect.read_created, Replay.LOOK)
+        return self._gate.call(request, self._dialect.read_created, Replay.LOOK, own=True)
 
     async def update(self, product_id: int, image_id: int, fields: dict[str, Any]) -> Present:
         """Write fields of an image; one that moves siblings is not sent twice unseen (LostError)."""
         replay = Replay.LOOK if "sort_order" in fields else Replay.FREELY
-        return await self._gate.call(
-            self._dialect.update_image(product_id, image_id, fields), self._dialect.read_image, replay
-        )
+        request = self._dialect.update_image(product_id, image_id, fields)
+        return await self._gate.call(request, self._dialect.read_image, replay, own=True)
 
     async def delete(self, product_id: int, image_id: int) -> None:
         """Remove one image; MissingError means that it is gone already."""
-        await self._gate.call(self._dialect.delete_image(product_id, image_id), self._dialect.read_nothing)
+        await self._gate.call(self._dialect.delete_image(product_id, image_id), self._dialect.read_nothing, own=True)
 
     async def delete_page(self, product_id: int) -> None:
         """Remove a page of a product's images; not sent twice unseen, for somebody may add one meanwhile (LostError)."""
-        await self._gate.call(self._dialect.delete_images(product_id), self._dialect.read_nothing, Replay.LOOK)
+        await self._gate.call(
+            self._dialect.delete_images(product_id), self._dialect.read_nothing, Replay.LOOK, own=True
+        )
 
 
 def _plausible(counted: int) -> int:
@@ -146,7 +147,15 @@ async def connected(
         stall_after=options.stall_after,
     )
     async with seams.wire(access) as wire:
-        gate = Gate(wire, limits=limits, explain=v2.explain, chance=seams.chance, say=progress.say)
+        gate = Gate(
+            wire,
+            limits=limits,
+            explain=v2.explain,
+            chance=seams.chance,
+            say=progress.say,
+            plain_read=v2.count_images(),
+            wall=seams.now,
+        )
         progress.traffic = gate.traffic
         stop.on_drain(gate.drain)
         async with anyio.create_task_group() as tasks:

@@ -60,7 +60,9 @@ class Survey:
         former: Former,
         progress: Progress,
         stop: Stop,
+        only: frozenset[int] | None = None,
     ) -> None:
+        self._only = only
         self._former = former
         self._trusted_at = loop_time() + former.lag
         self._listing = listing
@@ -107,6 +109,8 @@ class Survey:
         return True
 
     async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
+        if self._only is not None and product.product_id not in self._only:
+            return None, product, len(memory), len(memory), 0, None, {}
         resent = self._former.resent.get(product.product_id)
         try:
             present = await self._listing(product.product_id)

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .backup import Backup
+    from .checkpoint import Checkpoint
     from .core import ledger as events
     from .core.ledger import Ledger
     from .core.model import Present
     from .core.order import Reading
+    from .core.refusals import Refusals
     from .journal import Journal
     from .progress import Progress, Stop
     from .store import Store
@@ -39,12 +41,19 @@ class SetAside(Exception):  # noqa: N818  # not an error: others go on meanwhile
 class Seen:
     """What the store was seen to do: how it renumbers, whether it loses names, how many seconds its listings lag.
 
-    All but the last are kept in the checkpoint.
+    `delete_many`: it has the call that deletes all images of a product. All but the lag is kept in the checkpoint.
     """
 
     reading: Reading
     names_lost: bool = False
     lag: float = 0.0
+    delete_many: bool = True
+
+
+def seen_by(checkpoint: Checkpoint) -> Seen:
+    """What the store was seen to do by the runs of a checkpoint."""
+    delete_many = (checkpoint.header or {}).get("delete_many") is not False
+    return Seen(checkpoint.reading(), checkpoint.names_lost(), delete_many=delete_many)
 
 
 @dataclass(slots=True)
@@ -64,9 +73,9 @@ class Tools:
     relist: bool
     settle: float
     files: Path
+    refusals: Refusals
     backup: Backup | None = None
     settle_only: bool = False
-    refusals: dict[str, int] = field(default_factory=dict)
     cut: CutFiles = field(default_factory=CutFiles)
 
     async def list(self, product_id: int) -> Listing:
@@ -80,15 +89,19 @@ class Tools:
         self.ledger.apply(event)
         self.journal.note(event)
 
-    def see(self, *, names_lost: bool | None = None, reading: Reading | None = None) -> None:
+    def see(
+        self, *, names_lost: bool | None = None, reading: Reading | None = None, delete_many: bool | None = None
+    ) -> None:
         """Believe what the store was seen to do from now on, and after a restart of this run as well."""
         seen = self.seen
-        was = (seen.names_lost, seen.reading)
+        was = (seen.names_lost, seen.reading, seen.delete_many)
         seen.names_lost = seen.names_lost if names_lost is None else names_lost
         seen.reading = reading or seen.reading
-        if was != (seen.names_lost, seen.reading):
+        seen.delete_many = seen.delete_many if delete_many is None else delete_many
+        if was != (seen.names_lost, seen.reading, seen.delete_many):
             put, post = seen.reading.put.value, seen.reading.post
-            self.note({"event": "seen", "names_lost": seen.names_lost, "put": put, "post": post})
+            told = {"names_lost": seen.names_lost, "put": put, "post": post, "delete_many": seen.delete_many}
+            self.note({"event": "seen", **told})
 
     def intend(self, event: events.Event) -> Awaitable[None]:
         """An intent, to be awaited: then it is on disk, and the call may go.

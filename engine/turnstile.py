@@ -30,6 +30,7 @@ class Turnstile:
         self._timer: asyncio.TimerHandle | None = None
         self._said = -math.inf
         self._shut: StoreError | None = None
+        self._held_until = -math.inf
 
     async def enter(self, *, again: bool = False) -> Ticket:
         """Wait for a turn; a call that goes `again` has waited longest and stands in front.
@@ -43,7 +44,7 @@ class Turnstile:
         loop = asyncio.get_running_loop()
         if not self._line and self.in_flight < self._flow.limit:
             now = loop.time()
-            if self._quota.due(now) <= now:
+            if self._due(now) <= now:
                 return self._admit(now)
         turn: asyncio.Future[Ticket] = loop.create_future()
         if again:
@@ -82,7 +83,7 @@ class Turnstile:
                 return
             loop = line[0].get_loop()
             now = loop.time()
-            due = self._quota.due(now)
+            due = self._due(now)
             if due > now + NEAR:
                 self._wait_until(due, now, loop)
                 return
@@ -100,8 +101,27 @@ class Turnstile:
         """When the first in line will go, as far as time alone decides it; None where nobody waits, or not for time."""
         if not self._line or self.in_flight >= self._flow.limit:
             return None
-        due = self._quota.due(now)
+        due = self._due(now)
         return due if due > now else None
+
+    def hold(self, until: float) -> None:
+        """Let nobody through before `until`: the store has asked for that."""
+        self._held_until = max(self._held_until, until)
+
+    def release(self) -> None:
+        """The store has answered well since it asked for a wait: that was about one call."""
+        if self._held_until > -math.inf:
+            self._held_until = -math.inf
+            self.pump()
+
+    def reason(self, now: float) -> str:
+        """Why the first in line has to wait now."""
+        if now < self._held_until and self._quota.due(now) <= self._held_until:
+            return "the store is unavailable for now (503) and named a time"
+        return self._quota.reason(now)
+
+    def _due(self, now: float) -> float:
+        return max(self._quota.due(now), self._held_until)
 
     def _admit(self, now: float) -> Ticket:
         self.in_flight += 1
@@ -122,7 +142,7 @@ class Turnstile:
         self._timer = loop.call_at(due, self.pump)
         if due - now > LONG_WAIT and due > self._said + LONG_WAIT:
             self._said = due
-            self._say(f"waiting {in_words(due - now)}: {self._quota.reason(now)}")
+            self._say(f"waiting {in_words(due - now)}: {self.reason(now)}")
 
 
 def in_words(seconds: float) -> str:

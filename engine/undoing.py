@@ -31,7 +31,7 @@ from .planfile import START_AGAIN, PlanFile, PlanWriter
 from .steps import carry_plan, count_before, new_job, open_checkpoint, propose
 from .store import Store, connected
 from .telling import Interrupted, Job, telling
-from .tools import Seen
+from .tools import seen_by
 from .turnstile import in_words
 from .undo_state import undo_checkpoint
 
@@ -166,7 +166,7 @@ async def _close(job: Job, done: Checkpoint, history: PlanFile) -> None:
     learned = lessons(job.seams.disk, done.paths.journal, history, unfinished.ledger)
     kept = {key: value for key, value in (done.header or {}).items() if key in {"wanted", "report"}}
     over = {"state": "interrupted", "finished_at": job.seams.now(), "changed": True}
-    await done.compact({**unfinished.header, **kept, **over}, Seen(done.reading(), done.names_lost()), learned)
+    await done.compact({**unfinished.header, **kept, **over}, seen_by(done), learned)
     done.unfinished = None
     done.load()
 
@@ -260,6 +260,7 @@ def _header(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path, digest: 
         selection=_WITH_LOSSES if job.options.allow_loss else _WITHOUT_LOSSES,
         made_at=job.seams.now(),
         reading=done.reading(),
+        delete_many=seen_by(done).delete_many,
     )
 
 
@@ -326,7 +327,7 @@ async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, copies: Copies,
                 stands = standing.get(batch.product_id, set())
                 yield batch.product_id, as_before(batch, course, pictures, back, stands)
 
-    seen = Seen(done.reading(), done.names_lost())
+    seen = seen_by(done)
     await done.compact({**(done.header or told.header), "state": UNDONE, "changed": True}, seen, learned())
     if job.report.outcome == "done":
         done.forget_history()

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from .clock import loop_time
 from .core import ledger as events
-from .core.errors import BackupError, LostError, MissingError, RefusedError, StoppedError
+from .core.errors import (
+    ENDS_RUN,
+    BackupError,
+    DiskError,
+    ForbiddenError,
+    LostError,
+    MissingError,
+    RefusedError,
+    StoppedError,
+)
 from .core.kept import other_values
-from .core.mend import LOSSES, Written, image_failure, is_as_planned, row_failure, stranger
+from .core.mend import LOSSES, Written, image_failure, row_failure
 from .core.names import bears_name, cut_key, kind
-from .core.plan import SURE_PAGE, bulk_calls
 from .sources import resolve
 from .tools import Drained, SetAside, Tools, Watched
+from .unsent import NotSent
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .core.diff import Create, Update
@@ -25,10 +36,6 @@ if TYPE_CHECKING:
     from .core.model import Present
     from .core.plan import Batch
     from .core.report import Failure
-
-T = TypeVar("T")
-SAME_REFUSALS = 50
-"""So many creates refused in a row for the same reason stop the run: it isn't the pictures."""
 
 
 class Writes:
@@ -71,47 +78,65 @@ class Writes:
         except RefusedError as error:
             self.refuse(create.row, error)
             return True
-        await self._tools.intend(events.sent(self.batch.product_id, key, fields=create.fields))
+        await self.intend(events.sent(self.batch.product_id, key, fields=create.fields))
         try:
-            made = await self._tools.store.create(self.batch.product_id, image.image_file, create.fields, picture)
-        except StoppedError as error:
-            raise self._turned_away(key, error) from None
+            with self.under_way(key):
+                made = await self._tools.store.create(self.batch.product_id, image.image_file, create.fields, picture)
         except LostError as error:
-            self.lost_at = loop_time()
+            self._lost(error)
             self.note("lost", key, reason=error.reason)
             return False
         except RefusedError as error:
             self.refuse(create.row, error)
-            self._count_refusal(error)
+            self._count_refusal(error, create=True)
             return True
-        self._tools.refusals.clear()
+        self._tools.refusals.accepted()
         self.note("confirmed", key, image_id=made.image_id, **_own(create.fields, made))
         self.watched.created(made.image_id, create.fields)
         self._confirm(made, create.fields)
         self._compare(made, image.image_file, create.fields)
-        self._count(key)
+        self.count(key)
         return True
 
-    def _count(self, key: str, images: int = 1) -> None:
+    def count(self, key: str, images: int = 1) -> None:
         """Show the change as done, once, however often it takes."""
         if key not in self._counted:
             self._counted.add(key)
             self._tools.progress.images_done += images
 
-    async def _unless_stopped(self, key: str, call: Awaitable[T], *, sent_before: bool = False) -> T:
-        """A call that was turned away before it can have happened did not happen; any other stays in doubt.
+    async def intend(self, event: events.Event) -> None:
+        """Journal an intent; where that is cut off or fails, nothing was sent, and it is known that nothing was.
 
-        Raises Drained.
+        Raises Drained, DiskError.
         """
         try:
-            return await call
-        except StoppedError as error:
-            raise self._turned_away(key, error, sent_before=sent_before) from None
+            await self._tools.intend(event)
+        except (asyncio.CancelledError, DiskError):
+            self.note("deferred", event["change"])
+            raise
 
-    def _turned_away(self, key: str, error: StoppedError, *, sent_before: bool = False) -> Drained:
-        if not error.doubtful and not sent_before:
-            self.note("deferred", key)
-        return Drained()
+    @contextmanager
+    def under_way(self, key: str, *, sent_before: bool = False) -> Iterator[None]:
+        """A call that was refused, turned away or cut before it can have happened did not happen; any other stays in doubt.
+
+        Raises Drained where the run was asked to stop, ForbiddenError or UnreachableError where the store ended it.
+        """
+        try:
+            yield
+        except NotSent:
+            if not sent_before:
+                self.note("deferred", key)
+            raise
+        except ENDS_RUN as error:
+            if not (error.doubtful or sent_before):
+                self.note("deferred", key)
+            if isinstance(error, StoppedError):
+                raise Drained from None
+            raise
+
+    def _lost(self, error: LostError) -> None:
+        """A create's answer was lost; a store that has named a time is not looked at before it."""
+        self.lost_at = loop_time() + max(0.0, (error.after or 0.0) - self._tools.settle)
 
     def _picture(self, image_file: str) -> Path | None:
         """The local picture to upload, None where the store fetches it itself; looked at once more right before.
@@ -133,7 +158,7 @@ class Writes:
         self._note_refused(f"create:{row}", failure)
         self.refused.add(row)
         self.failures.append(failure)
-        self._count(f"create:{row}")
+        self.count(f"create:{row}")
 
     def _note_refused(self, key: str, failure: Failure) -> None:
         """Write down what was refused and why, so that it is told even if the run stops before the product is finished."""
@@ -147,18 +172,16 @@ class Writes:
             source = self.batch.product.images[row].image_file
             self.failures = [f for f in self.failures if f.image_file != source or f.image_id is not None]
 
-    def _count_refusal(self, error: RefusedError) -> None:
-        """Stop the run where the store refuses the same thing all the time."""
-        refusals = self._tools.refusals
-        reason = f"{error.status} {error.reason.partition(':')[0].partition(' The ')[0]}"
-        count = refusals.get(reason, 0) + 1
-        refusals.clear()
-        refusals[reason] = count
-        if count >= SAME_REFUSALS:
-            self._tools.stop.drain(
-                f"stopped: the store refused {count} creates in a row in the same way ({error.status}: {error.reason}). "
-                "Once the cause is gone, the same command goes on from here."
-            )
+    def _count_refusal(self, error: RefusedError, *, create: bool = False) -> None:
+        """End the run where refusals in a row are no image's or product's own any more.
+
+        Raises ForbiddenError where they are the credentials'.
+        """
+        tools, product_id = self._tools, self.batch.product_id
+        if create and (why := tools.refusals.of_create(product_id, error)) is not None:
+            tools.stop.drain(why)
+        if (why := tools.refusals.of_write(product_id, error)) is not None:
+            raise ForbiddenError(why, error.status)
 
     def _confirm(self, image: Present, fields: dict[str, Any]) -> None:
         """Take note of what the store says it has written: a listing that shows otherwise lags behind.
@@ -193,9 +216,9 @@ class Writes:
         """PUT one image's fields."""
         key = f"update:{update.image_id}"
         event = events.sent(self.batch.product_id, key, fields=update.fields, before=update.before)
-        await self._tools.intend(event)
+        await self.intend(event)
         try:
-            image = await self._unless_stopped(key, self._put(update))
+            image = await self._put(update, key)
         except RefusedError as error:
             self.look = True
             if error.doubtful and not isinstance(error, MissingError):
@@ -207,7 +230,9 @@ class Writes:
                 self._note_refused(key, image_failure(self.batch, update.image_id, error.reason, error.status))
             if not isinstance(error, MissingError):
                 self.refused_puts[update.image_id] = error
+            self._count_refusal(error)
             return
+        self._tools.refusals.accepted()
         if image is None:
             self.note("found", key)
         else:
@@ -216,9 +241,9 @@ class Writes:
             self._confirm(image, update.fields)
         if "sort_order" in update.fields:
             self.watched.puts.append((update.image_id, update.fields["sort_order"]))
-        self._count(key)
+        self.count(key)
 
-    async def _put(self, update: Update) -> Present | None:
+    async def _put(self, update: Update, key: str) -> Present | None:
         """PUT, and the image as the store answers it.
 
         Where the answer is lost and siblings may have moved, the image is looked at before it is sent again: None where
@@ -226,10 +251,8 @@ class Writes:
         """
         for tried in range(LOSSES):
             try:
-                image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
-            except StoppedError as error:
-                error.doubtful = error.doubtful or tried > 0
-                raise
+                with self.under_way(key, sent_before=tried > 0):
+                    image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
             except LostError:
                 self.look = True
                 self.watched.doubt()
@@ -244,12 +267,13 @@ class Writes:
         """DELETE one image, once its picture is kept where that was asked for; 404 means that it is gone already."""
         key = f"delete:{image_id}"
         before = before or self.shown.get(image_id)
-        if before is not None and not await self._keep([before]):
+        if before is not None and not await self.keep([before]):
             return
         doubted = key in self._tools.ledger.course(self.batch.product_id).changes
-        await self._tools.intend(events.sent(self.batch.product_id, key, before=before))
+        await self.intend(events.sent(self.batch.product_id, key, before=before))
         try:
-            await self._unless_stopped(key, self._tools.store.delete(self.batch.product_id, image_id))
+            with self.under_way(key):
+                await self._tools.store.delete(self.batch.product_id, image_id)
         except MissingError as error:
             # Somebody else was quicker, unless an earlier sending of ours had no answer, or an earlier process sent it, too.
             ours = error.doubtful or doubted
@@ -259,25 +283,29 @@ class Writes:
             if gone is None and error.doubtful:
                 self.note("lost", key, reason=error.reason)
                 self.doubted_deletes[image_id] = error
-                self._leave_to_a_look()
+                self.leave_to_a_look()
                 return
             if not gone:
                 failure = image_failure(self.batch, image_id, error.reason, error.status)
                 self._note_refused(key, failure)
                 self.failures.append(failure)
+                self._count_refusal(error)
                 return
             self.note("confirmed", key)
         else:
+            self._tools.refusals.accepted()
             self.note("confirmed", key)
-        self._count(key)
+        self.count(key)
 
     async def _look_at(self, image_id: int) -> Present:
-        """Get one image whose update is in doubt; turned away here, it stays in doubt."""
+        """Get one image whose update is in doubt; turned away here, it stays in doubt.
+
+        Raises Drained.
+        """
         try:
             return await self._tools.store.image(self.batch.product_id, image_id)
-        except StoppedError as error:
-            error.doubtful = True
-            raise
+        except StoppedError:
+            raise Drained from None
 
     async def _is_gone(self, image_id: int) -> bool | None:
         """Whether a delete that was refused in the end had happened before, its answer lost; None where nobody can tell."""
@@ -289,39 +317,7 @@ class Writes:
             return None
         return False
 
-    async def empty(self) -> None:
-        """The delete-many call, only right after a listing that equals the plan's; what is to be kept is kept before it."""
-        store, product_id = self._tools.store, self.batch.product_id
-        present, self.listing = self.listing, None
-        if present is None:
-            if not await self.keep_gallery():
-                return
-            present = await self._tools.list(product_id)
-        if not is_as_planned(self.batch, present):
-            await self._empty_one_by_one(present)
-            return
-        ids = [image.image_id for image in present]
-        await self._tools.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
-        try:
-            for page in range(bulk_calls(len(ids))):
-                await self._unless_stopped("empty", store.delete_page(product_id), sent_before=page > 0)
-        except LostError as error:
-            self.note("lost", "empty", reason=error.reason)
-            self._leave_to_a_look()
-        except RefusedError as error:
-            # Part of it may have happened before the refusal: a failure must be true.
-            left = {image.image_id for image in await self._tools.list(product_id)}
-            gone = [image_id for image_id in ids if image_id not in left]
-            self.note("found" if gone else "absent", "empty", image_ids=gone)
-            self.failures += [image_failure(self.batch, i, error.reason, error.status) for i in ids if i in left]
-        else:
-            if len(ids) > SURE_PAGE:
-                self._leave_to_a_look()
-            else:
-                self.note("confirmed", "empty", image_ids=ids)
-                self._count("empty", len(ids))
-
-    def _leave_to_a_look(self) -> None:
+    def leave_to_a_look(self) -> None:
         """How much of it has happened is for the next listing to tell, one that may lag."""
         self.look = True
         self.lost_at = loop_time()
@@ -331,9 +327,9 @@ class Writes:
         images = self.batch.present
         if self._tools.backup is not None and any(image.url is None for image in images):
             images = await self._tools.list(self.batch.product_id)  # the plan was made without --backup
-        return await self._keep(images)
+        return await self.keep(images)
 
-    async def _keep(self, images: list[Present]) -> bool:
+    async def keep(self, images: list[Present]) -> bool:
         """Back pictures up before they go; what can't be kept is not deleted, and that is a failure.
 
         Raises StoppedError where the run was asked to stop between two of them.
@@ -347,15 +343,6 @@ class Writes:
                 self.failures.append(image_failure(self.batch, image.image_id, f"not deleted: {error}"))
                 return False
         return True
-
-    async def _empty_one_by_one(self, present: list[Present]) -> None:
-        """Somebody was here, or the store took less than asked: only the images that the plan names go, each by its id."""
-        planned = set(self.batch.changes.deletes)
-        for image in present:
-            if image.image_id in planned:
-                await self.delete(image.image_id)
-            elif self._tools.mirror:
-                self.failures.append(stranger(self.batch, image))
 
 
 def _own(fields: dict[str, Any], answered: Present) -> dict[str, Any]:

@@ -28,6 +28,7 @@ RANK = {
     "errand": 7, "survey": 7, "carry": 8, "ferry": 9, "exporter": 9, "standing": 9, "steps": 10, "commands": 11,
     "proposals": 11, "undoing": 11,
     "copies": 3, "undo_state": 5,
+    "unsent": 0, "emptying": 6.5,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ FerryError
 ├── LockedError        wait for the other run                   (exit 4)
 ├── DiskError          mend the disk, give the command again    (exit 6)
 └── StoreError         the store's word, or its silence
-    ├── ForbiddenError     stop the run: 401, 403               (exit 5)
+    ├── ForbiddenError     stop the run: 401, 403 where it is the credentials' (exit 5)
     ├── UnreachableError   stop the run: silent for too long    (exit 5)
     │   └── CannotConnectError    certificate, host name or proxy login are wrong (exit 5)
     ├── RefusedError       this call will never go well         (that image fails)
@@ -94,6 +94,8 @@ class StoreError(FerryError):
     """
 
     doubtful = True
+    after: float | None = None
+    """Seconds that the store asked to wait for, where it named a time."""
 
     def __init__(self, reason: str, status: int = 0) -> None:
         self.status = status
@@ -102,7 +104,7 @@ class StoreError(FerryError):
 
 
 class ForbiddenError(StoreError):
-    """401 or 403: the credentials are refused; the run stops at once."""
+    """401, or a 403 that concerns the credentials: the run stops, once the calls in flight are home."""
 
 
 class UnreachableError(StoreError):
@@ -135,6 +137,10 @@ class UnsentError(StoreError):
 
 class StoppedError(StoreError):
     """The run was asked to stop while this call still waited; with `tries` 0 it was never sent."""
+
+
+ENDS_RUN = (ForbiddenError, UnreachableError, StoppedError)
+"""What ends the run and not only the call: whoever still waited was turned away with it."""
 
 
 class LostError(StoreError):

@@ -30,7 +30,9 @@ class Header:
     """What a plan is for: the mode (sync, migrate, undo), the store, the manifest and the checkpoint it was made with.
 
     `resumable` is a run's own, whose listing may be gone on with where it was interrupted. The copy that `apply` takes of
-    a person's plan is young on disk, however old its listing is.
+    a person's plan is young on disk, however old its listing is. `retry_of` is when all products were listed, in a plan
+    that lists no more than those that failed since; 0 where this plan lists all. `delete_many`: the store takes that call,
+    as far as was known.
     """
 
     mode: str
@@ -43,6 +45,13 @@ class Header:
     made_at: float
     reading: Reading = field(default_factory=Reading)
     resumable: bool = False
+    retry_of: float = 0.0
+    delete_many: bool = True
+
+    @property
+    def listed_at(self) -> float:
+        """When the oldest listing in this plan began."""
+        return self.retry_of or self.made_at
 
     @property
     def mirror(self) -> bool:
@@ -51,13 +60,10 @@ class Header:
 
     def fits(self, other: Header) -> bool:
         """Whether a plan begun under `other` may be gone on with under this."""
-        return self.resumable and (self.mode, self.store, self.digest, self.selection, self.reading) == (
-            other.mode,
-            other.store,
-            other.digest,
-            other.selection,
-            other.reading,
-        )
+        return self.resumable and self._what_for() == other._what_for()
+
+    def _what_for(self) -> tuple[object, ...]:
+        return self.mode, self.store, self.digest, self.selection, self.reading, self.retry_of
 
 
 @dataclass(slots=True)
@@ -118,6 +124,7 @@ class Summary:
     looks: int = 0
     relists: int = 0
     bulk_relists: int = 0
+    one_by_one: bool = False
     guessed: int = 0
 
     def add(self, batch: Batch, lost: int = 0, known: int = 0) -> None:
@@ -142,11 +149,12 @@ class Summary:
         self.updates += len(changes.updates)
         self.deletes += len(changes.deletes)
         self.replaced += sum(create.replaces is not None for create in changes.creates)
-        self.delete_calls += bulk_calls(present) if batch.empties else len(changes.deletes)
+        at_once = batch.empties and not self.one_by_one
+        self.delete_calls += bulk_calls(present) if at_once else len(changes.deletes)
         after = present + len(changes.creates) - len(changes.deletes)
-        self.looks += (pages(after) if changes.look else 0) + (batch.empties and present > SURE_PAGE)
+        self.looks += (pages(after) if changes.look else 0) + (at_once and present > SURE_PAGE)
         self.relists += pages(present)
-        self.bulk_relists += pages(present) if batch.empties else 0
+        self.bulk_relists += pages(present) if at_once else 0
 
     def add_unchanged(self, images: int, present: int, known: int, lost: int, guessed: int = 0) -> None:
         """Count in a product that is as asked already."""

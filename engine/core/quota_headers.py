@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,15 +47,43 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
     return Reading(int(quota), int(min(left, quota)), reset / 1000, length)
 
 
-def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """`X-Retry-After` in seconds, up to an hour; None where it is missing or can't be believed."""
-    text = headers.get("x-retry-after")
-    return None if text is None else _number(text, LONGEST_WAIT)
+def read_retry_after(headers: Mapping[str, str], wall: float | None = None) -> float | None:
+    """The wait in seconds that is asked for, up to an hour; None where there is none or it can't be believed.
+
+    `X-Retry-After` (the store's own) counts seconds; `Retry-After` (RFC 9110) seconds, or it is a date, which is compared
+    with the answer's own `Date` and, without one, with `wall`, the time here (seconds since 1970).
+    """
+    own = headers.get("x-retry-after")
+    if own is not None and (wait := _number(own, LONGEST_WAIT)) is not None:
+        return wait
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    return _believed(_seconds_until(text, headers.get("date"), wall))
+
+
+def _seconds_until(text: str, date: str | None, wall: float | None) -> float | None:
+    """What a Retry-After says, in seconds; a date that has passed asks for none."""
+    if (seconds := _number(text, MOST_CALLS)) is not None:
+        return seconds
+    until, now = _date(text), wall if date is None else _date(date) or wall
+    return None if until is None or now is None else max(0.0, until - now)
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _believed(wait: float | None) -> float | None:
+    return wait if wait is not None and wait <= LONGEST_WAIT else None
 
 
 def disbelief(headers: Mapping[str, str]) -> str:
     """Why a 429 says nothing that can be waited for, in words that a person can act on."""
-    for name, per_second in (("x-retry-after", 1), ("x-rate-limit-time-reset-ms", 1000)):
+    for name, per_second in (("x-retry-after", 1), ("retry-after", 1), ("x-rate-limit-time-reset-ms", 1000)):
         text = headers.get(name)
         if text is not None and _number(text, LONGEST_WAIT * per_second) is None:
             return f"it names {_span(text, per_second)}, which isn't believed"

@@ -3,7 +3,8 @@
 | what was seen                          | Replay.FREELY      | Replay.LOOK        |
 |----------------------------------------|--------------------|--------------------|
 | 2xx                                    | done               | done               |
-| 401, 403                               | the run stops      | the run stops      |
+| 401                                    | the run stops      | the run stops      |
+| 403                                    | see rights.py      | see rights.py      |
 | 404                                    | missing            | missing            |
 | 429 (with headers, or bare)            | again              | again              |
 | 409, 423                               | again, 5 tries     | again, 5 tries     |
@@ -12,7 +13,7 @@
 | never reached the store                | again, 8 tries     | again, 8 tries     |
 | 501, 505, 507, 3xx, any other 4xx      | refused            | refused            |
 
-Sources: store-api.md section 4 (retry guidance, 429 forms, 507 terminal); performance.md section 3. The eight tries count only
+A wait that the store names (X-Retry-After, Retry-After) comes before any next sending. Sources: store-api.md section 4 (retry guidance, 429 forms, 507 terminal); performance.md section 3. The eight tries count only
 where other calls went well meanwhile; while nothing does, the gate goes on until its `give_up_after`.
 """
 
@@ -115,9 +116,14 @@ def kind_of(status: int, *, dated: bool) -> Kind:
     return Kind.TROUBLE if 500 <= status < 600 else Kind.LOST
 
 
-def judge(answer: Answer, explain: Callable[[Answer], str]) -> tuple[Kind, float | None, StoreError]:
-    """Sort an answer that is no success: its kind, the wait in seconds that it asks for, and the error that it comes to."""
-    wait = read_retry_after(answer.headers)
+def judge(
+    answer: Answer, explain: Callable[[Answer], str], wall: float | None = None
+) -> tuple[Kind, float | None, StoreError]:
+    """Sort an answer that is no success: its kind, the wait in seconds that it asks for, and the error that it comes to.
+
+    `wall` is the time now (seconds since 1970), for a wait that is given as a date.
+    """
+    wait = read_retry_after(answer.headers, wall)
     kind = kind_of(answer.status, dated=wait is not None or read_headers(answer.headers) is not None)
     if 300 <= answer.status < 400:
         where = answer.headers.get("location", "nowhere")
@@ -126,8 +132,10 @@ def judge(answer: Answer, explain: Callable[[Answer], str]) -> tuple[Kind, float
         reason = explain(answer)
     if answer.status == 429:
         reason = _turned_away(answer, reason, dated=kind is Kind.THROTTLED)
-    error = _ERRORS.get(kind)
-    return kind, wait, ThrottledError(reason, wait, answer.status) if error is None else error(reason, answer.status)
+    made = _ERRORS.get(kind)
+    error = ThrottledError(reason, wait, answer.status) if made is None else made(reason, answer.status)
+    error.after = wait
+    return kind, wait, error
 
 
 def _turned_away(answer: Answer, said: str, *, dated: bool) -> str:

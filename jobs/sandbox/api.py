@@ -158,6 +158,8 @@ class Api:
         return Reply(204, committed=True, image_ids=[place.image_id])
 
     def _delete_images(self, place: Place, call: Call, now: float) -> Reply:
+        if self.config.delete_many_refused:
+            return refused(self.config.delete_many_refused, {"message": "This call is not available."})
         page = read_page(read_query(call.target.partition("?")[2], _PAGING), self.config)
         found = self.shop.catalogue.look(place.product_id)
         ids = [each.image_id for each in found.images] if found else []

@@ -72,6 +72,9 @@ class Config:
     )
     longest_name: int = _switch(190, "letters that a stored name keeps of its source's, without the extension")
     delete_many: Literal["page", "all"] = _switch("page", "what DELETE .../images removes: a page of images, or all")
+    delete_many_refused: int = _switch(
+        0, "status with which DELETE .../images is refused (403, 404, 405, 501); 0 takes it"
+    )
     empty: Literal["204", "list", "null"] = _switch("204", "answer to an empty list: 204, 200 with [], 200 with null")
     over_limit: Literal["413", "clamp"] = _switch("413", "answer to a limit above 250: 413, or as if it were 250")
     page_cap: int = _switch(0, "serve at most N a page whatever the limit says; 0 for no such cap")

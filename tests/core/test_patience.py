@@ -34,3 +34,45 @@ def test_a_long_silence_is_remarked_once():
     assert patience.remark(61.0) is None
     patience.heard(70.0, waits_for_more=True)
     assert patience.remark(131.0) is not None
+
+
+def test_time_in_which_this_process_did_not_run_is_no_silence():
+    """Ctrl-Z for an hour, and the answers lie in the sockets: only what was waited before and after counts."""
+    patience = Patience(100.0)
+    patience.sent(0.0)
+    patience.slept(3640.0, 3600.0)
+    assert patience.over(3699.0) is None
+    assert "100 s" in (patience.over(3700.0) or "")
+
+
+def test_a_sleep_while_nothing_was_waited_for_changes_nothing():
+    """Nor does one that began before the call was sent put it off into the future."""
+    patience = Patience(100.0)
+    patience.slept(3600.0, 3600.0)
+    assert patience.over(9000.0) is None
+    patience.sent(9000.0)
+    patience.slept(9001.0, 3600.0)
+    assert patience.over(9101.0) is not None
+
+
+def test_a_wait_that_the_store_asks_for_is_no_silence():
+    """A 503 that names a time; many of them at once excuse the same time once."""
+    patience = Patience(100.0)
+    patience.sent(0.0)
+    for _ in range(20):
+        patience.excuse(10.0, 300.0)
+    assert patience.over(399.0) is None
+    assert patience.over(400.0) is not None
+
+
+def test_a_store_that_asks_for_one_wait_after_another_is_given_an_hour():
+    """Then its 503s are a silence like any other; an answer begins it anew."""
+    patience = Patience(100.0)
+    patience.sent(0.0)
+    for n in range(100):
+        patience.excuse(n * 60.0, 60.0)
+    assert patience.over(3699.0) is None
+    assert patience.over(3700.0) is not None
+    patience.heard(3700.0, waits_for_more=True)
+    patience.excuse(3700.0, 60.0)
+    assert patience.over(3859.0) is None

@@ -104,3 +104,45 @@ def test_retry_after_is_seconds(text, wait):
 def test_what_is_not_believed_is_said_in_words(said, words):
     """Whoever reads it at 3 in the morning learns which number was wrong."""
     assert disbelief(said) == words
+
+
+NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
+WALL = 1792567680.0  # the same moment
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"retry-after": "20"}, 20.0),
+        ({"retry-after": " 20 "}, 20.0),
+        ({"retry-after": "3600"}, 3600.0),
+        ({"retry-after": "3601"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, 30.0),
+        ({"retry-after": "Wednesday, 21-Oct-26 07:28:30 GMT"}, 30.0),
+        ({"retry-after": "Wed Oct 21 07:28:30 2026"}, 30.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:27:00 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2026 09:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:10 GMT"}, 20.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "today"}, 30.0),
+        ({"retry-after": "7", "x-retry-after": "20"}, 20.0),
+        ({"retry-after": "7", "x-retry-after": "31536000"}, 7.0),
+    ],
+)
+def test_the_standard_retry_after_is_seconds_or_a_date(headers, wait):
+    """Up to an hour; a date is compared with the answer's own, so that neither clock has to be right."""
+    assert read_retry_after(headers, WALL) == wait
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_no_retry_after_can_crash_it(text, date):
+    """Whatever it says, the wait is None or within its bounds."""
+    wait = read_retry_after({"retry-after": text, "date": date}, WALL)
+    assert wait is None or 0.0 <= wait <= 3600.0
+
+
+def test_a_standard_reset_that_is_not_believed_is_said():
+    """As the store's own header is."""
+    assert disbelief({"retry-after": "31536000"}) == "it names a reset in 365 days, which isn't believed"

@@ -226,17 +226,17 @@ async def test_the_first_interrupt_drains_and_the_same_command_goes_on(tmp_path:
 
 
 async def test_the_same_refusal_of_fifty_creates_stops_the_run(tmp_path: Path) -> None:
-    """It isn't the pictures then: exit 1, resumable, the reason first."""
+    """One that concerns the store, as a full storage does: exit 1, resumable, the reason first."""
     manifest = tmp_path / "m.jsonl"
-    images = [{"product_id": n, "images": [{"image_file": f"import:gone-{n}.png"}]} for n in range(1, 201)]
+    images = [{"product_id": n, "images": [{"image_file": f"https://x.example/{n}.png"}]} for n in range(1, 201)]
     manifest.write_bytes(lines(images))
-    async with running(Config(products=200, quota=None)) as sandbox:
+    full = Fault("failed_before", 1.0, ("POST",), status=507)
+    async with running(Config(products=200, quota=None, fetch=False, faults=(full,))) as sandbox:
         report = await engine.migrate(access(sandbox), manifest)
         assert report.outcome == "failed"
         assert "50 creates in a row" in report.notes[0]
         assert 50 <= len(writes(await log(sandbox.url))) < 50 + MOST_WORKERS  # what was in flight is finished
-        for n in range(1, 201):
-            (sandbox.import_folder / f"gone-{n}.png").write_bytes(picture("red"))
+        await control(sandbox.url, "faults", [])
         again = await engine.migrate(access(sandbox), manifest)
         assert (again.outcome, again.created, again.failed) == ("done", 200, 0)
 

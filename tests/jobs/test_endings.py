@@ -222,7 +222,7 @@ def test_a_store_out_of_reach_ends_with_5(store: Rehearsal) -> None:
 
 def test_fifty_same_refusals_stop_the_run_and_the_first_line_says_why(store: Rehearsal) -> None:
     """Exit 1, on the page and with -q; the same command goes on once the cause is gone."""
-    store.sandbox.config.fetch = True
+    store.sandbox.play(Fault("failed_before", 1.0, ("POST",), status=507))
     manifest = store.folder / "products.jsonl"
     rows = (
         {"product_id": n, "images": [{"image_file": f"http://127.0.0.1:9/{n}-{i}.jpg"} for i in range(3)]}
@@ -231,14 +231,14 @@ def test_fifty_same_refusals_stop_the_run_and_the_first_line_says_why(store: Reh
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
     result = store.run("migrate", manifest)
     assert result.code == 1
-    assert result.out.startswith("migrate: stopped: the store refused 50 creates in a row in the same way (400: ")
+    assert result.out.startswith("migrate: stopped: the store refused 50 creates in a row in the same way (507: ")
     assert result.err.count("stopped: ") == 0
     _is_named_whole(store, manifest)
     quiet = store.run("migrate", manifest, "-q")
     assert (quiet.code, quiet.err.splitlines()[0][:26]) == (1, "migrate: stopped: the stor")
     told = store.run("migrate", manifest, "--json").record
     assert told["failed"] == len(told["failures"]) >= 50
-    store.sandbox.config.fetch = False
+    store.sandbox.play()
     done = store.run("migrate", manifest, "--json").record
     assert (done["created"], done["failed"], done["failures"]) == (90, 0, [])
 

@@ -146,6 +146,8 @@ def truth(case: Evidence) -> Iterator[Found]:
         first = case.starts(number)[0]
         if (first.goes_on or first.half_listed) and (night.vandals or case.nights[number - 1].deeds):
             continue  # what was finished before isn't looked at again by the run that goes on
+        if first.retries and any(former.deeds for former in case.nights[:number]):
+            continue  # nor by one that is given again for what failed
         failed = {
             (f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures
         }

@@ -37,6 +37,12 @@ class Papers:
         first, whole, _ = self._read(self.plan).partition(b"\n")
         return bool(whole) and orjson.loads(first)["resumable"] and self._run_of(self.journal) is None
 
+    def to_retry(self, now: float) -> bool:
+        """Whether the run that is over left failures: given again within an hour of its listing, it may look at those alone."""
+        first, whole, _ = self._read(self.checkpoint).partition(b"\n")
+        header = orjson.loads(first) if whole else {}
+        return bool(header.get("failed")) and now - header["listed_at"] < 3600.0
+
     def keep_journal(self, process: int) -> None:
         """Take a copy of the journal as a process left it."""
         self._kept.append((f"after process {process}", self._read(self.journal)))

@@ -27,7 +27,7 @@ class Start:
     """One start of the command in a night and how it ended: a report, an error, or a crash.
 
     `goes_on`: an unfinished run's journal lay there; `run_before`, `run_after`: whose journal it was, at begin and end;
-    `half_listed`: an interrupted listing lay there; `power`: it went with the power.
+    `half_listed`: an interrupted listing lay there; `retries`: the run before had left failures, and others were about; `power`: it went with the power.
     """
 
     number: int
@@ -41,6 +41,7 @@ class Start:
     run_before: str | None = None
     run_after: str | None = None
     half_listed: bool = False
+    retries: bool = False
     power: bool = False
 
     @property

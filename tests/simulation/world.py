@@ -42,6 +42,7 @@ QUIET_FROM = 8
 """After so many starts of one command nothing more goes wrong in the network."""
 PATIENCE = 6 * 3600.0
 """A process that is not over after so many virtual seconds hangs."""
+AN_HOUR = 3700.0
 _BROKEN_OFF = frozenset({"Crashed", "interrupted", "DiskError", "UnreachableError"})
 _MADE_UP = Picture("made:x", "jpg")
 
@@ -104,7 +105,8 @@ class World:
             again = start.ending in _BROKEN_OFF or (not night.noisy and _was_late(start))
             if not again:
                 break
-            await asyncio.sleep(doom.pause)
+            # A run that is given again for what failed lists no more than that, for an hour.
+            await asyncio.sleep(max(doom.pause, AN_HOUR) if start.retries and not night.noisy else doom.pause)
         crowd.send_home()
 
     async def _start(self, number: int, night: Night, doom: Doom) -> Start:
@@ -112,6 +114,8 @@ class World:
         start = Start(process.number, number, self.loop.time())
         start.goes_on, start.half_listed = self.papers.unfinished(), self.papers.half_listed()
         start.run_before = self.papers.run()
+        others = any(former.deeds or former.vandals for former in self.scenario.nights)
+        start.retries = others and self.papers.to_retry(self.loop.wall())
         self.starts.append(start)
         stop, seams = self._seams(process, doom)
         self.loop.living = process
@@ -150,7 +154,7 @@ class World:
 
 def _was_late(start: Start) -> bool:
     """Whether it went on with what an earlier process had begun, and so may have missed what changed since."""
-    return start.ending in {"done", "failed"} and (start.goes_on or start.half_listed)
+    return start.ending in {"done", "failed"} and (start.goes_on or start.half_listed or start.retries)
 
 
 async def _fetch(source: Source) -> Picture | None:

@@ -1,0 +1,148 @@
+"""A command that is given again for what failed costs what failed: a listing a product, the two counts, and the writes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+import engine
+from engine.options import Seams
+from jobs.sandbox import Config, Fault, Sandbox, running
+
+from ..market import control, lines, log, state, writes
+from .test_promises import picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..market import Row
+
+OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+PRODUCTS, FAILING = 40, (3, 17, 40)
+
+
+def access(sandbox: Sandbox) -> engine.Access:
+    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+
+
+def rows(failing: tuple[int, ...] = FAILING) -> list[Row]:
+    return [
+        {
+            "product_id": n,
+            "images": [{"image_file": f"import:{'late' if n in failing else 'front'}.png", "is_thumbnail": True}],
+        }
+        for n in range(1, PRODUCTS + 1)
+    ]
+
+
+async def calls_of(sandbox: Sandbox, since: int) -> tuple[int, int]:
+    """How many calls came after the first `since`, and how many of them were writes."""
+    calls = (await log(sandbox.url))[since:]
+    return len(calls), len(writes(calls))
+
+
+@pytest.mark.parametrize("verb", [engine.migrate, engine.sync, engine.apply], ids=["migrate", "sync", "apply"])
+@pytest.mark.parametrize("mended", [True, False], ids=["mended", "not mended"])
+async def test_a_retry_of_k_products_makes_k_listings_two_calls_and_the_writes(tmp_path: Path, verb, mended) -> None:
+    """Of n products k have failed; whether or not the cause is gone, the others are not listed once more."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines(rows()))
+    given = manifest
+    async with running(Config(products=PRODUCTS, images=1, quota=None)) as sandbox:
+        (sandbox.import_folder / "front.png").write_bytes(picture("red"))
+        if verb is engine.apply:
+            await engine.plan(access(sandbox), manifest, OPEN)
+            given = tmp_path / "m.jsonl.plan"
+        first = await verb(access(sandbox), given, OPEN)
+        assert (first.outcome, first.failed) == ("failed", 3)
+        if mended:
+            (sandbox.import_folder / "late.png").write_bytes(picture("blue"))
+        before = len(await log(sandbox.url))
+        again = await verb(access(sandbox), given, OPEN)
+        sent, written = await calls_of(sandbox, before)
+        assert (again.outcome, again.failed, again.products) == (("done", 0, 40) if mended else ("failed", 3, 40))
+        assert sent <= len(FAILING) + 2 + written
+        assert written <= 2 * len(FAILING)
+        deletes = 0 if verb is engine.migrate else 1
+        galleries = await state(sandbox.url)
+        assert all(len(galleries[n]) == 2 - deletes for n in galleries if mended or n not in FAILING)
+
+
+async def test_products_that_a_403_failed_are_tried_again_alone(tmp_path: Path) -> None:
+    """Refused writes as well as dead sources."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines(rows(())))
+    faults = tuple(Fault("failed_before", 1.0, ("POST",), f"/products/{n}/", status=403) for n in FAILING)
+    async with running(Config(products=PRODUCTS, quota=None, faults=faults)) as sandbox:
+        (sandbox.import_folder / "front.png").write_bytes(picture("red"))
+        assert (await engine.sync(access(sandbox), manifest, OPEN)).failed == 3
+        for mended in (False, True):
+            if mended:
+                await control(sandbox.url, "faults", [])
+            before = len(await log(sandbox.url))
+            again = await engine.sync(access(sandbox), manifest, OPEN)
+            assert (again.failed, await calls_of(sandbox, before)) == (0 if mended else 3, (3 + 2 + 3, 3))
+
+
+async def _again_lists(tmp_path: Path, options: engine.Options, **what: bool) -> int:
+    """How many listings the second run makes, after something has changed."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines(rows()))
+    async with running(Config(products=PRODUCTS, images=1, quota=None)) as sandbox:
+        (sandbox.import_folder / "front.png").write_bytes(picture("red"))
+        assert (await engine.sync(access(sandbox), manifest, OPEN)).failed == 3
+        if what.get("manifest"):
+            manifest.write_bytes(lines(rows())[:-1])
+        if what.get("store"):
+            (image, *_) = (await state(sandbox.url))[1]
+            edit = {"method": "DELETE", "path": f"/products/1/images/{image['image_id']}"}
+            await control(sandbox.url, "edit", edit)
+        late = 3601.0 if what.get("late") else 0.0
+        before = len(await log(sandbox.url))
+        seams = replace(Seams(), now=lambda: time.time() + late)
+        verb = engine.migrate if what.get("mode") else engine.sync
+        await verb(access(sandbox), manifest, options, seams=seams)
+        listed = [call for call in (await log(sandbox.url))[before:] if "/images?" in call["path"]]
+        return len({call["path"] for call in listed if call["method"] == "GET"})
+
+
+@pytest.mark.parametrize("changed", ["manifest", "store", "late", "mode", "fresh"])
+async def test_all_is_listed_where_the_others_may_have_changed(tmp_path: Path, changed: str) -> None:
+    """Another manifest or mode, another number of images in the store, an hour since the listing, or --fresh."""
+    options = replace(OPEN, fresh=changed == "fresh")
+    assert await _again_lists(tmp_path, options, **{changed: True}) == PRODUCTS
+
+
+async def test_else_only_what_failed_is_listed(tmp_path: Path) -> None:
+    """The measure for the test above."""
+    assert await _again_lists(tmp_path, OPEN) == len(FAILING)
+
+
+async def test_a_run_that_was_stopped_goes_on_with_what_is_left_first(tmp_path: Path) -> None:
+    """What failed before the stop comes last and costs a listing each; what was finished costs none."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_bytes(lines(rows()))
+    async with running(Config(products=PRODUCTS, quota=None, latency=0.02)) as sandbox:
+        (sandbox.import_folder / "front.png").write_bytes(picture("red"))
+        stop, progress = engine.Stop(), engine.Progress()
+
+        class Stopping(engine.Progress):
+            def __setattr__(self, name: str, value: object) -> None:
+                super().__setattr__(name, value)
+                if name == "products_done" and self.phase == "applying" and value == 20:
+                    stop.ask()
+
+        progress = Stopping()
+        options = replace(OPEN, concurrency=1)
+        first = await engine.sync(access(sandbox), manifest, options, progress=progress, stop=stop)
+        assert (first.outcome, first.failed) == ("interrupted", 2)
+        before = len(await log(sandbox.url))
+        again = await engine.sync(access(sandbox), manifest, options)
+        calls = (await log(sandbox.url))[before:]
+        assert (again.failed, again.created) == (3, 37)
+        posts = [int(call["path"].split("/")[-2]) for call in calls if call["method"] == "POST"]
+        assert set(posts[-2:]) == {3, 17}
+        assert len(calls) <= len(posts) + 2 + 3
