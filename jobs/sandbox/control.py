@@ -47,7 +47,7 @@ class Control:
                     return self._settings(method, body)
                 case "POST", "/_sandbox/edit":
                     asked = _object(body)
-                    return await self.edit(asked["method"], asked["path"], asked.get("body"))
+                    return await self.edit(*_edit(asked))
         except (ValueError, TypeError, KeyError) as error:
             return of_json(400, {"error": f"{error}"})
         return of_gateway(404)
@@ -79,8 +79,12 @@ class Control:
         if method == "POST":
             asked = orjson.loads(body)
             asked = asked if isinstance(asked, dict) else {"faults": asked}
-            faults = [from_values(each) for each in asked["faults"]]
-            self._conductor.script = Script(faults, int(asked.get("seed", self._config.seed)))
+            told, seed = asked.get("faults"), asked.get("seed", self._config.seed)
+            if not isinstance(told, list):
+                raise TypeError("faults: a list of faults is needed here")
+            if type(seed) is not int:
+                raise TypeError("seed: must be a whole number")
+            self._conductor.script = Script([from_values(each) for each in told], seed)
         return of_json(200, self._conductor.script.statistics())
 
     def _settings(self, method: str, body: bytes) -> Reply:
@@ -106,6 +110,15 @@ class Control:
         source = self._conductor.api.source(call)
         picture = None if source is None else await self._conductor.fetch(source)
         return self._conductor.api.answer(call, self._conductor.clock(), picture)
+
+
+def _edit(asked: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
+    method, path, body = asked.get("method"), asked.get("path"), asked.get("body")
+    if not isinstance(method, str) or not isinstance(path, str):
+        raise TypeError("method and path: an edit needs both, as texts")
+    if body is not None and not isinstance(body, dict):
+        raise TypeError("body: must be an object")
+    return method, path, body
 
 
 def _row(product: Product) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 KINDS: dict[str, str] = {
     "throttled": "429 with the quota's headers (or `status`), nothing done",
@@ -96,23 +98,67 @@ class Script:
         return [{**asdict(fault), "seen": seen, "struck": struck} for fault, seen, struck in rows]
 
 
-def from_values(values: dict[str, Any]) -> Fault:
+def from_values(values: object) -> Fault:
     """Make a fault of parsed JSON or of a command line's words.
 
-    Raises ValueError, naming the field, where it is none.
+    Raises ValueError or TypeError, naming the field, where it is none.
     """
-    known = {"kind": str, "share": float, "path": str, "after": int, "count": int, "status": int, "delay": float}
+    if not isinstance(values, dict):
+        raise TypeError(f"a fault is a JSON object with a kind, not {str(values)[:40]!r}")
     made: dict[str, Any] = {}
     for name, value in values.items():
-        if name == "methods":
-            made[name] = tuple(value.split("+") if isinstance(value, str) else value)
-        elif name in known:
-            made[name] = value if value is None else known[name](value)
-        else:
-            raise ValueError(f"{name}: no such field of a fault")
+        if name not in _READERS:
+            raise ValueError(f"{str(name)[:40]}: no such field of a fault")
+        made[name] = _READERS[name](name, value)
     if "kind" not in made:
         raise ValueError("kind: which kind of fault is missing")
     return Fault(**made)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: must be a text")
+    return value
+
+
+def _number(name: str, value: object) -> float:
+    number = math.nan
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            number = float(value)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"{name}: must be a number of 0 or more, not {str(value)[:40]!r}")
+    return number
+
+
+def _whole(name: str, value: object) -> int:
+    number = _number(name, value)
+    if number != int(number):
+        raise ValueError(f"{name}: must be a whole number, not {str(value)[:40]!r}")
+    return int(number)
+
+
+def _count(name: str, value: object) -> int | None:
+    return None if value is None else _whole(name, value)
+
+
+def _methods(name: str, value: object) -> tuple[str, ...]:
+    words = value.split("+") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise TypeError(f"{name}: must be a text such as POST+PUT, or a list of them")
+    return tuple(_text(name, word) for word in words)
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "kind": _text,
+    "share": _number,
+    "methods": _methods,
+    "path": _text,
+    "after": _whole,
+    "count": _count,
+    "status": _whole,
+    "delay": _number,
+}
 
 
 def from_words(text: str) -> Fault:

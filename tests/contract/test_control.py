@@ -169,3 +169,71 @@ async def test_another_person_edits_past_quota_faults_and_log(ground):
     assert [(await asked(sandbox, store, "POST", "/edit", each))[0] for each in edits] == [200, 201, 204, 400]
     assert [(each.image_id, each.description) for each in sandbox.shop.listed(1, 0)] == [(1, "Edited"), (5, "")]
     assert sandbox.log == []
+
+
+BAD_FAULTS: list[object] = [
+    "locked",
+    5,
+    None,
+    {"faults": 5},
+    {"faults": None},
+    {},
+    {"faults": [], "seed": "x"},
+    {"faults": [], "seed": None},
+    ["locked"],
+    [5],
+    [None],
+    [[]],
+    [{}],
+    [{"kind": None}],
+    [{"kind": ["locked"]}],
+    [{"kind": "locked", "share": None}],
+    [{"kind": "locked", "share": "much"}],
+    [{"kind": "locked", "share": True}],
+    [{"kind": "locked", "share": {}}],
+    [{"kind": "locked", "methods": 5}],
+    [{"kind": "locked", "methods": [5]}],
+    [{"kind": "locked", "methods": None}],
+    [{"kind": "locked", "path": 5}],
+    [{"kind": "locked", "after": None}],
+    [{"kind": "locked", "after": -1}],
+    [{"kind": "locked", "after": 1.5}],
+    [{"kind": "locked", "count": "x"}],
+    [{"kind": "locked", "status": None}],
+    [{"kind": "locked", "status": 99}],
+    [{"kind": "locked", "delay": None}],
+    [{"kind": "locked", "delay": []}],
+    [{"kind": "locked", "delay": "inf"}],
+    [{"kind": "locked", "colour": "red"}],
+]
+
+
+@pytest.mark.parametrize("faults", BAD_FAULTS, ids=repr)
+async def test_a_malformed_fault_is_a_400_with_words_and_changes_nothing(ground, faults):
+    """Never a 500, neither at once nor with the next call."""
+    sandbox, store = ground
+    await asked(sandbox, store, "POST", "/faults", [{"kind": "locked", "methods": ["DELETE"]}])
+    status, body = await asked(sandbox, store, "POST", "/faults", faults)
+    assert (status, bool(orjson.loads(body)["error"])) == (400, True)
+    assert [each["kind"] for each in orjson.loads((await asked(sandbox, store, "GET", "/faults"))[1])] == ["locked"]
+    assert (await store.call("GET", store.images)).status == 200
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {},
+        {"method": 5, "path": "/products"},
+        {"method": "GET"},
+        {"method": "GET", "path": ["/x"]},
+        {"method": "POST", "path": "/products", "body": [1]},
+        {"method": "POST", "path": "/products", "body": "x"},
+        [],
+    ],
+    ids=repr,
+)
+async def test_a_malformed_edit_is_a_400_with_words(ground, edit):
+    """As every other control call."""
+    sandbox, store = ground
+    status, body = await asked(sandbox, store, "POST", "/edit", edit)
+    assert (status, bool(orjson.loads(body)["error"])) == (400, True)
