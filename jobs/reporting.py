@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from engine.core import errors
+from engine.core.mend import NO_SUCH_PRODUCT
 
 from .progress_display import duration
 
@@ -29,6 +31,7 @@ _AFTER_FAILURES = {
     "sync": "look at what the reasons name, mend it, and give the same command again; it tries just these once more.",
     "undo": "look at the images that are named; the same command tries once more what failed, and leaves alone what was changed.",
 }
+_AFTER_MISSING = "take these products out of the manifest, or make them in the store first, or correct their ids"
 SHOWN = 20
 """How many failures are shown; -v shows all that the report names."""
 
@@ -150,13 +153,14 @@ def of_failures(report: engine.Report, *, verbose: bool) -> list[str]:
 
 
 def failure_line(failure: engine.Failure) -> str:
-    """`product 32, https://…/a.jpg (line 4): 400: The reason`."""
+    """`product 32, https://…/a.jpg (line 4): 400: The reason`; a status that the reason tells itself is not said twice."""
     place = [f"product {failure.product_id}"] if failure.product_id is not None else []
     place += [failure.image_file] if failure.image_file else []
     place += [f"image {failure.image_id}"] if failure.image_id is not None else []
     place += [failure.field] if failure.field else []
     line = f" (line {failure.line})" if failure.line is not None else ""
-    status = f"{failure.status}: " if failure.status else ""
+    said = re.search(rf"\b{failure.status}\b", failure.reason) is not None
+    status = f"{failure.status}: " if failure.status and not said else ""
     return f"{', '.join(place) or 'the run'}{line}: {status}{failure.reason}"
 
 
@@ -165,7 +169,18 @@ def _next(report: engine.Report) -> list[str]:
         return ["", f"The run is remembered in {report.checkpoint}"] if report.checkpoint else []
     if report.outcome == "interrupted":
         return ["", "Next: give the same command again, and it goes on where it stopped."]
-    return ["", f"Next: {_AFTER_FAILURES.get(report.command, _AFTER_FAILURES['sync'])}"]
+    return ["", f"Next: {_after_failures(report)}"]
+
+
+def _after_failures(report: engine.Report) -> str:
+    """What to do about failures; the same command is only advised where it can go better than this time."""
+    named = report.failures
+    missing = sum(each.reason == NO_SUCH_PRODUCT for each in named)
+    if report.command == "undo" or not missing or report.unknown:
+        return _AFTER_FAILURES.get(report.command, _AFTER_FAILURES["sync"])
+    if missing == len(named) == report.failed:
+        return f"{_AFTER_MISSING} (or --store-hash names another store); given again as it is, the command would end the same way."
+    return f"{_AFTER_FAILURES['sync'][:-1]}. As for products that the store does not have: {_AFTER_MISSING}."
 
 
 def of_verify(report: engine.Report, *, verbose: bool) -> list[str]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .order import Reading
     from .plan import Batch
 
+NO_SUCH_PRODUCT = "the store has no such product"
+"""Why each image of a product fails that answers 404."""
+
 
 def _unmanaged(product: WantedProduct, memory: Memory, barred: set[int]) -> WantedProduct:
     """The product with nothing asked of the images that can't be updated."""
@@ -244,7 +247,7 @@ def product_failures(batch: Batch, reason: str, status: int | None = None) -> li
 def listing_reason(error: StoreError) -> str:
     """Why a product can't be listed."""
     if isinstance(error, MissingError):
-        return "the store has no such product (404)"
+        return NO_SUCH_PRODUCT
     return f"it can't be listed: {error.reason}"
 
 
