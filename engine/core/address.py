@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from .kept import Memory
     from .model import Wanted
 
-_PLAIN = re.compile(r"https?://[a-z0-9.-]+/[!-\"$&-~]+")
-"""An address without `#`, `%`, a port or a capital letter in its host; `/.` is looked for apart from it."""
+_PLAIN = re.compile(
+    r"https?://[a-z0-9.-]+/(?:[!\"$&-~]|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*"
+)
+"""An address that is spelled as `address` spells it: no fragment, port or capital letter in its host, nothing encoded that
+need not be. `/.` is looked for apart from it."""
 _PARTS = re.compile(r"(https?:)//([^/?#]*)([^?#]*)(\?[^#]*)?", re.IGNORECASE)
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

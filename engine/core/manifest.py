@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .address import address
 from .errors import Fault
-from .manifest_faults import explain, repeated_key
-from .manifest_fields import INT32_MAX, INT32_MIN, MAX_FAULTS, MAX_IMAGES, MAX_PRODUCT_ID, MAX_URL, ImageFiles
+from .manifest_faults import explain, quotes
+from .manifest_fields import MAX_FAULTS, MAX_IMAGES, MAX_PRODUCT_ID, MAX_URL, ImageFiles
 from .model import Wanted, WantedProduct
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Record = tuple[int, int, bytes]  # product id, line, payload without a line end
     Sight = tuple[int, int, int, int]  # product id, line, how many images, how many of them local pictures
 
-_BACKSLASH, _DELETE, _BRACKET = ord("\\"), 0x7F, ord("[")
+_BACKSLASH, _DELETE, _QUOTE, _PERCENT, _HASH = ord("\\"), 0x7F, ord('"'), ord("%"), ord("#")
 
 
 class JsonLines:
@@ -77,49 +78,72 @@ class JsonLines:
             if type(images) is not list or len(images) > MAX_IMAGES:
                 return None
             # Without a backslash no string of the line holds a control character, save DEL and those above ASCII.
-            if not self._all_well(images, _BACKSLASH not in line and _DELETE not in line):
-                return None
+            plain = _BACKSLASH not in line and _DELETE not in line and line.isascii()
+            strings = self._strings(images, plain, not plain or _PERCENT in line or _HASH in line)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None  # not JSON, or not of this shape at all
-        # Only a line with a second bracket can hold "images" twice, and so empty a gallery that its first half fills.
-        return value if line.find(_BRACKET, line.find(_BRACKET) + 1) < 0 or not repeated_key(line) else None
+        # orjson keeps the last of a key that stands twice; then the line has more quotes than what is left of it.
+        if strings is not None and (line.count(b'"') == 2 * strings + 4 or quotes(line) == 2 * strings + 4):
+            return value
+        return None
 
-    def _all_well(self, images: list[Any], plain: bool) -> bool:
+    def _strings(self, images: list[Any], plain: bool, marked: bool) -> int | None:
+        """How many strings the images hold, names of fields included; None if anything is wrong with them.
+
+        `plain`: ASCII without control characters and escapes; `marked`: there may be an encoded letter or a fragment.
+        """
         thumbnails, last, rising, hosts = 0, "", True, self._image_files.hosts
+        strings, respelled = 2 * len(images), False
+        host = hosts[0] if hosts else "//"  # that of nearly all: a slice is compared in half the time
+        size = len(host)
         for image in images:
             image_file = image["image_file"]
-            plainly = plain and image_file.isascii() and len(image_file) <= MAX_URL and image_file.startswith(hosts)
-            if not plainly and self._image_files.fault(image_file) is not None:
-                return False
+            known = image_file[:size] == host or image_file.startswith(hosts)
+            if not (known and plain and len(image_file) <= MAX_URL):
+                if self._image_files.fault(image_file) is not None:
+                    return None
+                respelled = respelled or not (known or self._image_files.is_spelled_once(image_file))
+            if "/." in image_file or (marked and ("%" in image_file or "#" in image_file)):
+                respelled = True
             if image_file <= last:
                 rising = False
             last = image_file
             left = len(image) - 1
+            strings += left
             if (text := image.get("description")) is not None:
                 if type(text) is not str:
-                    return False
+                    return None
                 left -= 1
+                strings += 1
             if (order := image.get("sort_order")) is not None:
-                if type(order) is not int or not INT32_MIN <= order <= INT32_MAX:
-                    return False
+                if type(order) is not int or not -0x8000_0000 <= order <= 0x7FFF_FFFF:
+                    return None
                 left -= 1
             if (flag := image.get("is_thumbnail")) is not None:
                 if flag is True:
                     thumbnails += 1
                 elif flag is not False:
-                    return False
+                    return None
                 left -= 1
-            # What is left can only be a version; of a null or an unknown field something stays over.
-            if left and (left != 1 or type(image.get("version")) is not str):
-                return False
+            if left:
+                # What is left can only be a version; of a null or an unknown field something stays over.
+                if left != 1 or type(image.get("version")) is not str:
+                    return None
+                strings += 1
         # Names that ascend are all different; only others need the set.
-        return thumbnails <= 1 and (rising or len({image["image_file"] for image in images}) == len(images))
+        return strings if thumbnails <= 1 and ((rising and not respelled) or _differ(images, respelled)) else None
 
     def _end_of_patience(self, line: bytes, number: int) -> bool:
         """Take down what is wrong with the line; true once there are as many faults as are reported."""
         if not line.isspace():
             self._faults += explain(line, number, self._image_files) or [Fault(number, None, "is not understood")]
         return len(self._faults) >= MAX_FAULTS
+
+
+def _differ(images: list[Any], respelled: bool) -> bool:
+    """Whether no two images have the same source, however it is written."""
+    sources = {image["image_file"] for image in images}
+    return len(set(map(address, sources)) if respelled else sources) == len(images)
 
 
 def build(line: bytes, number: int) -> WantedProduct:

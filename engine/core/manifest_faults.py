@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .address import address
 from .errors import Fault
 from .manifest_fields import (
     FIELDS,
@@ -18,6 +20,7 @@ from .manifest_fields import (
     escaped,
     found,
     product_id_fault,
+    quoted,
     too_many,
 )
 
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .manifest_fields import ImageFiles
+
+
+_BACKSLASH, _QUOTE = ord("\\"), b'"'
 
 
 def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
@@ -40,24 +46,56 @@ def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
         product_id = None
     each = islice(_line_faults(value, image_files), MAX_FAULTS)
     faults = [Fault(number, field, reason, product_id, shown) for field, reason, shown in each]
-    if not faults and (name := repeated_key(line)):
-        faults.append(Fault(number, escaped(name, 40), "stands twice in one object", product_id))
+    twice = repeated_keys(line)[: MAX_FAULTS - len(faults)]
+    faults += [Fault(number, escaped(name, 60), "stands twice in one object", product_id) for name in twice]
     return faults
 
 
-def repeated_key(line: bytes) -> str | None:
-    """Find a key that stands twice in one object of an otherwise good line; orjson keeps the last one without a word."""
+def quotes(line: bytes) -> int:
+    """How many quotes begin or end a string in a line of good JSON: two for each name and each value that is a string."""
+    if _BACKSLASH not in line:
+        return line.count(_QUOTE)
+    bare = line.replace(b"\\\\", b"")
+    return bare.count(_QUOTE) - bare.count(b'\\"')
+
+
+def repeated_keys(line: bytes) -> list[str]:
+    """Find the keys that stand twice in one object of a line of JSON, with their places; orjson keeps the last one without a word."""
     twice: list[str] = []
 
-    def note(pairs: list[tuple[str, Any]]) -> None:
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                twice.append(name)
-            seen.add(name)
+    def note(pairs: list[tuple[str, Any]]) -> _Object:
+        made = _Object(pairs)
+        if len(made) < len(pairs):
+            made.twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        return made
 
-    json.loads(line.decode(), object_pairs_hook=note)
-    return twice[0] if twice else None
+    def gather(value: Any, place: str) -> None:
+        if isinstance(value, _Object):
+            twice.extend(place + name for name in value.twice)
+            for name, each in value.items():
+                gather(each, f"{place}{name}.")
+        elif isinstance(value, list):
+            for at, each in enumerate(value):
+                gather(each, f"{place.removesuffix('.')}[{at}].")
+
+    try:
+        gather(json.loads(line.decode(), object_pairs_hook=note), "")
+    except (ValueError, RecursionError):
+        return []  # what is so deep, or has such numbers, has other faults
+    return twice
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that knows which of its keys stood twice."""
+
+    twice: list[str] = []  # noqa: RUF012  # never changed, only replaced
+
+
+def same_source(image_file: str, other: str, place: str) -> str:
+    """Say that two images have one source, and how both are written where that differs."""
+    if image_file == other:
+        return f"is the same as that of {place}"
+    return f"is the same as that of {place}, written in another way: {quoted(image_file)} and {quoted(other)}"
 
 
 def echo(image_file: Any) -> str | None:
@@ -105,8 +143,8 @@ def _images_faults(images: list[Any], image_files: ImageFiles) -> Iterator[tuple
         shown = echo(image_file)
         for name, reason in _image_faults(image, image_files):
             yield f"{place}.{name}", reason, shown
-        if type(image_file) is str and first.setdefault(image_file, at) != at:
-            yield f"{place}.image_file", f"is the same as that of images[{first[image_file]}]", shown
+        if type(image_file) is str and (other := first.setdefault(address(image_file), at)) != at:
+            yield f"{place}.image_file", same_source(image_file, images[other]["image_file"], f"images[{other}]"), shown
         if image.get("is_thumbnail") is True:
             if thumbnail is not None:
                 yield f"{place}.is_thumbnail", f"images[{thumbnail}] is the product's thumbnail already", shown

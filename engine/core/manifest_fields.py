@@ -24,10 +24,12 @@ MAX_LINE = (
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 MAX_PRODUCT_ID = 2**63 - 1
 _HOSTS = 8
+_KNOWN = 4_096
 _SHOWN = 76  # of 80 characters of input that a fault may repeat; quotes and an ellipsis take the rest
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PLAIN_HOST = re.compile(r"https?://[a-z0-9.-]+/")
 _HOST = re.compile(r'[^\s"<>\\^`{|}]+')
 
 
@@ -119,7 +121,10 @@ def product_id_fault(value: Any) -> str | None:
     """None for a whole number from 1 (64 bits at most)."""
     if type(value) is int and 1 <= value <= MAX_PRODUCT_ID:
         return None
-    return f"must be a whole number from 1, not {found(value)}"
+    told = f"must be a whole number from 1, not {found(value)}"
+    if type(value) is str and (value := value.strip()).startswith("0") and value.isdigit():
+        told += ". With zeros before it, it looks like a SKU; product_id is the number that the store gave the product"
+    return told
 
 
 def sort_order_fault(value: Any) -> str | None:
@@ -152,22 +157,24 @@ RULES: dict[str, Callable[[Any], str | None]] = {
 class ImageFiles:
     """Judges each `image_file` by its text and, where it is a local picture, by the look at it; `uploads` counts the latter.
 
-    The beginnings of good URLs (`https://old.example.com/`) are known by heart, a few of them: the others are parsed each time.
+    The beginnings of good URLs (`https://old.example.com/`) that can't be written in another way are known by heart, a few
+    of them in `hosts`: the others are parsed each time.
     """
 
     def __init__(self, look: Look) -> None:
         self.hosts: tuple[str, ...] = ()
         self.uploads = 0
         self._look = look
+        self._known: set[str] = set()
 
     def fault(self, image_file: Any) -> str | None:
         """Say what is wrong with it; None if nothing is."""
         if (
             type(image_file) is str
-            and image_file.startswith(self.hosts)
             and len(image_file) <= MAX_URL
             and image_file.isascii()
             and image_file.isprintable()
+            and image_file[: image_file.find("/", 8) + 1] in self._known
         ):
             return None
         reason = image_file_fault(image_file)
@@ -177,9 +184,24 @@ class ImageFiles:
             case "file":
                 self.uploads += 1
                 return self._look(image_file)
-            case "url" if len(self.hosts) < _HOSTS and (host := image_file[: image_file.find("/", 8) + 1]):
-                self.hosts = tuple({*self.hosts, host})
+            case "url" if _PLAIN_HOST.fullmatch(host := image_file[: image_file.find("/", 8) + 1]):
+                self._learn(host)
         return None
+
+    def _learn(self, host: str) -> None:
+        if len(self._known) < _KNOWN:
+            self._known.add(host)
+        if len(self.hosts) < _HOSTS:
+            self.hosts = (*self.hosts, host)
+
+    def is_spelled_once(self, image_file: str) -> bool:
+        """Whether a good source surely has no other spelling: a known host, nothing encoded, no fragment, no dots in its path."""
+        return (
+            image_file[: image_file.find("/", 8) + 1] in self._known
+            and "%" not in image_file
+            and "#" not in image_file
+            and "/." not in image_file
+        )
 
 
 def too_many(count: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .address import address
 from .errors import Fault
 from .manifest_faults import echo
 from .manifest_fields import (
@@ -133,7 +134,8 @@ class Table:
                 if gallery is not None:
                     yield gallery.product
                 gallery = _Gallery(WantedProduct(product_id, [], line))
-            refused = gallery.refusal(line, image)
+            once = image is not None and self._image_files.is_spelled_once(image.image_file)
+            refused = gallery.refusal(line, image, once=once)
             if refused is not None:
                 self._fault(line, *refused, product_id, None if image is None else echo(image.image_file))
         if gallery is not None:
@@ -188,8 +190,8 @@ class _Gallery:
         self._rows = 0
         self._bare: int | None = None  # the row that says: no images
 
-    def refusal(self, line: int, image: Wanted | None) -> tuple[str, str] | None:
-        """Take in one row; column and reason if it doesn't go with those before."""
+    def refusal(self, line: int, image: Wanted | None, *, once: bool) -> tuple[str, str] | None:
+        """Take in one row; column and reason if it doesn't go with those before. `once`: its source has one spelling only."""
         self._rows += 1
         if image is None:
             self._bare = self._bare or line
@@ -204,12 +206,9 @@ class _Gallery:
             reason = f"product {self.product.product_id} has more than {MAX_IMAGES:,} images"
             return ("product_id", reason) if self._rows == MAX_IMAGES + 1 else None
         self.product.images.append(image)
-        other = self._lines.setdefault(image.image_file, line)
+        other = self._lines.setdefault(image.image_file if once else address(image.image_file), line)
         if other != line:
-            return (
-                "image_file",
-                f"product {self.product.product_id} has {quoted(image.image_file)} on line {other} already",
-            )
+            return "image_file", self._same_source(image.image_file, other)
         if image.is_thumbnail:
             if self._thumbnail is not None:
                 return (
@@ -218,6 +217,11 @@ class _Gallery:
                 )
             self._thumbnail = line
         return None
+
+    def _same_source(self, image_file: str, line: int) -> str:
+        told = f"product {self.product.product_id} has {quoted(image_file)} on line {line} already"
+        spelled = next(image.image_file for image in self.product.images if image.line == line)
+        return told if spelled == image_file else f"{told}, written in another way: {quoted(spelled)}"
 
 
 def _unpacked(record: Record) -> Row:
@@ -235,6 +239,9 @@ def _value(name: str, cell: str) -> Any:
         return _FLAGS.get(cell.strip().lower(), cell)
     if name in {"product_id", "sort_order"}:
         number = cell.strip()
-        if len(number) <= _LONGEST_NUMBER and number.isascii() and number.removeprefix("-").isdigit():
+        digits = number.removeprefix("-")
+        if name == "product_id" and len(digits) > 1 and digits.startswith("0"):
+            return cell  # 007 is no number of the store's, but may well be a SKU: the rule says so
+        if len(number) <= _LONGEST_NUMBER and number.isascii() and digits.isdigit():
             return int(number)
     return cell

@@ -61,6 +61,8 @@ class Count:
     def in_order(self, sights: Iterable[Sight]) -> bool:
         """Count up to the end, or to the first product that comes after a higher one: then the count is void, and False."""
         last_id = last_line = 0
+        whole = self._selection.only is None and self._selection.limit is None and self.last_line is None
+        products, all_images, all_uploads = 0, 0, 0
         for product_id, line, images, uploads in sights:
             if product_id <= last_id:
                 if product_id < last_id:
@@ -68,8 +70,15 @@ class Count:
                 self._twin(product_id, line, last_line)
                 continue
             last_id, last_line = product_id, line
-            if self._selection.takes(product_id):
+            if whole:  # as nearly always: counted here, without a call a product
+                products += 1
+                all_images += images
+                all_uploads += uploads
+            elif self._selection.takes(product_id):
                 self._take(product_id, line, images, uploads)
+        self.products += products
+        self.images += all_images
+        self.uploads += all_uploads
         self._named = last_id > 0
         return True
 

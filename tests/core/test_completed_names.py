@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.diff import diff
@@ -71,6 +71,7 @@ def test_another_name_stays_another(source: str, stored: str) -> None:
     ).pairs
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_likeness_is_total(source: str, stored: str) -> None:
     """Whatever stands there, an answer comes."""
