@@ -9,7 +9,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from .core.errors import RefusedError
 from .core.manifest_fields import image_file_fault, kind, quoted
@@ -93,7 +93,7 @@ def _inspect(path: Path, about: os.stat_result, shown: str) -> Inspection:
     if size > MAX_BYTES:
         return Inspection(f"{shown} has {size:,} bytes; a picture may have {MAX_BYTES:,} (8 MB)")
     with path.open("rb", buffering=0) as file:
-        picture = judge(_Pieces(file.fileno()), size)
+        picture = judge(_Pieces(file), size)
     if picture is None:
         return Inspection(f"{shown} is not a picture: its bytes are no {_KINDS}")
     return Inspection(None, cut=picture.cut)
@@ -102,11 +102,12 @@ def _inspect(path: Path, about: os.stat_result, shown: str) -> Inspection:
 class _Pieces:
     """A file's bytes as they are asked for; the beginning is read once."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._head = os.pread(descriptor, HEAD, 0)
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._head = file.read(HEAD)
 
     def __call__(self, at: int, length: int) -> bytes:
         if at + length <= len(self._head):
             return self._head[at : at + length]
-        return os.pread(self._descriptor, length, at)
+        self._file.seek(at)
+        return self._file.read(length)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.flags import COMMANDS
+from tests.picture_corpus import SOUND
 
 from .rehearsal import clean_environment
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 WITHOUT = """
 import asyncio, builtins, io, os, pathlib, signal, sys
 import filelock, psutil  # these have code for each system; what they load on Linux needs what is taken away below
-for name in ("fdatasync", "O_CLOEXEC", "O_DIRECTORY", "posix_fadvise", "killpg", "fork", "getuid"):
+for name in ("fdatasync", "pread", "pwrite", "O_CLOEXEC", "O_DIRECTORY", "posix_fadvise", "killpg", "fork", "getuid"):
     if hasattr(os, name):
         delattr(os, name)
 for name in ("SIGHUP", "SIGKILL", "SIGSTOP", "SIGUSR1", "SIGUSR2", "SIGCONT"):
@@ -52,7 +53,10 @@ def test_each_command_shows_its_help_on_another_system(command: str) -> None:
 
 def test_a_migration_works_on_another_system(store: Rehearsal) -> None:
     """Written, given again, shown by status: with the sync, the lock and the signals of a system that is not Linux."""
-    manifest = store.write({1: 2, 2: 1})
+    manifest = store.write({1: 2})
+    (store.folder / "local.png").write_bytes(SOUND["PNG"])
+    with manifest.open("a") as lines:
+        lines.write('{"product_id": 2, "images": [{"image_file": "local.png"}]}\n')
     variables = {**clean_environment(), **store.environment}
 
     def run(*argv: object) -> dict[str, object]:
