@@ -19,6 +19,7 @@ from .core.ledger import Ledger
 from .core.order import Reading, Renumbering
 from .core.refusals import Refusals
 from .core.run_header import failed
+from .core.unlike import unlike
 from .errand import Errand
 from .failed import write_failed
 from .journal import Journal
@@ -77,6 +78,8 @@ class Ferry:
         self._ledger = Ledger()
         self._kept: list[str] = []
         self._failed_before: frozenset[int] = frozenset()
+        self._resumed = False
+        self._unlike = "it is another one's"
 
     def resumes(self, command: str, header: Header | None, digest: str | None) -> PlanFile | None:
         """The plan of an unfinished run that this command goes on with, or None where it is another one's.
@@ -88,11 +91,12 @@ class Ferry:
             return None
         plan = self.plan_of(unfinished)
         told = unfinished.header
-        if told["command"] != command or (digest is not None and digest != plan.digest):
-            return None
-        if header is not None and (plan.header.digest, plan.header.selection) != (header.digest, header.selection):
-            return None
+        if told["command"] != command or digest != plan.digest:
+            self._unlike = unlike(told["command"], plan.header, command, header)
+            if self._unlike:
+                return None
         self._plan, self._ledger = plan, unfinished.ledger
+        self._resumed = True
         return plan
 
     def plan_of(self, unfinished: Unfinished) -> PlanFile:
@@ -110,7 +114,8 @@ class Ferry:
         self._plan, self._ledger = self.plan_of(unfinished), unfinished.ledger
         self._remember_seen()
         self._progress.say(
-            "an unfinished run with another manifest or mode was found: what is in doubt is settled first"
+            f"an unfinished run was found that is not gone on with: {self._unlike}. What it has in doubt is settled first, "
+            "then a new plan is made"
         )
         doubtful = {p for p, course in self._ledger.courses.items() if any(c.in_doubt for c in course.changes.values())}
         async with self._journalling(None) as journal:
@@ -182,7 +187,10 @@ class Ferry:
         summary = plan.summary
         images = summary.creates + summary.updates + summary.deletes
         self._progress.begin("applying", products=summary.changed_products, images=images)
-        self._progress.expect(summary.calls(relist=relist), lambda: self._gate.requests)
+        totals = self._ledger.totals
+        done = totals.created + totals.updated + totals.deleted
+        self._progress.go_on(totals.products_done, done)
+        self._progress.expect(max(0, summary.calls(relist=relist) - done), lambda: self._gate.requests)
         complete = False  # a cut ends the block below without a word
         async with self._backing_up(plan) as backup, self._journalling(run) as journal:
             tools = self._tools(journal, mirror=plan.header.mirror, relist=relist, backup=backup)
@@ -331,6 +339,7 @@ class Ferry:
     def tell(self, report: Report) -> None:
         """Put what the run has done so far into its report."""
         self._ledger.tell(report)
+        report.resumed = self._resumed
         report.notes += [note for note in self._kept if note not in report.notes]
         if self._plan is not None:
             self._plan.summary.tell(report)

@@ -48,6 +48,10 @@ class Progress:
         self.phase, self.products, self.images = phase, products, images
         self.products_done = self.images_done = 0
 
+    def go_on(self, products_done: int, images_done: int) -> None:
+        """Count on from what earlier processes of this run have done."""
+        self.products_done, self.images_done = products_done, images_done
+
     def expect(self, calls: int, sent: Callable[[], int]) -> None:
         """So many calls are ahead; `sent` tells how many have gone through the gate in all."""
         self._calls_until, self._sent = sent() + calls, sent

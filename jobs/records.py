@@ -35,6 +35,7 @@ def of_report(command: str | None, outcome: str | None, report: engine.Report | 
     if report is not None:
         record["images_before"], record["images_after"] = report.images_before, report.images_after
         record["failed_manifest"], record["notes"] = report.failed_manifest, list(report.notes)
+        record["resumed"] = report.resumed
     return record | more
 
 

@@ -39,9 +39,18 @@ SHOWN = 20
 def of_run(report: engine.Report, *, verbose: bool, stopped: str | None = None) -> list[str]:
     """A run that changed the store, or tried to; `stopped` is why it ended itself early."""
     first = _first_line(report) if stopped is None else f"{report.command}: {stopped}"
-    lines = [first, "", *counts(report)]
+    lines = [first, *_whose(report), "", *counts(report)]
     lines += of_failures(report, verbose=verbose)
     return lines + _next(report)
+
+
+def _whose(report: engine.Report) -> list[str]:
+    """Which figures are whose, where the run was gone on with."""
+    if not report.resumed:
+        return []
+    return [
+        "The run was gone on with: images are counted since its first start, time and calls are this process's alone."
+    ]
 
 
 def _first_line(report: engine.Report) -> str:
@@ -97,7 +106,7 @@ def _products(count: int) -> str:
 
 def of_progress(report: engine.Report, *, verbose: bool) -> list[str]:
     """How far a run had come that broke off."""
-    return [*counts(report), *of_failures(report, verbose=verbose)]
+    return [*_whose(report), *counts(report), *of_failures(report, verbose=verbose)]
 
 
 def counts(report: engine.Report) -> list[str]:
@@ -121,7 +130,8 @@ def counts(report: engine.Report) -> list[str]:
 
 
 def _calls(report: engine.Report) -> str:
-    parts = [f"{report.throttled:,} throttled"] if report.throttled else []
+    parts = ["of this process alone"] if report.resumed else []
+    parts += [f"{report.throttled:,} throttled"] if report.throttled else []
     parts += [f"{report.retried:,} sent again"] if report.retried else []
     return ", ".join(parts)
 

@@ -28,7 +28,10 @@ def images_in(failures: list[Failure]) -> int:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did to the store since its first start; `requests` to `elapsed_s` are this process's alone."""
+    """What a run did to the store since its first start; `requests` to `elapsed_s` are this process's alone.
+
+    `resumed`: earlier processes have a part in the other counts.
+    """
 
     command: str
     outcome: str = "done"
@@ -51,3 +54,4 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     failed_manifest: str | None = None
     notes: list[str] = field(default_factory=list)
+    resumed: bool = False
