@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from .core.errors import CheckpointError
 from .core.plan import Summary
 from .core.report import MOST_FAILURES
 from .core.verify import differences
-from .disk import disk_error
-from .lock import takes_no_files
 from .options import check_output, checkpoint_path
 from .steps import (
     Proposal,
@@ -23,6 +19,7 @@ from .steps import (
     new_ferry,
     new_job,
     open_checkpoint,
+    place_for_dry_run,
     propose,
     read_manifest,
     read_plan,
@@ -65,9 +62,8 @@ async def plan(
     path = output or default_plan_path(manifest, checkpoint_file)
     check_output(path, Path(manifest), checkpoint_file)
     looks = dry_run or (output is not None and output.absolute().parent != checkpoint_file.parent)
-    if dry_run and output is None and (takes_no_files(path.parent) or not os.access(path.parent, os.W_OK)):
-        path = _kept_elsewhere(path)
-        job.report.notes.append(f"the plan can't be written beside the manifest; it lies in {path.parent}")
+    if dry_run and output is None:
+        path = place_for_dry_run(path)
     proposal: Proposal | None = None
     with ExitStack() as opened:
         checkpoint = (look_at if looks else open_checkpoint)(job, opened, checkpoint_file)
@@ -157,13 +153,6 @@ def default_plan_path(manifest: str | Path, checkpoint: Path) -> Path:
         return checkpoint.with_name(checkpoint.name + ".proposed")
     path = Path(manifest).absolute()
     return path.with_name(path.name + ".plan")
-
-
-def _kept_elsewhere(path: Path) -> Path:
-    try:
-        return Path(mkdtemp(prefix="imageferry-plan-")) / path.name
-    except OSError as error:
-        raise disk_error(path, error, "writing the plan") from None
 
 
 def _judge_differences(report: Report, made: PlanFile) -> None:

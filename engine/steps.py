@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,10 +15,11 @@ from .core.errors import CheckpointError, DiskError, RefusedError, StoppedError
 from .core.plan import Header, Summary
 from .core.report import MOST_FAILURES, Report
 from .core.run_header import to_retry
+from .disk import disk_error
 from .ferry import Ferry, plan_of_unfinished
 from .intake import Manifest, Selection, check
 from .lessons import joined, lessons, resent_by
-from .lock import check_place, held
+from .lock import check_place, held, takes_no_files
 from .options import Options, Seams
 from .planfile import START_AGAIN, PlanFile, PlanWriter
 from .progress import Progress, Stop
@@ -93,6 +96,20 @@ def look_at(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
         else:
             break
     return checkpoint
+
+
+def place_for_dry_run(path: Path) -> Path:
+    """Where a dry run writes its plan: its usual place, or where no file can lie there a folder below the system's temporary one.
+
+    Raises DiskError.
+    """
+    if not takes_no_files(path.parent) and os.access(path.parent, os.W_OK):
+        return path
+    try:
+        folder = Path(mkdtemp(prefix="imageferry-plan-"))
+    except OSError as error:
+        raise disk_error(path, error, "writing the plan") from None
+    return folder / path.name
 
 
 async def count_before(job: Job, store: Store) -> None:

@@ -28,7 +28,7 @@ from .ferry import Ferry
 from .lessons import lessons
 from .options import Options, Seams
 from .planfile import START_AGAIN, PlanFile, PlanWriter
-from .steps import carry_plan, count_before, new_job, open_checkpoint, propose
+from .steps import carry_plan, count_before, look_at, new_job, open_checkpoint, place_for_dry_run, propose
 from .store import Store, connected
 from .telling import Interrupted, Job, telling
 from .tools import seen_by
@@ -61,6 +61,7 @@ async def undo(
     options: Options | None = None,
     *,
     approve: Approve,
+    dry_run: bool = False,
     progress: Progress | None = None,
     stop: Stop | None = None,
     seams: Seams | None = None,
@@ -70,6 +71,8 @@ async def undo(
     `Options.backup` is the folder that the run kept its pictures in; without it deleted images can't come back. In a product
     of which former images can't come back, nothing is deleted unless `Options.allow_loss` says so.
 
+    A `dry_run` shows the plan, takes no lock and writes nothing beside the checkpoint but the plan; it is never approved.
+
     Raises FerryError; UnsafePlanError where the plan was not approved, and then nothing was written.
     """
     job = new_job("undo", access, options, progress, stop, seams)
@@ -78,16 +81,19 @@ async def undo(
     job.report.checkpoint = str(own)
     with ExitStack() as opened:
         _check(job, path)
-        done, kept = open_checkpoint(job, opened, path), open_checkpoint(job, opened, own)
+        opening = look_at if dry_run else open_checkpoint
+        done, kept = opening(job, opened, path), opening(job, opened, own)
         if (done.header or {}).get("state") == UNDONE and done.history() is None:
             job.report.notes.append("the run was taken back already; there is nothing left to undo")
             return job.report
         async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
-            await _undo(job, done, kept, store, gate, approve)
+            await _undo(job, done, kept, store, gate, approve, dry_run=dry_run)
     return job.report
 
 
-async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, approve: Approve) -> None:
+async def _undo(
+    job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, approve: Approve, *, dry_run: bool
+) -> None:
     folder = _folder(job, done, kept)
     ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder, job.cut)
     history, told = _history(job, done)
@@ -98,14 +104,18 @@ async def _undo(job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate
     made = ferry.resumes("undo", header, None)
     ferry.tell(job.report)
     await count_before(job, store)
+    path = kept.paths.beside(".plan")
     if made is None or not _can_still_give(made, kept, copies):
-        await ferry.settle_former()
-        await _wait_for_doubts(job, done, told)
-        made = await _plan(job, (history, told), kept, store, gate, header, copies, names_lost=done.names_lost())
+        if dry_run:
+            path = place_for_dry_run(kept.paths.beside(".proposed"))
+        else:
+            await ferry.settle_former()
+            await _wait_for_doubts(job, done, told)
+        made = await _plan(job, (history, told), kept, store, gate, header, copies, path, names_lost=done.names_lost())
     job.report.notes += [loss for batch in made.batches() for loss in batch.losses]
-    proposal = propose(job, made, str(kept.paths.plan), gate, None)
+    proposal = propose(job, made, str(path), gate, None)
     proposal.about = f"only {_named(told.header)} is taken back; what earlier runs did stays"
-    if not await approve(proposal):
+    if not await approve(proposal) or dry_run:
         raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
     standing = _left_standing(made)
     await _close(job, done, history)
@@ -215,12 +225,13 @@ async def _plan(
     gate: Gate,
     header: Header,
     copies: Copies,
+    path: Path,
     *,
     names_lost: bool,
 ) -> PlanFile:
     """Survey what the run changed, and write the plan that takes it back."""
     done, told = history
-    writer = PlanWriter(job.seams.disk, kept.paths.plan, header)
+    writer = PlanWriter(job.seams.disk, path, header, in_place=path == kept.paths.plan)
     restored = dict(kept.memories())
     to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, done.digest)
     batches = enumerate(batch for batch in done.batches() if batch.product_id in to_do)
@@ -246,7 +257,7 @@ async def _plan(
         writer.close()
         raise Interrupted
     await writer.finish()
-    return PlanFile(job.seams.disk, kept.paths.plan)
+    return PlanFile(job.seams.disk, path)
 
 
 def _header(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path, digest: str) -> Header:

@@ -95,7 +95,9 @@ class Run:
         made, watch = self._settings(), self._watch()
         dry_run: bool = self.arguments.dry_run
         approval = Approval(self.telling, watch, dry_run=dry_run, yes=self.arguments.yes)
-        act = partial(engine.undo, made.access, self.arguments.argument, made.options, approve=approval)
+        act = partial(
+            engine.undo, made.access, self.arguments.argument, made.options, approve=approval, dry_run=dry_run
+        )
         try:
             report = watch.run(act)
         except errors.UnsafePlanError as error:

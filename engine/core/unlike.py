@@ -20,7 +20,9 @@ def unlike(former_command: str, former: Header, command: str, asked: Header | No
     parts = []
     if former.digest != asked.digest:
         parts.append(_inputs(former, asked))
-    if former.selection != asked.selection:
+    if former.selection != asked.selection and asked.mode == "undo":
+        parts.append("only one of the two was given --allow-loss")
+    elif former.selection != asked.selection:
         parts.append(f"it was for {_part(former.selection)}, this is for {_part(asked.selection)}")
     return ", and ".join(parts)
 

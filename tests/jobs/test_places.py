@@ -101,7 +101,11 @@ def test_a_read_only_place_ends_writing_runs_with_6_and_stops_no_looking_one(sto
         dry = store.run("sync", "-n", manifest, "--json")
         assert (dry.code, dry.record["creates"]) == (0, 0)
         assert store.run("apply", "-n", dry.record["plan"]).code == 0
-        assert store.run("status", manifest.with_name("products.jsonl.checkpoint.json")).code == 0
+        checkpoint = manifest.with_name("products.jsonl.checkpoint.json")
+        assert store.run("status", checkpoint).code == 0
+        undone = store.run("undo", checkpoint, "-n", "--json")
+        assert (undone.code, undone.record["deletes"]) == (0, 3), undone.err
+        assert store.run("undo", checkpoint, "--yes").code == 6
     assert sorted(folder.iterdir()) == kept
 
 
@@ -118,6 +122,17 @@ def test_what_only_looks_goes_on_beside_a_run_at_work(store: Rehearsal) -> None:
         assert store.run("apply", store.folder / "other" / "p.plan").code == 4
         assert store.run("sync", manifest).code == 4
         assert store.run("plan", manifest).code == 4
+    store.run("sync", manifest)
+    checkpoint = manifest.with_name(manifest.name + ".checkpoint.json")
+    before = sorted(store.folder.iterdir())
+    with held(Seams(), checkpoint, "sync"):
+        undone = store.run("undo", checkpoint, "-n", "--json")
+        assert (undone.code, undone.record["deletes"]) == (0, 1), undone.err
+        assert store.run("undo", checkpoint, "--yes").code == 4
+    assert sorted({*store.folder.iterdir()} - {*before}) == [
+        checkpoint.with_name(checkpoint.name + ".undo.json.proposed")
+    ]
+    assert store.sandbox.shop.catalogue.total_images == 1
 
 
 def test_verify_knows_what_an_unfinished_run_has_learned_without_its_lock(store: Rehearsal) -> None:
