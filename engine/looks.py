@@ -33,6 +33,7 @@ class Looks:
         self._writes = writes
         self._patience = 0.5
         self._was_stale = False
+        self._was_wrong = False
 
     async def look(self) -> tuple[list[Present], float]:
         """The product's images as they can be believed to be, and since when (the loop's clock).
@@ -43,7 +44,7 @@ class Looks:
         # An answer that takes long shows the store as it was when it was asked, or little later.
         asked = loop_time()
         present = await self._tools.list(self._product_id)
-        if self._is_stale(present, asked):
+        if self._was_wrong or self._is_stale(present, asked):
             present = await self._one_by_one(present)
         return present, asked
 
@@ -74,11 +75,15 @@ class Looks:
             raise SetAside(ready)
 
     async def _one_by_one(self, listed: list[Present]) -> list[Present]:
-        """The listing with the images that it may be wrong about as they are; with all of them where it is wrong indeed."""
+        """The listing with the images that it may be wrong about as they are; with all of them where it is wrong indeed.
+
+        From then on this product's listings are only asked for which images there are: the next may be as old.
+        """
         images = {image.image_id: image for image in listed}
         suspects = contradicted(self._course, listed, self._writes.written)
         wrong = [await self._ask(image_id, images) for image_id in sorted(suspects)]
-        if any(wrong):
+        self._was_wrong = self._was_wrong or any(wrong)
+        if self._was_wrong:
             for image_id in sorted(images.keys() - suspects):
                 await self._ask(image_id, images)
         return sorted(images.values(), key=lambda image: image.image_id)

@@ -14,7 +14,7 @@ from .address import respelled
 from .kept import Kept, Memory, kept_of, known_as, that_hold, without
 from .moves import arrange
 from .names import GONE
-from .order import Arrangement, Place, Reading, is_met, make_room
+from .order import Arrangement, Place, Reading, has_ties, is_met, make_room
 from .pairing import pair
 
 if TYPE_CHECKING:
@@ -100,13 +100,15 @@ def diff(
     replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
     orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
     rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
-    own = _own(product.images, pairs, by_id, memory)
+    own = _own(product.images, rows, pairs, by_id, memory, orders)
     images = [without(each, own[row]) if row in own else each for row, each in enumerate(product.images)]
     changes = _changes(images, rows, pairs, replaced, by_id, orders, reading)
     if mirror:
         kept = set(pairs.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
         changes.look = changes.look or _promotes(images, by_id, changes)
+    # A store that keeps orders of its own may move the others at any write.
+    changes.look = changes.look or (bool(changes) and any("sort_order" in kept for kept in own.values()))
     known = remember(product.images, pairs | replaced, memory, by_id)
     return Difference(changes, pairs, known, outdated, pairing.guessed, own)
 
@@ -133,7 +135,14 @@ def _is_outdated(image: Wanted, image_id: int, memory: Memory) -> bool:
     return known is not None and known[1] is not None and known[1] != image.version
 
 
-def _own(images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present], memory: Memory) -> dict[int, Kept]:
+def _own(
+    images: list[Wanted],
+    rows: list[int],
+    pairs: dict[int, int],
+    by_id: dict[int, Present],
+    memory: Memory,
+    orders: dict[int, int],
+) -> dict[int, Kept]:
     """The rows of which the store was seen to keep other values than asked for, where both are still the same."""
     own: dict[int, Kept] = {}
     for row, image_id in pairs.items():
@@ -142,7 +151,14 @@ def _own(images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present],
             kept = that_hold(images[row], by_id[image_id], kept_of(known))
             if kept:
                 own[row] = kept
-    return own
+    if any("sort_order" in kept for kept in own.values()):
+        places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
+        met, ties = is_met(places, orders), has_ties(places)
+        for kept in own.values():
+            # Among equals only the place counts; else an image that stands at the value asked for stands well.
+            if "sort_order" in kept and (met or (kept["sort_order"][0] == kept["sort_order"][1] and not ties)):
+                del kept["sort_order"]
+    return {row: kept for row, kept in own.items() if kept}
 
 
 def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory, by_id: dict[int, Present]) -> Memory:

@@ -55,21 +55,20 @@ def other_values(fields: Mapping[str, Any], answered: Present) -> Kept:
 def that_hold(image: Wanted, there: Present, kept: Kept) -> Kept:
     """What still is so: the manifest asks for the same value, and the store shows what it made of it."""
     return {
-        name: pair
-        for name, pair in kept.items()
-        if getattr(image, name) == pair[0] and getattr(there, name) == pair[1] != pair[0]
+        name: pair for name, pair in kept.items() if (getattr(image, name), getattr(there, name)) == (pair[0], pair[1])
     }
 
 
 def as_wanted(image: Wanted, own: Kept, former: Kept, written: Iterable[str]) -> Kept:
     """What to remember of an image: the store's `own` values of what was sent, told by what the manifest asks for.
 
-    What is sent for a sort order may differ from what is asked for, where siblings will move it or their order alone counts.
+    What is sent for a sort order may differ from what is asked for, where siblings will move it or their order alone counts:
+    then the kept value may even be the one asked for, and yet the image can't be put in its place.
     """
     kept = {name: pair for name, pair in former.items() if name not in written}
-    for name, (_, now) in own.items():
+    for name, (sent, now) in own.items():
         asked = getattr(image, name)
-        if asked is not None and asked != now:
+        if asked is not None and sent != now:
             kept[name] = (asked, now)
     return kept
 
@@ -90,6 +89,11 @@ def shown_now(own: Kept, there: Present | None) -> Kept:
 
 def own_value(name: str, asked: Any, kept: Any) -> str:
     """One such field told to a person."""
+    if asked == kept:
+        return (
+            f"the store keeps {short(kept)} as {name} and takes no other, so that the image is not in the place that is asked for "
+            "among its equals; it is not sent again. Move it in the store"
+        )
     return (
         f"the store keeps {short(kept)} as {name} where {short(asked)} was sent; it is not sent again. "
         "Ask for the kept value in the manifest, or mend it in the store"

@@ -49,7 +49,7 @@ class Config:
     orders: Literal["kept", "not-negative", "compacted", "fixed"] = _switch(
         "kept",
         "what becomes of a sort_order that is sent: kept, negative ones raised to 0, all of the product's made 0, 1, 2 ... "
-        "after each write, or not changed by a PUT",
+        "after each POST and PUT that carries one, or not changed by a PUT",
     )
     descriptions: Literal["kept", "trimmed", "escaped"] = _switch(
         "kept",

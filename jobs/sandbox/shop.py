@@ -73,7 +73,8 @@ class Shop:
         image = Image(image_id, "", text, self._taken_order(order), False, int(now), int(now), "")
         self._store(product, image, draft)
         product.images.append(image)
-        self._compact(product, image)
+        if draft.sort_order is not None:
+            self._compact(product, image)
         self.catalogue.total_images += 1
         if thumbnail:
             _make_thumbnail(product, image)

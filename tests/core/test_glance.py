@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff import Memory, diff
+from engine.core.diff import diff
 from engine.core.glance import glance
+from engine.core.kept import Kept, Memory, known_as
 from engine.core.model import Present, Wanted, WantedProduct
 from engine.core.order import Reading
 
@@ -35,7 +36,9 @@ def nearly_as_asked(draw: st.DrawFn) -> tuple[list[Wanted], list[Present], Memor
             there.description += "!"
         present.append(there)
         if draw(st.booleans()):
-            memory[image.image_file] = (index + 1, draw(st.sampled_from([image.version, "2"])))
+            version = draw(st.sampled_from([image.version, "2"]))
+            own: Kept = {"description": ("x", "x!"), "sort_order": (order, 0)} if draw(st.integers(0, 4)) == 0 else {}
+            memory[image.image_file] = known_as(index + 1, version, own)
     if draw(st.booleans()):
         present = draw(st.permutations(present))
     return wanted, present, memory
@@ -54,6 +57,7 @@ def test_a_glance_never_overlooks_what_the_diff_would_change(case: tuple[list[Wa
     for mirror in (True, False):
         found = diff(WantedProduct(1, wanted, 1), present, memory, mirror=mirror, reading=Reading())
         assert not found.changes
+        assert not found.own
         assert not found.outdated
         assert found.memory == learned
 

@@ -14,6 +14,7 @@ from jobs.sandbox.faults import Fault
 
 from . import manifests, troubles
 from .judge import label_of
+from .own_values import draw_own_values
 
 if TYPE_CHECKING:
     from .manifests import Row
@@ -58,7 +59,13 @@ class Scenario:
 
 
 def draw(seed: int) -> Scenario:
-    """The scenario of a seed."""
+    """The scenario of a seed; kinds of trouble that came later are drawn by chances of their own, and leave the rest as it was."""
+    scenario = _drawn(seed)
+    draw_own_values(scenario)
+    return scenario
+
+
+def _drawn(seed: int) -> Scenario:
     chance = Random(f"imageferry {seed}")
     config, settings = _config(chance), _settings(chance)
     if chance.random() < 0.08:

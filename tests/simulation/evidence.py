@@ -7,11 +7,15 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from jobs.sandbox.shop import as_kept
+
 from .history import Life, Sent, Shown
 from .judge import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jobs.sandbox.config import Config
 
     from .draw import Night
     from .manifests import Row
@@ -24,6 +28,11 @@ _AGAIN = {409, 423, 429}
 """Answers that say that nothing happened, and after which the same call is sent again."""
 _UNSURE = 0.2
 """An answer that came so short before the end, in seconds, may or may not have been written down."""
+
+
+def _texts(image: Row, config: Config) -> set[str]:
+    """The text asked for, and what the store makes of it."""
+    return {image["description"], as_kept(image["description"], config)}
 
 
 class Evidence:
@@ -198,7 +207,7 @@ class Evidence:
             return None if excused else f"{name} is there"
         if "description" not in image or self.touched_by_others(call.product, call):
             return None
-        told = any(shown.description == image["description"] for shown in there)
+        told = any(shown.description in _texts(image, self.world.config) for shown in there)
         return None if told else f"{name} has its description"
 
     def taken_by_others(self, product: int, label: str, call: Sent) -> bool:

@@ -13,6 +13,7 @@ from .laws_counts import counts, endings, journals, quota, requests
 from .laws_guards import guards
 from .laws_reasons import reasons, refusals
 from .local_pictures import warnings
+from .own_values import is_own_order, is_own_text, naming, quiet_nights, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,9 @@ def breaches(world: World) -> list[Breach]:
         requests,
         reasons,
         refusals,
+        repeats,
+        quiet_nights,
+        naming,
         warnings,
     )
     found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
@@ -121,13 +125,13 @@ def strangers(case: Evidence) -> Iterator[Found]:
 
 
 def converged(case: Evidence) -> Iterator[Found]:
-    """After the last, quiet night each product is as asked."""
+    """After the last, quiet night each product is as asked, or as the store makes it."""
     last = len(case.nights) - 1
     if case.last_start(last).ending == "UnsafePlanError":
         return
     written = {call.product for call in case.writes if call.night == last}
     for product, label, text in _differences(case, last, case.world.loop.time()):
-        if product not in written or not _hidden(case, text):
+        if not (product in written and _hidden(case, text)) and not _own(case, last, product, label, text):
             yield product, label, text
 
 
@@ -160,6 +164,18 @@ def truth(case: Evidence) -> Iterator[Found]:
 def _hidden(case: Evidence, text: str) -> bool:
     """Whether a difference is one of order, in a shop that may not show those to the run that made them."""
     return case.orders_hide and ("sort_order" in text or "the order" in text)
+
+
+def _own(case: Evidence, number: int, product: int, label: str, text: str) -> bool:
+    """Whether a difference is the store's own doing."""
+    config, row = case.world.config, case.row(number, product)
+    if row is None:
+        return False
+    if "sort_order" in text or "the order" in text:
+        return is_own_order(config, row)
+    asked = [image for image in row["images"] if label_of(image) == label and "description" in image]
+    shown = [each for each in case.gallery(product, case.world.loop.time()) if each.label == label]
+    return "description" in text and any(is_own_text(config, i, each.description) for i in asked for each in shown)
 
 
 def _differences(case: Evidence, number: int, at: float) -> Iterator[Found]:

@@ -141,7 +141,19 @@ def _unfetched(case: Evidence, night: int, failure: Failure, _calls: list[Sent])
     return is_dead(case.image_row(night, failure.product_id or 0, failure.image_file or ""))
 
 
+def _is_own(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> bool:
+    """The image that is named had the value that is told when the run ended, and not the one asked for; or others came between."""
+    product, ended = failure.product_id or 0, case.last_start(night).ended
+    there = [each for each in case.gallery(product, ended) if each.image_id == failure.image_id]
+    asked = case.image_row(night, product, failure.image_file or "").get(failure.field)
+    values = [getattr(each, failure.field or "") for each in there]
+    same_number = "among its equals" in failure.reason
+    as_told = any((value != asked or same_number) and repr(value)[:57] in failure.reason for value in values)
+    return as_told or _changed(case, night, failure, calls)
+
+
 _JUDGES = {
+    "the store keeps": _is_own,
     "somebody changed this product": _changed,
     "this image was not there when the plan was made": _added,
     "a second image of this name": _second,
