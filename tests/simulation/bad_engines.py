@@ -20,8 +20,10 @@ from engine.core.order import Reading, Renumbering
 from engine.core.picture_header import Picture
 from engine.core.quota import Quota
 from engine.errand import Errand
+from engine.looks import Looks
 from engine.store import Store
 from engine.tools import Tools, Watched
+from engine.writes import Writes
 
 from .network import SimWire
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from engine.core.diff import Changes, Difference
     from engine.core.exchange import Answer, Request
+    from engine.core.model import Present
     from engine.core.quota import Ticket
     from engine.core.quota_headers import Reading as Headers
 
@@ -169,6 +172,43 @@ def cut_files_unsaid() -> AbstractContextManager[object]:
     return patch.object(CutFiles, "told", lambda _self: [])
 
 
+@contextmanager
+def updates_without_end() -> Iterator[None]:
+    """A listing is believed before the answers, and a round is counted only once a look has told what it did."""
+
+    async def rounds(self: Errand, changes: Changes) -> None:
+        while self._rounds_sent <= mend.ROUNDS:
+            doubt = await self._perform(changes)
+            if not doubt and not self._writes.look:
+                return
+            changes = await self._look_again()
+            if not changes:
+                return
+            self._rounds_sent += not doubt
+
+    async def as_listed(_self: Looks, listed: list[Present]) -> list[Present]:
+        return listed
+
+    with ExitStack() as swapped:
+        swapped.enter_context(patch.object(Errand, "_rounds", rounds))
+        swapped.enter_context(patch.object(Errand, "_within_limit", lambda _self, left: left))
+        swapped.enter_context(patch.object(Writes, "wait_to_repeat", lambda *_: None))
+        swapped.enter_context(patch.object(Looks, "_one_by_one", as_listed))
+        yield
+
+
+def own_values_forgotten() -> AbstractContextManager[object]:
+    """What the store made of a text or an order is not remembered."""
+    return patch("engine.core.mend.as_wanted", lambda *_: {})
+
+
+@contextmanager
+def own_values_unsaid() -> Iterator[None]:
+    """What the store keeps in place of what was asked for counts as asked."""
+    with patch("engine.errand.own_failures", lambda *_: []), patch("engine.core.plan.own_failures", lambda *_: []):
+        yield
+
+
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     swap.__name__: swap
     for swap in (
@@ -183,6 +223,9 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         no_last_look,
         decoder_asked,
         cut_files_unsaid,
+        updates_without_end,
+        own_values_forgotten,
+        own_values_unsaid,
     )
 }
 
@@ -198,6 +241,9 @@ CAUGHT_BY = {
     "no_last_look": "twins",
     "decoder_asked": "endings",
     "cut_files_unsaid": "warnings",
+    "updates_without_end": "repeats",
+    "own_values_forgotten": "quiet_nights",
+    "own_values_unsaid": "naming",
 }
 """The law by which each is to be caught."""
 
