@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .clock import loop_time
 from .core.errors import MissingError
-from .core.mend import contradicted, is_stale
+from .core.mend import contradicted, is_stale, unmoved
 from .tools import SetAside
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ class Looks:
         # An answer that takes long shows the store as it was when it was asked, or little later.
         asked = loop_time()
         present = await self._tools.list(self._product_id)
-        if self._was_wrong or self._is_stale(present, asked):
-            present = await self._one_by_one(present)
+        suspects = set(unmoved(self._course, present)) if asked >= self._writes.lost_at + self._tools.settle else set()
+        if self._was_wrong or self._is_stale(present, asked) or suspects:
+            suspects |= contradicted(self._course, present, self._writes.written)
+            present = await self._one_by_one(present, suspects)
         return present, asked
 
     def _is_stale(self, present: list[Present], asked: float) -> bool:
@@ -74,13 +76,12 @@ class Looks:
         if self._writes.written and loop_time() < ready:
             raise SetAside(ready)
 
-    async def _one_by_one(self, listed: list[Present]) -> list[Present]:
+    async def _one_by_one(self, listed: list[Present], suspects: set[int]) -> list[Present]:
         """The listing with the images that it may be wrong about as they are; with all of them where it is wrong indeed.
 
         From then on this product's listings are only asked for which images there are: the next may be as old.
         """
         images = {image.image_id: image for image in listed}
-        suspects = contradicted(self._course, listed, self._writes.written)
         wrong = [await self._ask(image_id, images) for image_id in sorted(suspects)]
         self._was_wrong = self._was_wrong or any(wrong)
         if self._was_wrong:

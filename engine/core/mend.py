@@ -165,6 +165,13 @@ def contradicted(course: Course, present: list[Present], written: list[Written])
     return made | (course.deleted & ids) | {write.image_id for write in written}
 
 
+def unmoved(course: Course, present: list[Present]) -> list[int]:
+    """One image of those that a delete-many call was to take, where all of them still show: gone or not, it tells of them all."""
+    change = course.changes.get("empty")
+    ids = (change.sent or {}).get("image_ids", []) if change is not None and change.in_doubt else []
+    return ids[:1] if ids and {image.image_id for image in present}.issuperset(ids) else []
+
+
 def _looks(gallery: Iterable[Present]) -> set[tuple[int, str, int, bool]]:
     return {(image.image_id, image.description, image.sort_order, image.is_thumbnail) for image in gallery}
 

@@ -186,7 +186,7 @@ def updates_without_end() -> Iterator[None]:
                 return
             self._rounds_sent += not doubt
 
-    async def as_listed(_self: Looks, listed: list[Present]) -> list[Present]:
+    async def as_listed(_self: Looks, listed: list[Present], _suspects: set[int]) -> list[Present]:
         return listed
 
     with ExitStack() as swapped:

@@ -15,6 +15,7 @@ from engine.core.mend import ROUNDS
 from jobs.sandbox.shop import as_kept
 
 from .judge import is_dead, label_of
+from .troubles import Doom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .manifests import Row
 
 SHARE = 0.15
+_MOST_STARTS = 12
 _TEXTS = {"View 1": " View 1", "Zürich, front": "Zürich & its <lake>, front ", "side": "the side that faces the street"}
 Found = tuple[int, str, str]
 
@@ -53,10 +55,14 @@ def draw_own_values(scenario: Scenario) -> None:
 
 
 def _lag_long(scenario: Scenario, chance: Random) -> None:
-    """Listings lag for longer than a settle. No answer is lost then: of a create without one, nobody could know in time."""
+    """Listings lag for longer than a settle.
+
+    No answer is lost then, and no run begins before the listings show what the former one did: `--settle` says otherwise.
+    """
     scenario.config.list_lag = scenario.settings["settle"] * chance.uniform(1.1, 4.0)
     for night in scenario.nights:
-        night.faults, night.dooms, night.down = (), [], []
+        night.faults, night.down = (), []
+        night.dooms = [Doom(pause=scenario.config.list_lag + 5.0)] * _MOST_STARTS
 
 
 def _changed(row: Row, lower: int) -> Row:
