@@ -349,15 +349,28 @@ class Checkpoint:
             self._disk.remove(path)
 
     def set_aside(self, now: int) -> list[Path]:
-        """Rename an unfinished run's files out of the way (--fresh); returns their new names."""
+        """Rename an unfinished run's files out of the way (--fresh); returns their new names.
+
+        Where creates are in doubt, copies of that name are made, and the run stays to be settled.
+        """
+        settle = self.unfinished is not None and self.unfinished.ledger.creates_in_doubt() > 0
         aside = []
         for path in (self.paths.journal, self.paths.plan):
             if self._disk.size(path) is not None:
                 to = path.with_name(f"{path.name}.aside-{now}-{os.getpid()}")
-                self._disk.rename(path, to)
+                if settle:
+                    _copy(self._disk, path, to)
+                else:
+                    self._disk.rename(path, to)
                 aside.append(to)
-        self.unfinished = None
+        self.unfinished = self.unfinished if settle else None
         return aside
+
+    def forget_unfinished(self) -> None:
+        """The unfinished run was set aside, and nothing more can be learned of it."""
+        for path in (self.paths.journal, self.paths.plan):
+            self._disk.remove(path)
+        self.unfinished = None
 
 
 def _copy(disk: Disk, path: Path, to: Path, size: int | None = None) -> None:

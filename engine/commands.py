@@ -95,14 +95,15 @@ async def apply(
         undo = _open_undo(job, checkpoint)
         async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
-            if undo is None:
+            set_aside = checkpoint.unfinished is not None and job.options.fresh
+            if undo is None and not set_aside:
                 checkpoint.reopen(plan.digest)
-            former = ferry.resumes("apply", None, plan.digest)
+            former = None if set_aside else ferry.resumes("apply", None, plan.digest)
             ferry.tell(job.report)
             await count_before(job, store)
             await _give_up(job, checkpoint, undo, store, gate)
             if former is None:
-                await ferry.settle_former()
+                await (ferry.settle_fresh() if set_aside else ferry.settle_former())
                 ferry.judge(plan)
                 former = await _take_over(job, checkpoint, plan, Path(plan_file))
             await carry_plan(job, ferry, former, store, relist=True)
@@ -119,12 +120,12 @@ async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
         async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
             ferry = new_ferry(job, checkpoint, store, gate, files_folder(job, manifest))
             header = header_for(job, job.command, wanted, checkpoint, resumable=True)
-            made = ferry.resumes(job.command, header, None)
+            made = None if job.options.fresh else ferry.resumes(job.command, header, None)
             ferry.tell(job.report)
             await count_before(job, store)
             await _give_up(job, checkpoint, undo, store, gate)
             if made is None:
-                await ferry.settle_former()
+                await (ferry.settle_fresh() if job.options.fresh else ferry.settle_former())
                 only = failed_alone(job, checkpoint, header)
                 made = await survey_into(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header, only)
                 ferry.judge(made)

@@ -106,7 +106,33 @@ class Ferry:
         """
         return plan_of_unfinished(self._seams.disk, self.checkpoint.paths.plan, unfinished)
 
-    async def settle_former(self) -> None:
+    async def settle_fresh(self) -> None:
+        """With --fresh a run that was set aside is settled first where creates of it are in doubt, lest they be sent again.
+
+        Where its plan can't be read any more, they are waited for and forgotten: what has appeared is told by its name.
+        """
+        unfinished = self.checkpoint.unfinished
+        if unfinished is None:
+            return
+        doubt = unfinished.ledger.creates_in_doubt()
+        whose = f"{doubt} create{'s' if doubt > 1 else ''} of the run that was set aside"
+        try:
+            self.plan_of(unfinished)
+        except CheckpointError as error:
+            self._progress.say(
+                f"{whose} may still appear, and cannot be told any more, for its plan can't be read ({error}). "
+                f"Nothing is listed before they had the time to: {self._options.settle:g} s"
+            )
+            with anyio.move_on_after(self._options.settle) as scope:
+                self._stop.on_drain(scope.cancel)
+                await anyio.sleep_forever()
+            if self._stop.draining:
+                raise Interrupted from None
+            self.checkpoint.forget_unfinished()
+        else:
+            await self.settle_former(f"{whose} may have happened: looked for first")
+
+    async def settle_former(self, why: str = "") -> None:
         """Find out what became of an unfinished run's creates, and keep what is known; then its journal is over."""
         unfinished = self.checkpoint.unfinished
         if unfinished is None:
@@ -114,7 +140,8 @@ class Ferry:
         self._plan, self._ledger = self.plan_of(unfinished), unfinished.ledger
         self._remember_seen()
         self._progress.say(
-            f"an unfinished run was found that is not gone on with: {self._unlike}. What it has in doubt is settled first, "
+            why
+            or f"an unfinished run was found that is not gone on with: {self._unlike}. What it has in doubt is settled first, "
             "then a new plan is made"
         )
         doubtful = {p for p, course in self._ledger.courses.items() if any(c.in_doubt for c in course.changes.values())}

@@ -191,6 +191,10 @@ class Ledger:
         """How many images have a change in doubt: sent, and no word of what came of it."""
         return sum(change.images() for c in self.courses.values() for change in c.changes.values() if change.in_doubt)
 
+    def creates_in_doubt(self) -> int:
+        """How many creates may or may not have happened."""
+        return sum(len(course.unknown_creates()) for course in self.courses.values())
+
     def apply(self, event: Event) -> None:
         """Take one event in.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from math import ceil
 from random import Random
 from typing import TYPE_CHECKING
@@ -76,6 +77,9 @@ class Conductor:
         outcome = self._turned_away(course, now) or await self._admitted(course)
         if half:
             await asyncio.sleep(half)
+        fault = course.fault
+        if fault is not None and fault.wait >= 0 and outcome.reply is not None and outcome.reply.status >= 400:
+            outcome.reply.headers.append(self._named(fault.wait, self.clock(), standard=True))
         course.entry.status = None if outcome.reply is None else outcome.reply.status
         course.entry.dropped = outcome.reply is None or outcome.cut
         return outcome
@@ -103,8 +107,15 @@ class Conductor:
         reply = of_gateway(status)
         reply.headers = self.meter.headers(now)
         if self.config.retry_after:
-            reply.headers.append(("X-Retry-After", str(ceil(self.meter.reset_ms(now) / 1000))))
+            reply.headers.append(self._named(ceil(self.meter.reset_ms(now) / 1000), now))
         return Outcome(reply)
+
+    def _named(self, seconds: float, now: float, *, standard: bool = False) -> tuple[str, str]:
+        """Return the header in which a time to wait is named."""
+        form = self.config.retry_after_form
+        if form == "date":
+            return ("Retry-After", formatdate(ceil(now + seconds), usegmt=True))
+        return ("Retry-After" if standard or form == "seconds" else "X-Retry-After", str(ceil(seconds)))
 
     async def _admitted(self, course: _Course) -> Outcome:
         fault = course.fault

@@ -98,6 +98,11 @@ class Config:
     whole_seconds: bool = _switch(False, "X-Rate-Limit-Time-Reset-Ms is rounded up to whole seconds")
     rate_headers: bool = _switch(True, "send the four X-Rate-Limit headers")
     retry_after: bool = _switch(True, "send X-Retry-After with a 429 of the quota")
+    retry_after_form: Literal["own", "seconds", "date"] = _switch(
+        "own",
+        "how a time to wait is named: X-Retry-After, the standard Retry-After in seconds, or as an HTTP date. "
+        "A fault's `wait` has the standard forms only",
+    )
     other_rate: float = _switch(0.0, "calls a second that another app takes from the quota, at random")
     other_burst: int = _switch(0, "calls that another app takes at once, every --other-every seconds")
     other_every: float = _switch(60.0, "seconds between such bursts")

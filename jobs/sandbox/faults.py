@@ -35,7 +35,8 @@ class Fault:
     """One thing that goes wrong.
 
     It strikes a `share` of the calls that match (`methods`, none for any; `path` a part of theirs), after the first `after` of
-    them, `count` times at most. `status` and `delay` (seconds) have defaults by kind.
+    them, `count` times at most. `status` and `delay` (seconds) have defaults by kind. With `wait` an answer that is not a
+    success names so many seconds in Retry-After.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Fault:
     count: int | None = None
     status: int = 0
     delay: float = -1.0
+    wait: float = -1.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -158,6 +160,7 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "count": _count,
     "status": _whole,
     "delay": _number,
+    "wait": _number,
 }
 
 

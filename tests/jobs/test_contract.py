@@ -350,3 +350,33 @@ def test_status_of_a_finished_run_has_its_counts_and_its_outcome(store: Rehearsa
         2,
     )
     assert record["command"] == "status"
+
+
+def _killed_with_a_create_on_its_way(store: Rehearsal) -> Path:
+    """A migrate that dies while its second create is out; the store carries it out two seconds later."""
+    manifest = store.write({1: 3})
+    store.sandbox.play(
+        Fault("late_commit", methods=("POST",), after=1, count=1, delay=2.0), Fault("hang", methods=("GET",), after=2)
+    )
+    with store.started("migrate", manifest, "--settle", "0.1") as process:
+        until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
+        process.send_signal(signal.SIGKILL)
+    store.sandbox.play()
+    return manifest
+
+
+def test_fresh_looks_first_for_what_may_have_been_made(store: Rehearsal) -> None:
+    """A create whose answer never came, and whose image appears after the kill, is not made twice."""
+    manifest = _killed_with_a_create_on_its_way(store)
+    result = store.run("migrate", manifest, "--fresh", "--settle", "4")
+    assert (result.code, images(store)) == (0, 3), result.err
+    assert "1 create of the run that was set aside may have happened: looked for first" in result.err
+
+
+def test_fresh_says_how_many_creates_it_forgets(store: Rehearsal) -> None:
+    """Without the plan of the run that was set aside they can't be told apart: they are waited for, and counted."""
+    manifest = _killed_with_a_create_on_its_way(store)
+    manifest.with_name("products.jsonl.checkpoint.json.plan").unlink()
+    result = store.run("migrate", manifest, "--fresh", "--settle", "4")
+    assert (result.code, images(store)) == (0, 3), result.err
+    assert "1 create of the run that was set aside may still appear, and cannot be told any more" in result.err
