@@ -356,7 +356,7 @@ def _killed_with_a_create_on_its_way(store: Rehearsal) -> Path:
     """A migrate that dies while its second create is out; the store carries it out two seconds later."""
     manifest = store.write({1: 3})
     store.sandbox.play(
-        Fault("late_commit", methods=("POST",), after=1, count=1, delay=2.0), Fault("hang", methods=("GET",), after=2)
+        Fault("late_commit", methods=("POST",), after=1, count=1, delay=4.0), Fault("hang", methods=("GET",), after=2)
     )
     with store.started("migrate", manifest, "--settle", "0.1") as process:
         until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
@@ -368,7 +368,8 @@ def _killed_with_a_create_on_its_way(store: Rehearsal) -> Path:
 def test_fresh_looks_first_for_what_may_have_been_made(store: Rehearsal) -> None:
     """A create whose answer never came, and whose image appears after the kill, is not made twice."""
     manifest = _killed_with_a_create_on_its_way(store)
-    result = store.run("migrate", manifest, "--fresh", "--settle", "4")
+    result = store.run("migrate", manifest, "--fresh", "--settle", "7")
+    until(lambda: all(entry.committed for entry in store.sandbox.log if entry.fault == "late_commit"))
     assert (result.code, images(store)) == (0, 3), result.err
     assert "1 create of the run that was set aside may have happened: looked for first" in result.err
 
@@ -377,6 +378,7 @@ def test_fresh_says_how_many_creates_it_forgets(store: Rehearsal) -> None:
     """Without the plan of the run that was set aside they can't be told apart: they are waited for, and counted."""
     manifest = _killed_with_a_create_on_its_way(store)
     manifest.with_name("products.jsonl.checkpoint.json.plan").unlink()
-    result = store.run("migrate", manifest, "--fresh", "--settle", "4")
+    result = store.run("migrate", manifest, "--fresh", "--settle", "7")
+    until(lambda: all(entry.committed for entry in store.sandbox.log if entry.fault == "late_commit"))
     assert (result.code, images(store)) == (0, 3), result.err
     assert "1 create of the run that was set aside may still appear, and cannot be told any more" in result.err
