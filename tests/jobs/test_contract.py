@@ -359,7 +359,7 @@ def _killed_with_a_create_on_its_way(store: Rehearsal) -> Path:
         Fault("late_commit", methods=("POST",), after=1, count=1, delay=4.0), Fault("hang", methods=("GET",), after=2)
     )
     with store.started("migrate", manifest, "--settle", "0.1") as process:
-        until(lambda: store.sandbox.conductor.script.statistics()[0]["struck"] > 0)
+        until(lambda: any(entry.fault == "late_commit" and entry.status for entry in store.sandbox.log))
         process.send_signal(signal.SIGKILL)
     store.sandbox.play()
     return manifest
