@@ -18,7 +18,7 @@ from .core.guards import Former, judge
 from .core.ledger import Ledger
 from .core.order import Reading, Renumbering
 from .core.refusals import Refusals
-from .core.run_header import failed
+from .core.run_header import failed, unsure
 from .core.unlike import unlike
 from .errand import Errand
 from .failed import write_failed
@@ -331,7 +331,8 @@ class Ferry:
     def _to_retry(self, header: Header) -> dict[str, Any]:
         """Which products failed, and of which listing the others are known to be as asked."""
         own = {"selection": header.selection, "files": header.files, "listed_at": header.listed_at}
-        return {"failed": sorted(self._ledger.failed_products()), **own}
+        doubted = self._ledger.unsure | (unsure(self.checkpoint.header or {}) if header.retry_of else frozenset())
+        return {"failed": sorted(self._ledger.failed_products()), "unsure": sorted(doubted), **own}
 
     async def keep_failed(self, report: Report) -> None:
         """Write down the products that failed, whole, as a manifest; the rows of an undo are no manifest's."""

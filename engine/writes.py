@@ -216,6 +216,9 @@ class Writes:
         """PUT one image's fields."""
         key = f"update:{update.image_id}"
         event = events.sent(self.batch.product_id, key, fields=update.fields, before=update.before)
+        former = self._tools.ledger.course(self.batch.product_id).changes.get(key)
+        if former is not None and former.in_doubt:
+            self._sent_in_vain()
         await self.intend(event)
         try:
             image = await self._put(update, key)
@@ -226,6 +229,7 @@ class Writes:
                 self.note("lost", key, status=error.status, reason=error.reason)
                 self.lost_at = loop_time()
                 self.watched.doubt()
+                self._sent_in_vain()
             else:
                 self._note_refused(key, image_failure(self.batch, update.image_id, error.reason, error.status))
             if not isinstance(error, MissingError):
@@ -243,6 +247,11 @@ class Writes:
             self.watched.puts.append((update.image_id, update.fields["sort_order"]))
         self.count(key)
 
+    def _sent_in_vain(self) -> None:
+        """An update without an answer may land later than this run looks: a run that tries again what failed looks here, too."""
+        if self.batch.product_id not in self._tools.ledger.unsure:
+            self._tools.note({"event": "unsure", "product_id": self.batch.product_id})
+
     async def _put(self, update: Update, key: str) -> Present | None:
         """PUT, and the image as the store answers it.
 
@@ -256,6 +265,7 @@ class Writes:
             except LostError:
                 self.look = True
                 self.watched.doubt()
+                self._sent_in_vain()
                 image = await self._look_at(update.image_id)
                 if all(getattr(image, name) == value for name, value in update.fields.items()):
                     return None

@@ -178,6 +178,8 @@ class Ledger:
         self._tried_again: set[int] = set()
         self.stopped: str | None = None
         self.resent: dict[int, dict[str, list[int]]] = {}
+        self.unsure: set[int] = set()
+        """The products in which an update was sent again: the earlier sending may land at any time, and move its siblings."""
         self.seen: Event | None = None
 
     def course(self, product_id: int) -> Course:
@@ -214,6 +216,8 @@ class Ledger:
                 if "resent" in event:
                     self.resent[event["product_id"]] = event["resent"]
                 self._forget(event["product_id"])
+            elif kind == "unsure":
+                self.unsure.add(event["product_id"])
             elif kind == "seen":
                 self.seen = event
             elif kind == "started":

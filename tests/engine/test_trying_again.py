@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -119,6 +120,47 @@ async def test_all_is_listed_where_the_others_may_have_changed(tmp_path: Path, c
 async def test_else_only_what_failed_is_listed(tmp_path: Path) -> None:
     """The measure for the test above."""
     assert await _again_lists(tmp_path, OPEN) == len(FAILING)
+
+
+async def test_a_product_whose_update_was_sent_again_is_listed_by_a_retry_too(tmp_path: Path) -> None:
+    """An update whose answer was lost may come late and move its siblings: what the run had listed by then doesn't show it."""
+    manifest = tmp_path / "m.jsonl"
+    asked = rows()
+    asked[5] = {
+        "product_id": 6,
+        "images": [{"image_file": f"import:{name}.png", "sort_order": n} for n, name in enumerate(("front", "back"))],
+    }
+    manifest.write_bytes(lines(asked))
+    async with running(Config(products=PRODUCTS, quota=None, renumber="always")) as sandbox:
+        for name in ("front", "back"):
+            (sandbox.import_folder / f"{name}.png").write_bytes(picture("red"))
+        assert (await engine.migrate(access(sandbox), manifest, OPEN)).failed == 3
+        asked[5]["images"].reverse()
+        for n, image in enumerate(asked[5]["images"]):
+            image["sort_order"] = n
+        manifest.write_bytes(lines(asked))
+        await control(
+            sandbox.url,
+            "faults",
+            [
+                {
+                    "kind": "late_commit",
+                    "share": 1.0,
+                    "methods": ["PUT"],
+                    "path": "/products/6/",
+                    "count": 1,
+                    "delay": 2.0,
+                }
+            ],
+        )
+        assert (await engine.migrate(access(sandbox), manifest, OPEN)).failed == 3
+        await asyncio.sleep(2.5)
+        before = len(await log(sandbox.url))
+        assert (await engine.migrate(access(sandbox), manifest, OPEN)).failed == 3
+        listed = [call for call in (await log(sandbox.url))[before:] if "/images?" in call["path"]]
+        assert {int(call["path"].split("/")[-2]) for call in listed} == {*FAILING, 6}
+        orders = {image["image_file"]: image["sort_order"] for image in (await state(sandbox.url))[6]}
+        assert [orders[name] for name in sorted(orders)] == [0, 1]  # back, front
 
 
 async def test_a_run_that_was_stopped_goes_on_with_what_is_left_first(tmp_path: Path) -> None:
