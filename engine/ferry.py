@@ -16,6 +16,7 @@ from .carry import Carry
 from .core.errors import CheckpointError, UnsafePlanError
 from .core.guards import Former, judge
 from .core.ledger import Ledger
+from .core.names import GONE
 from .core.order import Reading, Renumbering
 from .core.refusals import Refusals
 from .core.run_header import failed, unsure
@@ -242,7 +243,14 @@ class Ferry:
             if batch.product_id in self._ledger.finished:
                 carry.doubted.append(Errand(batch, tools))
             else:
-                batch.since = {s: pair for s, pair in memory.items() if batch.memory.get(s, (0,))[0] != pair[0]}
+                # What the plan knows under a new spelling of its address is not learned again under the old one.
+                planned = {pair[0] for pair in batch.memory.values()}
+                batch.since = {
+                    source: pair
+                    for source, pair in memory.items()
+                    if pair[0] not in planned
+                    or (source.startswith(GONE) and batch.memory.get(source, (0,))[0] != pair[0])
+                }
                 yield batch
 
     def _tools(self, journal: Journal, *, mirror: bool, relist: bool, backup: Backup | None = None) -> Tools:

@@ -10,7 +10,7 @@ from .manifest_fields import kind
 from .names import GONE, loose, stem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from .kept import Memory
     from .model import Wanted
@@ -92,19 +92,26 @@ def identity(image_file: str) -> str:
     return f"{loose(stem(image_file))}?{unsigned(image_file).partition('?')[2]}"
 
 
-def respelled(images: list[Wanted], memory: Memory) -> Memory:
+def respelled(images: list[Wanted], memory: Memory, there: Container[int]) -> Memory:
     """The memory under the manifest's own spellings: a source that is only written in another way is the same source.
 
-    So is one whose signature alone is new. Where several could be meant, none is taken.
+    So is one whose signature alone is new. Where several could be meant of the images that are `there`, none is taken.
     """
     sources = {image.image_file for image in images}
-    orphans = [source for source in memory if source not in sources and not source.startswith(GONE)]
+    orphans = [
+        source
+        for source, known in memory.items()
+        if source not in sources and known[0] in there and not source.startswith(GONE)
+    ]
     unknown = [source for source in sources if source not in memory] if orphans else []
     if not unknown:
         return memory
     names: dict[str, str] = {}
     for spelling in (address, unsigned):
-        former = _once(spelling, (source for source in orphans if source not in names))
+        # One image may be known under two spellings: a run that was gone on with has learned the second.
+        former = _once(
+            spelling, (source for source in orphans if source not in names), lambda source: memory[source][0]
+        )
         taken = set(names.values())
         for key, source in _once(spelling, (source for source in unknown if source not in taken)).items():
             if key in former:
@@ -112,12 +119,14 @@ def respelled(images: list[Wanted], memory: Memory) -> Memory:
     return {names.get(source, source): known for source, known in memory.items()} if names else memory
 
 
-def _once(spelling: Callable[[str], str], sources: Iterable[str]) -> dict[str, str]:
-    """The sources by their spelling, but for those that share one."""
+def _once(
+    spelling: Callable[[str], str], sources: Iterable[str], meant: Callable[[str], object] = str
+) -> dict[str, str]:
+    """The sources by their spelling, but for those that share one and mean different things."""
     found: dict[str, str] = {}
     shared = set()
     for source in sources:
         key = spelling(source)
-        if found.setdefault(key, source) != source:
+        if meant(found.setdefault(key, source)) != meant(source):
             shared.add(key)
     return {key: source for key, source in found.items() if key not in shared}

@@ -91,11 +91,11 @@ def diff(
     """
     if not present and not bystanders and not skip and (all_new := _all_new(product.images, reading)) is not None:
         return all_new
+    by_id = {image.image_id: image for image in present}
     if memory and by_name:
-        memory = respelled(product.images, memory)
+        memory = respelled(product.images, memory, by_id)
     pairing = pair(product.images, present, memory, by_name=by_name)
     pairs = pairing.pairs
-    by_id = {image.image_id: image for image in present}
     outdated = [row for row, image_id in pairs.items() if _is_outdated(product.images[row], image_id, memory)]
     replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
     orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}

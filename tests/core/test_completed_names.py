@@ -128,6 +128,16 @@ def test_a_new_signature_or_spelling_is_the_same_source(before: str, now: str) -
     assert [create.replaces for create in changed.changes.creates] == ([1] if same_address else [])
 
 
+def test_one_image_known_under_two_spellings_is_still_known() -> None:
+    """A run that was gone on with remembers an image under the signatures of two nights."""
+    memory = {"https://h/p.jfif?sig=1": (1, None), "https://h/p.jfif?sig=2": (1, None)}
+    wanted = [Wanted("https://h/p.jfif?sig=3")]
+    found = diff(
+        WantedProduct(1, wanted, 1), [Present(1, "a/123/x__12345.jpg")], memory, mirror=True, reading=Reading()
+    )
+    assert (found.pairs, bool(found.changes)) == ({0: 1}, False)
+
+
 def test_rows_of_one_name_are_paired_by_what_their_fields_tell() -> None:
     """Line order decides nothing where descriptions do, and nothing is guessed then."""
     wanted = [Wanted("https://h/media?id=7", "Back"), Wanted("https://h/media?id=8", "Front")]

@@ -16,6 +16,7 @@ from engine.core.cut_files import CutFiles
 from engine.core.dialect import v2
 from engine.core.diff import diff as shipped_diff
 from engine.core.errors import LostError
+from engine.core.names import loose, stem
 from engine.core.order import Reading, Renumbering
 from engine.core.picture_header import Picture
 from engine.core.quota import Quota
@@ -167,6 +168,28 @@ def decoder_asked() -> AbstractContextManager[object]:
     return patch("engine.sources.judge", opened)
 
 
+@contextmanager
+def names_compared_as_written() -> Iterator[None]:
+    """A stored name is the source's only where its extension is, too: none is completed or cut."""
+
+    def likeness(source: str, stored: str) -> int | None:
+        return 0 if stem(source) == stem(stored) else 1 if loose(stem(source)) == loose(stem(stored)) else None
+
+    with ExitStack() as swapped:
+        swapped.enter_context(patch("engine.core.settle.likeness", likeness))
+        swapped.enter_context(patch("engine.core.settle.is_uncertain", lambda _: False))
+        for where in ("engine.core.settle.bears_name", "engine.writes.bears_name"):
+            swapped.enter_context(patch(where, lambda source, stored: likeness(source, stored) is not None))
+        swapped.enter_context(patch("engine.core.pairing.completions", lambda _: []))
+        swapped.enter_context(patch("engine.core.pairing.cut_key", lambda _: ""))
+        yield
+
+
+def signatures_taken_for_names() -> AbstractContextManager[object]:
+    """An address with a new signature is another picture."""
+    return patch("engine.core.diff.respelled", lambda _images, memory, _there: memory)
+
+
 def cut_files_unsaid() -> AbstractContextManager[object]:
     """Local pictures that are cut off are uploaded without a word."""
     return patch.object(CutFiles, "told", lambda _self: [])
@@ -226,6 +249,8 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         updates_without_end,
         own_values_forgotten,
         own_values_unsaid,
+        names_compared_as_written,
+        signatures_taken_for_names,
     )
 }
 
@@ -244,6 +269,8 @@ CAUGHT_BY = {
     "updates_without_end": "repeats",
     "own_values_forgotten": "quiet_nights",
     "own_values_unsaid": "naming",
+    "names_compared_as_written": "doubles",
+    "signatures_taken_for_names": "quiet",
 }
 """The law by which each is to be caught."""
 

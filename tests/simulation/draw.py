@@ -15,6 +15,7 @@ from jobs.sandbox.faults import Fault
 from . import manifests, troubles
 from .judge import label_of
 from .own_values import draw_own_values
+from .source_names import draw_source_names
 
 if TYPE_CHECKING:
     from .manifests import Row
@@ -28,7 +29,10 @@ NOWHERE = 99
 
 @dataclass
 class Night:
-    """One command, given until it ends, or (`most`) until the person thinks of something else."""
+    """One command, given until it ends, or (`most`) until the person thinks of something else.
+
+    `forgets`: the checkpoint and all beside it were lost before it.
+    """
 
     mode: Mode
     rows: list[Row]
@@ -41,6 +45,7 @@ class Night:
     pause: float = 60.0
     most: int | None = None
     vandals: list[Deed] = field(default_factory=list)
+    forgets: bool = False
 
     @property
     def deletes(self) -> bool:
@@ -62,6 +67,7 @@ def draw(seed: int) -> Scenario:
     """The scenario of a seed; kinds of trouble that came later are drawn by chances of their own, and leave the rest as it was."""
     scenario = _drawn(seed)
     draw_own_values(scenario)
+    draw_source_names(scenario)
     return scenario
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.sandbox.shop import as_kept
 
 from .history import Life, Sent, Shown
-from .judge import label_of
+from .judge import SIGNED, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,8 @@ class Evidence:
     def image_row(self, night: int, product: int, source: str) -> dict[str, Any]:
         """The image of that source in that night's manifest."""
         row = self.row(night, product)
-        return next((i for i in row["images"] if i["image_file"].endswith(source)), {}) if row else {}
+        end = source.partition(SIGNED)[0]
+        return next((i for i in row["images"] if i["image_file"].partition(SIGNED)[0].endswith(end)), {}) if row else {}
 
     def version(self, call: Sent) -> str | None:
         """The version of the bytes that a create brought."""
@@ -259,7 +260,9 @@ class Evidence:
         One that was journalled by a process that then died may have been sent, as far as anybody can know.
         """
         made = [
-            c for c in self.writes if c.verb == "create" and c.product == life.product and c.source.endswith(life.label)
+            c
+            for c in self.writes
+            if c.verb == "create" and c.product == life.product and label_of(c.body) == life.label
         ]
         return len(made) > 1 or any(
             data.count(intent) > 1 for intent in self._intents(life) for _, data in self._journals

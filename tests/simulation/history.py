@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.sandbox.shop import Draft, Shop
 
+from .judge import SIGNED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -101,6 +103,12 @@ class Life:
         return self.born <= at and (self.died is None or self.died > at)
 
 
+def _label(draft: Draft) -> str:
+    """What an image is told by: its source's name, with the part of its address that is no signature."""
+    query = f"?{draft.query}" if draft.query else ""
+    return draft.name + ("" if query.startswith(SIGNED) else query)
+
+
 class WatchedShop(Shop):
     """The shop with its memory."""
 
@@ -113,7 +121,7 @@ class WatchedShop(Shop):
 
     def create(self, product_id: int, draft: Draft, now: float) -> Image:
         image = super().create(product_id, draft, now)
-        self.lives[image.image_id] = Life(image.image_id, product_id, draft.name, self.clock(), ACTOR.get())
+        self.lives[image.image_id] = Life(image.image_id, product_id, _label(draft), self.clock(), ACTOR.get())
         self._happened("create", product_id, [image.image_id])
         return replace(image)
 

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from .manifests import Row
 
 
+SIGNED = "?sig="
+"""What follows it in an address is new each night, and no part of the picture's identity."""
+
+
 def label_of(image: Row) -> str:
     """The file name that the shop is given for a manifest's image."""
-    return str(image["image_file"]).rpartition("/")[2].removeprefix("import:")
+    return str(image["image_file"]).partition(SIGNED)[0].rpartition("/")[2].removeprefix("import:")
 
 
 def is_dead(image: Row) -> bool:

@@ -14,6 +14,7 @@ from .laws_guards import guards
 from .laws_reasons import reasons, refusals
 from .local_pictures import warnings
 from .own_values import is_own_order, is_own_text, naming, quiet_nights, repeats
+from .source_names import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ def breaches(world: World) -> list[Breach]:
         quiet_nights,
         naming,
         warnings,
+        quiet,
     )
     found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
     return list(dict.fromkeys(found))
@@ -74,7 +76,7 @@ def doubles(case: Evidence) -> Iterator[Found]:
     """No create is sent while its image stands that an earlier one made, unless that came later than `--settle`."""
     sent = [call for call in case.writes if call.verb == "create"]
     for later, earlier in ((later, earlier) for n, later in enumerate(sent) for earlier in sent[:n]):
-        same = (earlier.product, earlier.source) == (later.product, later.source)
+        same = (earlier.product, label_of(earlier.body)) == (later.product, label_of(later.body))
         if not same or not case.wanted_all_along(earlier, later) or not case.could_know(earlier, later):
             continue
         for life in (case.lives[image_id] for image_id in earlier.images):
@@ -153,7 +155,8 @@ def truth(case: Evidence) -> Iterator[Found]:
         if first.retries and any(former.deeds for former in case.nights[:number]):
             continue  # nor by one that is given again for what failed
         failed = {
-            (f.product_id, f.image_file.rpartition("/")[2] if f.image_file else None) for f in start.report.failures
+            (f.product_id, label_of({"image_file": f.image_file}) if f.image_file else None)
+            for f in start.report.failures
         }
         products = {product for product, _ in failed}
         for product, label, text in _differences(case, number, start.ended):

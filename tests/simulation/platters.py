@@ -88,6 +88,12 @@ class Platters:
         for path in sorted(self.names):
             self.names[path].lose_power(self.chance)
 
+    def lose_all(self) -> None:
+        """Somebody removed it all, or began on another machine."""
+        for files in (self.names, self.durable_names):
+            files.clear()
+        self.pending.clear()
+
     def durable(self, path: Path) -> tuple[Inode | None, bytes]:
         """What a power cut would leave of a file for sure."""
         inode = self.names.get(path)

@@ -92,6 +92,8 @@ class World:
     async def _spend(self, number: int, night: Night, crowd: Crowd) -> None:
         began = self.loop.time()
         self.night_began.append(began)
+        if night.forgets:
+            self.platters.lose_all()
         self._program.prepare(night)
         self.conductor.script = Script(night.faults, self.scenario.seed)
         self.line.night = number
