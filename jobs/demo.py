@@ -111,6 +111,7 @@ class _Demo:
             code = await self._steps(stop)
             if self._arguments.keep and not stop.draining:
                 await self._kept(stop)
+            signals.over()
             beside.cancel_scope.cancel()
         return code
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ async def listen(stop: engine.Stop, say: Callable[[str], None]) -> None:
     loop, came = asyncio.get_running_loop(), asyncio.Queue[int]()
 
     def hear(number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(came.put_nowait, number)
+        with suppress(RuntimeError):  # the loop is closed: there is nothing left to stop
+            loop.call_soon_threadsafe(came.put_nowait, number)
 
     for number in heard():
         signal.signal(number, hear)

@@ -10,12 +10,14 @@ from unittest.mock import patch
 
 from PIL import Image
 
+from engine import steps
 from engine.carry import Carry
+from engine.checkpoint import Checkpoint
 from engine.core import mend, order
 from engine.core.cut_files import CutFiles
 from engine.core.dialect import v2
 from engine.core.diff import diff as shipped_diff
-from engine.core.errors import LostError
+from engine.core.errors import LockedError, LostError
 from engine.core.names import loose, stem
 from engine.core.order import Reading, Renumbering
 from engine.core.picture_header import Picture
@@ -31,12 +33,14 @@ from .network import SimWire
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from engine.core.diff import Changes, Difference
     from engine.core.exchange import Answer, Request
     from engine.core.model import Present
     from engine.core.quota import Ticket
     from engine.core.quota_headers import Reading as Headers
+    from engine.options import Seams
 
 
 def creates_resent_blindly() -> AbstractContextManager[object]:
@@ -232,6 +236,28 @@ def own_values_unsaid() -> Iterator[None]:
         yield
 
 
+def looking_takes_the_lock() -> AbstractContextManager[object]:
+    """Who only looks at a checkpoint holds its lock meanwhile."""
+
+    def check_place(seams: Seams, path: Path) -> None:
+        with seams.disk.lock(path.with_name(path.name + ".lock")) as got:
+            if not got:
+                raise LockedError("another run holds it")
+
+    return patch.object(steps, "check_place", check_place)
+
+
+def looking_tidies_up() -> AbstractContextManager[object]:
+    """Who only looks puts in order what a crash left, though it holds no lock."""
+    shipped = Checkpoint.copy_unfinished
+
+    def copy_unfinished(self: Checkpoint) -> None:
+        shipped(self)
+        self._disk.remove(self.paths.beside(".journal"))
+
+    return patch.object(Checkpoint, "copy_unfinished", copy_unfinished)
+
+
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     swap.__name__: swap
     for swap in (
@@ -251,6 +277,8 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         own_values_unsaid,
         names_compared_as_written,
         signatures_taken_for_names,
+        looking_takes_the_lock,
+        looking_tidies_up,
     )
 }
 
@@ -266,6 +294,8 @@ CAUGHT_BY = {
     "no_last_look": "twins",
     "decoder_asked": "endings",
     "cut_files_unsaid": "warnings",
+    "looking_takes_the_lock": "onlookers",
+    "looking_tidies_up": "onlookers",
     "updates_without_end": "repeats",
     "own_values_forgotten": "quiet_nights",
     "own_values_unsaid": "naming",

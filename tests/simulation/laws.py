@@ -13,6 +13,7 @@ from .laws_counts import counts, endings, journals, quota, requests
 from .laws_guards import guards
 from .laws_reasons import reasons, refusals
 from .local_pictures import warnings
+from .onlooker import onlookers
 from .own_values import is_own_order, is_own_text, naming, quiet_nights, repeats
 from .source_names import quiet
 
@@ -58,6 +59,7 @@ def breaches(world: World) -> list[Breach]:
         naming,
         warnings,
         quiet,
+        onlookers,
     )
     found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
     return list(dict.fromkeys(found))

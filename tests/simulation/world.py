@@ -23,6 +23,7 @@ from .history import WatchedShop
 from .intents import Intents
 from .manifests import DEAD
 from .network import Line, SimWire
+from .onlooker import Onlooker
 from .papers import Papers
 from .platters import Platters
 from .process import Crashed, Process, SimLoop
@@ -62,6 +63,7 @@ class World:
         self.line = Line(self.conductor, "sim", copy_context())
         self.line.watch = self._watch
         self._intents = Intents(self.platters, self.papers.journal, self.complaints)
+        self.onlooker = Onlooker(scenario.seed, self.papers.checkpoint, self.platters)
         self._program = Program(folder, scenario.seed, scenario.settings)
         self._fill()
 
@@ -133,6 +135,7 @@ class World:
             self.platters.lose_power()
         self.loop.living, self.shop.on_change = None, _nothing
         self.papers.keep_journal(process.number)
+        self.onlooker.look(self.loop)
         start.run_after = self.papers.run()
         return start
 
@@ -150,6 +153,7 @@ class World:
         disk.fail_at = doom.disk
         for at in doom.stops:
             process.at_turn[at] = lambda: process.tell(stop.ask)
+        self.onlooker.come(process, self.loop)
         chance = random.Random(f"engine {self.scenario.seed} {process.number}")
         return stop, Seams(wire=wire.open, disk=disk, now=self.loop.wall, chance=chance)
 
