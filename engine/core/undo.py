@@ -184,7 +184,7 @@ def _removable(
         source, sent, image = done.product.images[row].image_file, _sent(course, row), now[image_id]
         if (
             (not names_lost and not bears_name(source, image.image_file))
-            or sent.get("description", "") != image.description
+            or _text_kept(course, image_id, sent.get("description", "")) != image.description
             or image_id in moved
             or _was_given_the_thumbnail(done, course, image_id, now)
         ):
@@ -200,6 +200,12 @@ def _sent(course: Course, row: int) -> dict[str, Any]:
     event = (change.sent if change is not None else None) or {}
     fields: dict[str, Any] = event.get("fields", {})
     return fields
+
+
+def _text_kept(course: Course, image_id: int, text: str | None) -> str | None:
+    """The description that was sent, as the store answered that it keeps it."""
+    kept: str | None = course.own.get(image_id, {}).get("description", (text, text))[1]
+    return kept
 
 
 def _was_given_the_thumbnail(done: Batch, course: Course, image_id: int, now: dict[int, Present]) -> bool:
@@ -224,7 +230,7 @@ def _former(
     if now is not None and now.image_id == image_id:
         wanted = Wanted(f"{GONE}{image_id}")
         if "description" in course.written.get(image_id, ()) and now.description != image.description:
-            if now.description == _asked(done, image_id):
+            if now.description == _text_kept(course, image_id, _asked(done, image_id)):
                 wanted.description = image.description
             else:
                 taken.left_alone.append(image_failure(done, image_id, "description: " + CHANGED))

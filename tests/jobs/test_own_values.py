@@ -189,3 +189,36 @@ def test_an_apply_of_a_product_that_keeps_its_own_names_it_too(tmp_path: Path) -
         again = store.run("apply", plan, "--json")
         assert ends[0] == ends[1] == (again.code, told(again))
         assert (ends[0][0], writes(store)) == (1, 1)
+
+
+@pytest.mark.parametrize(("habit", "sent", "kept"), TEXTS.values(), ids=TEXTS)
+def test_an_undo_knows_its_own_texts_as_the_store_keeps_them(
+    tmp_path: Path, habit: Image, sent: str, kept: str
+) -> None:
+    """What the store made of a text is no change by somebody else: the run's images go, and former texts come back."""
+    with rehearsing(tmp_path, products=1, images=2, **habit) as store:
+        rows = [*there(2, description=[sent, sent]), {"image_file": picture(1, 9), "description": sent}]
+        path = manifest(store, rows)
+        run(store, "sync", path)
+        images = store.sandbox.shop.catalogue.look(1).images
+        assert [image.description for image in images] == [kept] * 3
+        undone = store.run("undo", path.with_name(path.name + ".checkpoint.json"), "--yes", "--json")
+        assert (undone.code, told(undone)) == (0, [])
+        images = store.sandbox.shop.catalogue.look(1).images
+        assert [image.description for image in images] == ["View 1", "View 2"]
+
+
+@pytest.mark.parametrize(("habit", "asked", "kept"), ORDERS.values(), ids=ORDERS)
+def test_an_undo_of_orders_that_the_store_keeps_ends(
+    tmp_path: Path, habit: Image, asked: list[int], kept: list[int]
+) -> None:
+    """No PUT goes out more often than a product is mended, and the former gallery stands, or what does not is named."""
+    with rehearsing(tmp_path, products=1, images=3, **habit) as store:
+        path = manifest(store, there(3, sort_order=asked, description=["a", "b", "c"]))
+        run(store, "sync", path)
+        before = puts(store)
+        undone = run(store, "undo", path.with_name(path.name + ".checkpoint.json"), "--yes")
+        assert max((puts(store) - before).values()) <= ROUNDS + 1
+        images = store.sandbox.shop.catalogue.look(1).images
+        assert [image.description for image in images] == ["View 1", "View 2", "View 3"]
+        assert undone.code == int([image.sort_order for image in images] != [0, 1, 2]), kept
