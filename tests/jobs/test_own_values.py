@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import engine
 from engine.core.mend import ROUNDS
 
 from .rehearsal import Rehearsal, Result, picture, rehearsing
@@ -222,3 +224,24 @@ def test_an_undo_of_orders_that_the_store_keeps_ends(
         images = store.sandbox.shop.catalogue.look(1).images
         assert [image.description for image in images] == ["View 1", "View 2", "View 3"]
         assert undone.code == int([image.sort_order for image in images] != [0, 1, 2]), kept
+
+
+def test_mending_more_than_was_planned_never_shows_more_done_than_there_is(tmp_path: Path) -> None:
+    """In a store that moves no siblings, more is written than the plan reckoned with; progress ends at its total."""
+    with rehearsing(tmp_path, products=1, images=3, renumber="none") as store:
+        path = manifest(store, there(3, sort_order=[1, 2, 3]))
+        progress = engine.Progress()
+        access = engine.Access(store.sandbox.store_hash, store.sandbox.access_token, store.sandbox.api_url)
+        report = asyncio.run(engine.sync(access, path, engine.Options(settle=0.2), progress=progress))
+        now = progress.snapshot()
+        assert (report.outcome, progress.images) == ("done", 1)
+        assert now.images_done == now.images == report.updated == 3
+
+
+def test_progress_beyond_what_was_planned_raises_the_total() -> None:
+    """What is shown as done is never more than what is shown as all, and no time is named for nothing."""
+    progress = engine.Progress()
+    progress.begin("applying", products=1, images=3)
+    progress.products_done, progress.images_done = 2, 66
+    now = progress.snapshot()
+    assert (now.products, now.images) == (2, 66)
