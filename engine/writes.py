@@ -52,8 +52,9 @@ class Writes:
         self.refused_puts: dict[int, RefusedError] = {}
         self.doubted_deletes: dict[int, RefusedError] = {}
         self.barred: set[int] = set()
-        self._counted: set[str] = set()
-        self._put_at = dict.fromkeys(_puts(tools.ledger.course(batch.product_id)), self.wrote_at)
+        course = tools.ledger.course(batch.product_id)
+        self._counted = {key for key, change in course.changes.items() if change.state == events.State.DONE}
+        self._put_at = dict.fromkeys(_puts(course), self.wrote_at)
         self.listing: list[Present] | None = None
         self.show(batch.present)
 
