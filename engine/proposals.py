@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .core.errors import CheckpointError
+from .core.errors import CheckpointError, SettingsError
 from .core.plan import Summary
 from .core.report import MOST_FAILURES
 from .core.verify import differences
@@ -61,6 +61,8 @@ async def plan(
     job.report.checkpoint = str(checkpoint_file)
     path = output or default_plan_path(manifest, checkpoint_file)
     check_output(path, Path(manifest), checkpoint_file)
+    if path.name.lower().endswith(".gz"):
+        raise SettingsError(f"-o {path}: a plan is not packed, so its name must not say so; give one without .gz")
     looks = dry_run or (output is not None and output.absolute().parent != checkpoint_file.parent)
     if dry_run and output is None:
         path = place_for_dry_run(path)

@@ -128,3 +128,41 @@ def test_status_names_the_plan_that_an_unfinished_run_lacks(store: Rehearsal) ->
     result = store.run("status", folder / name)
     assert result.code == 0
     assert f"{name}.plan" in result.out
+
+
+def test_a_plan_is_not_written_under_a_name_that_calls_it_packed(store: Rehearsal) -> None:
+    """Refused before anything is asked of the store; the plan of a gzipped manifest bears its own ending."""
+    manifest = store.write({1: 1})
+    refused = store.run("plan", manifest, "-o", store.folder / "p.plan.gz", "--json")
+    assert (refused.code, refused.record["outcome"]) == (2, "invalid")
+    assert not store.sandbox.log
+    packed = store.folder / "m.jsonl.gz"
+    packed.write_bytes(gzip.compress(manifest.read_bytes()))
+    planned = store.run("plan", packed, "--json").record
+    assert planned["plan"].endswith("m.jsonl.gz.plan")
+    assert store.run("apply", planned["plan"]).code == 0
+
+
+def test_the_manifest_of_what_failed_is_read_back_equal(store: Rehearsal) -> None:
+    """The products that failed, whole: every field of theirs, from either format of the manifest."""
+    store.sandbox.config.fetch = True
+    row = {
+        "product_id": 1,
+        "images": [
+            {
+                "image_file": "http://127.0.0.1:9/a,b.jpg",
+                "description": 'of "steel",\nnew',
+                "sort_order": -3,
+                "is_thumbnail": True,
+                "version": "7",
+            },
+            {"image_file": "http://127.0.0.1:9/c.jpg", "description": ""},
+        ],
+    }
+    lines = store.folder / "m.jsonl"
+    lines.write_text(json.dumps(row) + "\n")
+    failed = store.run("migrate", lines, "--json").record["failed_manifest"]
+    with open(failed, encoding="utf-8") as file:
+        assert [json.loads(line) for line in file] == [row]
+    planned = store.run("plan", failed, "--json").record
+    assert (planned["outcome"], planned["wanted"], planned["creates"]) == ("done", 2, 2)
