@@ -18,6 +18,7 @@ from .core.manifest import JsonLines
 from .core.manifest_fields import MAX_FAULTS, kind
 from .core.manifest_rows import Table
 from .core.manifest_selection import Count, Selection
+from .core.odd_addresses import OddAddresses
 from .intake_lines import Origin, settle
 from .sources import preflight
 from .spill import Spill
@@ -49,7 +50,9 @@ class Manifest:
     input's raw bytes, whatever the selection. `path` is absolute, or `-`; `name` is for messages.
     """
 
-    def __init__(self, path: str, origin: Origin, selection: Selection, verdict: _Verdict, kept: ExitStack) -> None:
+    def __init__(
+        self, path: str, origin: Origin, selection: Selection, verdict: _Verdict, kept: ExitStack, odd: OddAddresses
+    ) -> None:
         self.name = origin.name
         self.path = path
         self.digest = verdict.digest
@@ -60,6 +63,7 @@ class Manifest:
         self._selection = selection
         self._verdict = verdict
         self._kept = kept
+        self._odd = odd
 
     def __enter__(self) -> Self:
         return self
@@ -73,8 +77,8 @@ class Manifest:
         in_order = verdict.sorted is None
         products = self._streamed() if verdict.sorted is None else verdict.form([], _unseen).restored(verdict.sorted)
         if self._selection == EVERYTHING:
-            return products
-        return self._selection.cut(products, verdict.count.last_line, sorted_lines=in_order)
+            return self._odd.watch(products)
+        return self._odd.watch(self._selection.cut(products, verdict.count.last_line, sorted_lines=in_order))
 
     def close(self) -> None:
         """Remove what was copied and sorted; nothing can be read afterwards."""
@@ -99,11 +103,13 @@ def check(
     spool: Path,
     stdin: BinaryIO | None = None,
     cut: CutFiles | None = None,
+    odd: OddAddresses | None = None,
 ) -> Manifest:
     """Read the whole manifest and find all that is wrong with it, local pictures below `files` included.
 
     `-` reads `stdin`. Temporary files are named `spool` with `.manifest…` added; the caller holds the checkpoint's lock, so that
-    nobody else uses these names. Local pictures that are cut off go into `cut`. Raises ManifestError with up to 100 faults, DiskError if the disk under `spool` fails.
+    nobody else uses these names. Local pictures that are cut off go into `cut`, odd addresses into `odd` when the
+    manifest is read. Raises ManifestError with up to 100 faults, DiskError if the disk under `spool` fails.
     """
     given = str(source)
     folder = files if files is not None else Path() if given == "-" else Path(source).parent
@@ -112,9 +118,8 @@ def check(
         spill = kept.enter_context(Spill(spool.with_name(f"{spool.name}.manifest.sorted")))
         spill.sweep()
         verdict = _judge(origin, selection, lru_cache(_PICTURES)(partial(preflight, folder, cut=cut)), spill)
-        return Manifest(
-            "-" if given == "-" else str(Path(given).absolute()), origin, selection, verdict, kept.pop_all()
-        )
+        path = "-" if given == "-" else str(Path(given).absolute())
+        return Manifest(path, origin, selection, verdict, kept.pop_all(), odd or OddAddresses())
 
 
 @dataclass(slots=True)

@@ -52,7 +52,9 @@ def inspect(files: Path, image_file: str) -> Inspection:
             return Inspection(f"{shown} is a link that leads outside {quoted(str(files))}")
         return _inspect(path, about, shown)
     except (FileNotFoundError, NotADirectoryError):
-        return Inspection(f"there is no {shown} in {quoted(str(files))}")
+        front = " (it is relative to the store's own front? Then put https:// and the shop's host before it)"
+        hint = front if image_file.startswith(("product_images/", "content/")) else ""
+        return Inspection(f"there is no {shown} in {quoted(str(files))}{hint}")
     except OSError as error:
         return Inspection(f"{shown} can't be read: {error.strerror or 'an I/O error'}")
     except ValueError:

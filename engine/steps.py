@@ -185,7 +185,7 @@ def read_manifest(job: Job, manifest: str | Path, checkpoint: Checkpoint) -> Man
     job.progress.begin("checking the manifest")
     selection = Selection(job.options.only, job.options.limit)
     spool = checkpoint.paths.temporary("")
-    return check(manifest, files=job.options.files, selection=selection, spool=spool, cut=job.cut)
+    return check(manifest, files=job.options.files, selection=selection, spool=spool, cut=job.cut, odd=job.odd)
 
 
 def files_folder(job: Job, manifest: str | Path) -> Path:

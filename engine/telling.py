@@ -10,6 +10,7 @@ import anyio
 
 from .core.cut_files import CutFiles
 from .core.errors import FerryError, StoppedError
+from .core.odd_addresses import OddAddresses
 from .core.report import Report
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Job:
     seams: Seams
     report: Report = field(init=False)
     cut: CutFiles = field(default_factory=CutFiles)
+    odd: OddAddresses = field(default_factory=OddAddresses)
 
     def __post_init__(self) -> None:
         self.report = Report(self.command)
@@ -58,7 +60,7 @@ async def telling(job: Job) -> AsyncIterator[None]:
     except (FerryError, Interrupted) as error:
         failure = _ended(job, error)
     finally:
-        job.report.notes += job.cut.told()
+        job.report.notes += job.cut.told() + job.odd.told()
         job.report.elapsed_s = round(anyio.current_time() - began, 3)
         if job.progress.traffic is not None:
             traffic = job.progress.traffic()

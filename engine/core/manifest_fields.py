@@ -29,6 +29,7 @@ _SHOWN = 76  # of 80 characters of input that a fault may repeat; quotes and an 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_STOREFRONT = re.compile(r"/(?:product_images|content)/")
 _PLAIN_HOST = re.compile(r"https?://[a-z0-9.-]+/")
 _HOST = re.compile(r'[^\s"<>\\^`{|}]+')
 
@@ -110,6 +111,11 @@ def _path_fault(path: str) -> str | None:
 
 
 def _inside_fault(path: str, folder: str) -> str | None:
+    if _STOREFRONT.match(path):
+        return (
+            f"is relative to the store's own front, not to {folder}: {quoted(path)}. "
+            "Put https:// and the shop's host before it, or bring the file along"
+        )
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
         return f"must be relative to {folder}, not absolute: {quoted(path)}"
     if ".." in re.split(r"[/\\]", path):
