@@ -1,4 +1,7 @@
-"""Undo, killed half-way, twice: the same command goes on, and the store is as it was before the run, picture by picture."""
+"""Undo, killed half-way: the same command goes on, and the store is as it was before the run, picture by picture.
+
+No sync gets between, and whatever has become of the backup, no gallery is emptier after a kill than before the undo.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import engine
 from jobs.sandbox import Config, running
 
 from ..engine.test_undo import access, look, mixed, options, versioned
+from ..engine.test_undo_losses import harm, renewed, sizes
 from ..market import lines, state
 
 if TYPE_CHECKING:
@@ -44,10 +48,66 @@ async def test_an_undo_killed_twice_gives_the_former_state_back(tmp_path: Path, 
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
 
-async def _undo(sandbox: Sandbox, folder: Path, *, kill_after: float | None) -> int | None:
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", [3, 4])
+async def test_a_sync_after_a_killed_undo_is_refused_until_the_undo_is_finished(tmp_path: Path, seed: int) -> None:
+    """Exit 3 and not one write; then the undo gives all of the run back, and the same sync carries it out again."""
+    chance = random.Random(seed)
+    manifest = tmp_path / "m.jsonl"
+    async with running(Config(products=25, images=4, quota=None, fetch=False, latency=0.02)) as sandbox:
+        asked = options(tmp_path, sandbox)
+        manifest.write_bytes(lines(versioned(seed)))
+        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        before = await state(sandbox.url, digests=True)
+        manifest.write_bytes(lines(mixed(seed + 10)))
+        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        sent = _writes(sandbox)
+        while _writes(sandbox) == sent:
+            assert await _undo(sandbox, tmp_path, kill_after=chance.uniform(0.02, 0.3)) == -9
+        sent = _writes(sandbox)
+        nightly = ["sync", str(manifest), "--max-deletes", "100%", "-q"]
+        assert await _start(sandbox, tmp_path, nightly, None) == 3
+        assert _writes(sandbox) == sent
+        assert await _undo(sandbox, tmp_path, kill_after=None) == 0
+        assert look(await state(sandbox.url, digests=True)) == look(before)
+        assert await _start(sandbox, tmp_path, nightly, None) == 0
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("way", ["no backup", "another store's", "cut pictures", "lost pictures", "a damaged index"])
+async def test_killed_undos_empty_no_gallery_whatever_became_of_the_backup(tmp_path: Path, way: str) -> None:
+    """All images were replaced; undos are killed, the backup is harmed between them: at no time is a gallery emptier."""
+    chance = random.Random(way)
+    async with running(Config(products=20, images=2, quota=None, fetch=False, latency=0.02)) as sandbox:
+        asked = options(tmp_path, sandbox)
+        assert (await engine.sync(access(sandbox), renewed(tmp_path, 20), asked)).outcome == "done"
+        folder = None if way == "no backup" else tmp_path / "kept"
+        harmed = folder is None
+        for kill_after in (chance.uniform(0.05, 0.4), chance.uniform(0.05, 0.4), None):
+            code = await _undo(sandbox, tmp_path, kill_after=kill_after, backup=folder)
+            assert min(sizes(await state(sandbox.url))) >= 2
+            if not harmed:
+                await harm(way, tmp_path)
+                harmed = True
+        assert code in {0, 1}
+
+
+def _writes(sandbox: Sandbox) -> int:
+    return sum(entry.method != "GET" for entry in sandbox.log)
+
+
+async def _undo(
+    sandbox: Sandbox, folder: Path, *, kill_after: float | None, backup: Path | str | None = ""
+) -> int | None:
     checkpoint = folder / "m.jsonl.checkpoint.json"
-    command = [sys.executable, "-m", "jobs", "undo", str(checkpoint), "--yes", "-q", "--settle", "1"]
-    command += ["--backup", str(folder / "kept"), "--json"]
+    command = ["undo", str(checkpoint), "--yes", "-q", "--settle", "1", "--json"]
+    if backup is not None:
+        command += ["--backup", str(backup or folder / "kept")]
+    return await _start(sandbox, folder, command, kill_after)
+
+
+async def _start(sandbox: Sandbox, folder: Path, words: list[str], kill_after: float | None) -> int | None:
+    command = [sys.executable, "-m", "jobs", *words]
     environment = {
         **os.environ,
         "BIGCOMMERCE_STORE_HASH": sandbox.store_hash,

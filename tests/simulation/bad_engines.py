@@ -10,10 +10,11 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from engine import steps
+from engine import commands, steps
 from engine.carry import Carry
 from engine.checkpoint import Checkpoint
 from engine.core import mend, order
+from engine.core import undo as core_undo
 from engine.core.cut_files import CutFiles
 from engine.core.dialect import v2
 from engine.core.diff import diff as shipped_diff
@@ -258,6 +259,16 @@ def looking_tidies_up() -> AbstractContextManager[object]:
     return patch.object(Checkpoint, "copy_unfinished", copy_unfinished)
 
 
+def undo_takes_what_it_cannot_give() -> AbstractContextManager[object]:
+    """What the run made goes, whether or not its former images can come back."""
+    return patch.object(core_undo, "_spared", lambda _done, removable, *_, **__: removable)
+
+
+def undo_forgotten() -> AbstractContextManager[object]:
+    """The next run doesn't ask whether an undo is open."""
+    return patch.object(commands, "open_undo", lambda *_: None)
+
+
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     swap.__name__: swap
     for swap in (
@@ -270,6 +281,8 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         renumbering_ignored,
         late_answers_believed,
         no_last_look,
+        undo_takes_what_it_cannot_give,
+        undo_forgotten,
         decoder_asked,
         cut_files_unsaid,
         updates_without_end,
@@ -292,6 +305,8 @@ CAUGHT_BY = {
     "renumbering_ignored": "truth",
     "late_answers_believed": "quota",
     "no_last_look": "twins",
+    "undo_takes_what_it_cannot_give": "emptier",
+    "undo_forgotten": "overrun",
     "decoder_asked": "endings",
     "cut_files_unsaid": "warnings",
     "looking_takes_the_lock": "onlookers",

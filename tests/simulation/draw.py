@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jobs.sandbox.config import Config
 from jobs.sandbox.faults import Fault
 
-from . import manifests, troubles
+from . import manifests, troubles, undo_nights
 from .judge import label_of
 from .own_values import draw_own_values
 from .source_names import draw_source_names
@@ -20,8 +20,9 @@ from .source_names import draw_source_names
 if TYPE_CHECKING:
     from .manifests import Row
     from .troubles import Deed, Doom
+    from .undo_nights import Undo
 
-Mode = Literal["sync", "migrate", "apply", "apply without deletes"]
+Mode = Literal["sync", "migrate", "apply", "apply without deletes", "undo"]
 _MODES: tuple[Mode, ...] = ("sync", "sync", "sync", "migrate", "migrate", "apply", "apply", "apply without deletes")
 NOWHERE = 99
 """A product that a manifest may name and the shop doesn't have."""
@@ -46,6 +47,9 @@ class Night:
     most: int | None = None
     vandals: list[Deed] = field(default_factory=list)
     forgets: bool = False
+    backup: bool = False
+    fresh: bool = False
+    undo: Undo | None = None
 
     @property
     def deletes(self) -> bool:
@@ -66,9 +70,11 @@ class Scenario:
 def draw(seed: int) -> Scenario:
     """The scenario of a seed; kinds of trouble that came later are drawn by chances of their own, and leave the rest as it was."""
     scenario = _drawn(seed)
-    draw_own_values(scenario)
-    draw_source_names(scenario)
-    return scenario
+    with_undo = undo_nights.drawn(seed, scenario)
+    if with_undo is scenario:
+        draw_own_values(scenario)
+        draw_source_names(scenario)
+    return with_undo
 
 
 def _drawn(seed: int) -> Scenario:

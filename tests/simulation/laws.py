@@ -12,10 +12,12 @@ from .judge import differences, is_dead, label_of
 from .laws_counts import counts, endings, journals, quota, requests
 from .laws_guards import guards
 from .laws_reasons import reasons, refusals
+from .laws_undo import emptier, given_back, overrun, undo_endings
 from .local_pictures import warnings
 from .onlooker import onlookers
 from .own_values import is_own_order, is_own_text, naming, quiet_nights, repeats
 from .source_names import quiet
+from .undo_nights import has_undo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,7 @@ class Breach:
 def breaches(world: World) -> list[Breach]:
     """Everything that was wrong in a world, most telling first."""
     case = Evidence(world)
+    of_undo = (undo_endings, intents, emptier, given_back, overrun, converged, journals, quota, requests, onlookers)
     laws = (
         endings,
         intents,
@@ -61,7 +64,7 @@ def breaches(world: World) -> list[Breach]:
         quiet,
         onlookers,
     )
-    found = [Breach(law.__name__, *each) for law in laws for each in law(case)]
+    found = [Breach(law.__name__, *each) for law in (of_undo if has_undo(case) else laws) for each in law(case)]
     return list(dict.fromkeys(found))
 
 

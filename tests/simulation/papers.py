@@ -32,6 +32,11 @@ class Papers:
         """Whose journal lies there."""
         return self._run_of(self.journal)
 
+    def undone(self) -> bool:
+        """Whether the run's checkpoint knows that an undo has taken it back."""
+        first, whole, _ = self._read(self.checkpoint).partition(b"\n")
+        return bool(whole) and orjson.loads(first).get("state") == "undone"
+
     def half_listed(self) -> bool:
         """Whether a listing lies there that no run has begun to carry out: the next run may go on with it, blind to what changed since."""
         first, whole, _ = self._read(self.plan).partition(b"\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterable
     from pathlib import Path
 
     from .process import Process
@@ -62,11 +63,34 @@ class Platters:
         self.pending: list[dict[Path, Inode | None]] = []
         self.locked: dict[Path, Process] = {}
         self.removed: list[tuple[Path, bytes]] = []
+        self.shown: Path | None = None
 
     def change(self, names: dict[Path, Inode | None]) -> None:
         """One change of the folder, as the kernel sees it."""
         _apply(self.names, names)
         self.pending.append(names)
+        self._show(names)
+
+    def _show(self, names: Iterable[Path]) -> None:
+        """What lies below `shown` is in that folder of the real disk as well: pictures are uploaded from there."""
+        for path in names:
+            if self.shown is None or not path.is_relative_to(self.shown):
+                continue
+            inode = self.names.get(path)
+            if inode is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(inode.data)
+
+    def put(self, path: Path, data: bytes | None) -> None:
+        """What somebody does to a file between two processes; None takes it away."""
+        inode = None if data is None else Inode()
+        if inode is not None:
+            inode.write(data or b"")
+            inode.settle(1)
+        self.change({path: inode})
+        self.sync_names()
 
     def sync_names(self, of: Inode | None = None) -> None:
         """Make the folder's changes durable: all of them, or up to the one that gave this inode its name."""
@@ -84,9 +108,11 @@ class Platters:
         for names in self.pending[:count]:
             _apply(self.durable_names, names)
         self.pending.clear()
+        before = set(self.names)
         self.names = dict(self.durable_names)
         for path in sorted(self.names):
             self.names[path].lose_power(self.chance)
+        self._show(sorted(before | set(self.names)))
 
     def lose_all(self) -> None:
         """Somebody removed it all, or began on another machine."""

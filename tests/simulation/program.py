@@ -9,7 +9,8 @@ import orjson
 
 import engine
 
-from . import local_pictures
+from . import local_pictures, undo_nights
+from .backups import INDEX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,8 @@ class Start:
     """One start of the command in a night and how it ended: a report, an error, or a crash.
 
     `goes_on`: an unfinished run's journal lay there; `run_before`, `run_after`: whose journal it was, at begin and end;
-    `half_listed`: an interrupted listing lay there; `retries`: the run before had left failures, and others were about; `power`: it went with the power.
+    `half_listed`: an interrupted listing lay there; `retries`: the run before had left failures, and others were about;
+    `power`: it went with the power; `undone`: its run's checkpoint knew at its end that an undo had taken it back.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Start:
     half_listed: bool = False
     retries: bool = False
     power: bool = False
+    undone: bool = False
 
     @property
     def requests(self) -> int:
@@ -79,8 +82,12 @@ class Program:
 
     async def run(self, start: Start, night: Night, seams: Seams, stop: engine.Stop) -> None:
         """One process, from its first line to its last."""
-        options = self._options()
-        if night.mode == "sync":
+        kept = self.folder / "kept"
+        options = self._options(undo_nights.options_of(night, kept, there=bool(seams.disk.size(kept / INDEX))))
+        if night.mode == "undo":
+            checkpoint = self.folder / "m.jsonl.checkpoint.json"
+            start.report = await engine.undo(ACCESS, checkpoint, options, approve=_agreed, stop=stop, seams=seams)
+        elif night.mode == "sync":
             start.report = await engine.sync(ACCESS, self.manifest, options, stop=stop, seams=seams)
         elif night.mode == "migrate":
             start.report = await engine.migrate(ACCESS, self.manifest, options, stop=stop, seams=seams)
@@ -100,7 +107,7 @@ class Program:
             self._planned = True
         return await engine.apply(ACCESS, self.folder / "m.jsonl.plan", options, stop=stop, seams=seams)
 
-    def _options(self) -> engine.Options:
+    def _options(self, more: dict[str, Any]) -> engine.Options:
         settings = self.settings
         return engine.Options(
             settle=settings["settle"],
@@ -111,4 +118,10 @@ class Program:
             max_deletes=engine.MaxDeletes.parse(settings["max_deletes"]),
             allow_shrink=settings["allow"],
             allow_missing=settings["allow"],
+            **more,
         )
+
+
+async def _agreed(_: engine.Proposal) -> bool:
+    """The person has read the plan."""
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from jobs.sandbox.conduct import Conductor
 from jobs.sandbox.faults import Script
 from jobs.sandbox.shop import Draft, Picture
 
+from .backups import SimFetch, harm
 from .crowd import Crowd
 from .disk import SimDisk
 from .draw import Night, Scenario, draw
@@ -65,6 +67,10 @@ class World:
         self._intents = Intents(self.platters, self.papers.journal, self.complaints)
         self.onlooker = Onlooker(scenario.seed, self.papers.checkpoint, self.platters)
         self._program = Program(folder, scenario.seed, scenario.settings)
+        self._kept = folder / "kept"
+        if any(night.undo is not None for night in scenario.nights):
+            shutil.rmtree(self._kept, ignore_errors=True)
+            self.platters.shown = self._kept
         self._fill()
 
     def _fill(self) -> None:
@@ -79,7 +85,7 @@ class World:
 
     def _watch(self, sent: Sent) -> None:
         sent.gallery = self.shop.gallery(sent.product)
-        if sent.writes:
+        if sent.writes and self.scenario.nights[sent.night].undo is None:
             self._intents.check(sent, self.scenario.nights[sent.night].rows)
 
     async def live(self) -> None:
@@ -97,6 +103,8 @@ class World:
         if night.forgets:
             self.platters.lose_all()
         self._program.prepare(night)
+        if night.undo is not None:
+            harm(self.platters, self._kept, night.undo.harm, self.scenario.seed)
         self.conductor.script = Script(night.faults, self.scenario.seed)
         self.line.night = number
         self.line.down = [(began + since, began + until) for since, until in night.down]
@@ -136,7 +144,7 @@ class World:
         self.loop.living, self.shop.on_change = None, _nothing
         self.papers.keep_journal(process.number)
         self.onlooker.look(self.loop)
-        start.run_after = self.papers.run()
+        start.run_after, start.undone = self.papers.run(), self.papers.undone()
         return start
 
     def _seams(self, process: Process, doom: Doom) -> tuple[Stop, Seams]:
@@ -155,7 +163,8 @@ class World:
             process.at_turn[at] = lambda: process.tell(stop.ask)
         self.onlooker.come(process, self.loop)
         chance = random.Random(f"engine {self.scenario.seed} {process.number}")
-        return stop, Seams(wire=wire.open, disk=disk, now=self.loop.wall, chance=chance)
+        fetch = SimFetch(self.line, process)
+        return stop, Seams(wire=wire.open, fetch=fetch.open, disk=disk, now=self.loop.wall, chance=chance)
 
 
 def _was_late(start: Start) -> bool:
