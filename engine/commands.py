@@ -27,7 +27,7 @@ from .steps import (
 )
 from .store import connected
 from .telling import telling
-from .tools import Seen
+from .tools import seen_by
 from .undo_state import GIVEN_UP, open_undo, set_aside
 
 if TYPE_CHECKING:
@@ -159,10 +159,14 @@ async def _give_up(job: Job, checkpoint: Checkpoint, undo: OpenUndo | None, stor
     own = undo.own
     try:
         await new_ferry(job, own, store, gate, checkpoint.paths.checkpoint.parent).settle_former()
-        await own.compact({**(own.header or {}), "state": GIVEN_UP}, Seen(own.reading(), own.names_lost()), ())
+        await own.compact({**(own.header or {}), "state": GIVEN_UP}, seen_by(own), ())
     except CheckpointError:
         _set_aside(job, checkpoint)
         return
+    if checkpoint.unfinished is None and checkpoint.header is not None:
+        # What the undo took back is not as the run's listing showed it: all has to be listed anew.
+        await checkpoint.compact({**checkpoint.header, "listed_at": 0.0}, seen_by(checkpoint), ())
+        checkpoint.load()
     job.progress.say(f"the undo that was not finished is given up; {own.paths.checkpoint} remembers what it took back")
 
 

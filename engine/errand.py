@@ -79,7 +79,8 @@ class Errand:
             changes = await self._begin()
             if not self._tools.settle_only:
                 await self._rounds(changes)
-        self._finish()
+        if not self._tools.settle_only:  # what is settled is known, not done: the run may still be gone on with
+            self._finish()
 
     @contextmanager
     def _failing_unlisted(self) -> Iterator[None]:

@@ -156,6 +156,22 @@ async def test_an_undo_that_was_given_up_can_be_given_again_where_no_run_followe
         assert look(await state(sandbox.url, digests=True)) == look(former)
 
 
+async def test_an_undo_that_was_given_up_leaves_no_product_unlisted(tmp_path: Path) -> None:
+    """The run had a failure, the one that gave the undo up was refused: the next does not list what failed alone."""
+    async with running(Config(**SIX)) as sandbox:
+        asked = options(tmp_path, sandbox, concurrency=1)
+        manifest = renewed(tmp_path, 6)
+        await control(sandbox.url, "faults", [{"kind": "throttled", "status": 400, "methods": ["POST"], "count": 1}])
+        assert (await sync(sandbox, tmp_path, asked)).outcome == "failed"
+        await control(sandbox.url, "faults", [])
+        await broken_off(sandbox, tmp_path, asked, calls=4)
+        none = engine.Options(max_deletes=engine.MaxDeletes(count=0), settle=0.5, fresh=True)
+        with pytest.raises(errors.UnsafePlanError, match="max-deletes"):
+            await sync(sandbox, tmp_path, none)
+        assert (await sync(sandbox, tmp_path, asked)).outcome == "done"
+        assert (await engine.verify(access(sandbox), manifest, asked)).outcome == "done"
+
+
 @pytest.mark.parametrize("lost", ["", ".plan", ".journal"])
 async def test_an_undo_that_cannot_be_read_any_more_can_be_given_up(tmp_path: Path, lost: str) -> None:
     """Its files are damaged: exit 2 or 3 with a sentence, and --fresh leads out."""
