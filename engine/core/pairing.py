@@ -6,8 +6,10 @@ Names are compared as the store writes them, then with runs of `_` folded, then 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from .address import identity
@@ -106,22 +108,24 @@ class _Names:
 
     def _cut(self) -> None:
         """Names that were cut, by their beginnings, the longest first. Each is a guess: another name may begin alike."""
-        beginnings: dict[str, list[int]] = {}
-        for row, image in enumerate(self._images):
-            if row not in self._found.pairs and len(key := cut_key(image.image_file)) > CUT_FROM:
-                beginnings.setdefault(key[:CUT_FROM], []).append(row)
-        if not beginnings:
+        whole = sorted(
+            (key, row)
+            for row, image in enumerate(self._images)
+            if row not in self._found.pairs and len(key := cut_key(image.image_file)) > CUT_FROM
+        )
+        if not whole:
             return
         cut: dict[str, list[Present]] = {}
         for there in self._left.values():
-            if (body := beginning(there.image_file))[:CUT_FROM] in beginnings:
+            if len(body := beginning(there.image_file)) >= CUT_FROM:
                 cut.setdefault(body, []).append(there)
         for body in sorted(cut, key=len, reverse=True):
-            rows = [
-                row
-                for row in beginnings[body[:CUT_FROM]]
-                if row not in self._found.pairs and is_cut(self._images[row].image_file, cut[body][0].image_file)
-            ]
+            rows = []
+            for key, row in islice(whole, bisect_left(whole, (body, -1)), None):
+                if not key.startswith(body):
+                    break
+                if row not in self._found.pairs and is_cut(self._images[row].image_file, cut[body][0].image_file):
+                    rows.append(row)
             self._match(rows, cut[body], guess=True)
 
     def _match(self, rows: list[int], alike: list[Present], *, guess: bool = False) -> None:

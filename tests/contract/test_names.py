@@ -31,6 +31,29 @@ def test_a_stored_name_keeps_what_is_safe(name, stem, extension):
     assert len(stored) <= 255
 
 
+COMPLETED = {
+    "replaced": ("photo.jfif", "", r"photo__\d{5}\.jpg"),
+    "appended": ("photo.jfif", "", r"photo\.jfif__\d{5}\.jpg"),
+    "underscored": ("photo.jfif", "", r"photo_jfif__\d{5}\.jpg"),
+    "kept": ("photo.jfif", "", r"photo__\d{5}\.jfif"),
+    "queried": ("media", "id=7", r"media_id_7__\d{5}\.jpg"),
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "name", "query", "pattern"), [(way, *each) for way, each in COMPLETED.items()], ids=COMPLETED
+)
+def test_a_name_without_an_extension_of_an_image_is_completed_as_switched(way, name, query, pattern):
+    """Five readings; a name that has such an extension is the same in all of them."""
+    assert re.fullmatch(rf"[a-z]/\d{{3}}/{pattern}", stored_name(name, "jpg", 1, completed=way, query=query))
+    assert stored_name("a.png", "jpg", 1, completed=way, query=query) == stored_name("a.png", "jpg", 1)
+
+
+def test_a_name_is_cut_as_switched():
+    """So many letters of the source's name stay."""
+    assert "/xxxx__" in stored_name("x" * 250 + ".png", "jpg", 1, longest=4)
+
+
 def test_a_byte_can_be_an_underscore_each():
     """Where the store doesn't know UTF-8, an umlaut is two."""
     assert "/_pfel__" in stored_name("Äpfel.jpg", "jpg", 1)

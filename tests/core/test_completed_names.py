@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff import diff
+from engine.core.diff import Changes, Create, diff
+from engine.core.ledger import Ledger, sent
 from engine.core.model import Present, Wanted, WantedProduct
 from engine.core.names import bears_name, likeness
 from engine.core.order import Reading
+from engine.core.plan import Batch
+from engine.core.settle import sight
 from jobs.sandbox.names import mix, source_name, source_query, stored_name
 
 LONG = "long-" * 40
@@ -171,3 +174,33 @@ def test_a_gallery_that_moved_up_by_one_keeps_its_order() -> None:
     present = [Present(1, "a/123/a__12345.jpg", "", 1), Present(2, "a/123/a__12346.jpg", "", 2)]
     found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
     assert found.pairs == {0: 1, 1: 2}
+
+
+def looked(source: str, newcomer: Present, *, settled: bool, description: str | None = None) -> dict[int, int]:
+    """What a look makes of the only newcomer, where the create of this source is the only one in doubt."""
+    batch = Batch(WantedProduct(1, [Wanted(source, description)], 1), [], Changes([Create(0, {})]), {})
+    ledger = Ledger()
+    ledger.apply(sent(1, "create:0", fields={}))
+    return sight(batch, ledger.course(1), [newcomer], names_lost=False, settled=settled).found
+
+
+@pytest.mark.parametrize(
+    ("source", "newcomer", "settled", "found"),
+    [
+        ("https://h/media?id=7", Present(5, "a/123/media__12345.jpg"), False, True),
+        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg"), False, False),
+        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg"), True, True),
+        ("https://h/", Present(5, "a/123/image__12345.jpg"), True, True),
+        ("https://h/photo.jpg", Present(5, "a/123/0f3c9a__12345.jpg"), True, False),
+        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg", "Another"), True, False),
+        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg", "Fron"), True, True),
+    ],
+    ids=["its name", "too early", "only newcomer", "no name", "a name that tells", "another's text", "its text, cut"],
+)
+def test_the_only_newcomer_is_taken_where_nothing_refutes_it(
+    source: str, newcomer: Present, *, settled: bool, found: bool
+) -> None:
+    """Once the time to settle is over, and only for a source whose name the store completes; a text of another's refutes it."""
+    assert looked(source, newcomer, settled=settled, description="Front" if newcomer.description else None) == (
+        {0: 5} if found else {}
+    )

@@ -10,7 +10,7 @@ from engine.core.kept import Kept, Memory, known_as
 from engine.core.model import Present, Wanted, WantedProduct
 from engine.core.order import Reading
 
-NAMES = ["a", "b", "c d", "e__11111", "f" * 41, "é", "%41", "_"]
+NAMES = ["a", "b", "c d", "e__11111", "f" * 41, "g" * 70, "é", "%41", "_"]
 
 
 @st.composite
@@ -26,9 +26,12 @@ def nearly_as_asked(draw: st.DrawFn) -> tuple[list[Wanted], list[Present], Memor
         text = draw(st.none() | st.sampled_from(["", "x"]))
         flag = draw(st.none() | st.booleans())
         order = draw(st.sampled_from([orders[index], None]))
-        query = draw(st.sampled_from(["", "", "?v=1"]))
+        query = draw(st.sampled_from(["", "", "?v=1", "?sig=1", "?sig=2"]))
         folder = draw(st.integers(0, 1))
-        image = Wanted(f"https://x/{folder}/{name}.jpg{query}", text, order, flag, draw(st.sampled_from([None, "1"])))
+        ending = draw(st.sampled_from([".jpg", ".jpg", ".jpg", ".jpeg", ".jfif", ".php", ""]))
+        image = Wanted(
+            f"https://x/{folder}/{name}{ending}{query}", text, order, flag, draw(st.sampled_from([None, "1"]))
+        )
         wanted.append(image)
         stored = draw(st.sampled_from([name, name, name, "z"]))
         there = Present(index + 1, f"a/123/{stored}__12345.jpg", text or "", order or 0, bool(flag))
