@@ -101,7 +101,9 @@ def diff(
     orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
     rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
     own = _own(product.images, rows, pairs, by_id, memory, orders)
-    images = [without(each, own[row]) if row in own else each for row, each in enumerate(product.images)]
+    images = product.images
+    if own:
+        images = [without(each, own[row]) if row in own else each for row, each in enumerate(images)]
     changes = _changes(images, rows, pairs, replaced, by_id, orders, reading)
     if mirror:
         kept = set(pairs.values())
