@@ -144,6 +144,7 @@ def check_address(api_url: str) -> URL:
     """
     try:
         url = URL(api_url)
+        _ = url.host  # decoded when it is first asked for, which fails for what only looks like IDNA
     except ValueError:
         raise SettingsError("the API address (--api-url, BIGCOMMERCE_API_URL) isn't a URL") from None
     if url.user is not None or url.password is not None:
