@@ -10,9 +10,11 @@ makes of such a name is not known for sure, and that is no reason to send it twi
 from __future__ import annotations
 
 import html
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .address import unsigned
 from .names import bears_name, is_uncertain, likeness
 
 if TYPE_CHECKING:
@@ -84,10 +86,19 @@ def resent_in(batch: Batch, course: Course) -> Resent:
 def late_twins(
     product: WantedProduct, present: list[Present], paired: set[int], resent: Resent, *, names_lost: bool
 ) -> dict[int, list[Present]]:
-    """Twins that the former run could not see, or left: row -> images that it can't explain and that have no row."""
+    """Twins that the former run could not see, or left: row -> images that it can't explain and that have no row.
+
+    A source whose signature alone is new is the one that was sent again, unless another source of the product could be.
+    """
     late: dict[int, list[Present]] = {}
+    if not resent:
+        return late
+    alike_sources = Counter(unsigned(image.image_file) for image in product.images)
+    former = {unsigned(source): known for source, known in resent.items()}
     for row, image in enumerate(product.images):
         known = resent.get(image.image_file)
+        if known is None and alike_sources[unsigned(image.image_file)] == 1:
+            known = former.get(unsigned(image.image_file))
         if known is None:
             continue
         strangers = [each for each in present if each.image_id not in paired and each.image_id not in known]
