@@ -23,7 +23,10 @@ from engine.core.names import loose, stem
 from engine.core.order import Reading, Renumbering
 from engine.core.picture_header import Picture
 from engine.core.quota import Quota
+from engine.core.quota_headers import read_retry_after
+from engine.core.rights import Rights, Whose
 from engine.errand import Errand
+from engine.gate import Gate
 from engine.looks import Looks
 from engine.store import Store
 from engine.tools import Tools, Watched
@@ -32,7 +35,7 @@ from engine.writes import Writes
 from .network import SimWire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -269,6 +272,32 @@ def undo_forgotten() -> AbstractContextManager[object]:
     return patch.object(commands, "open_undo", lambda *_: None)
 
 
+def product_refused_for_all() -> AbstractContextManager[object]:
+    """A 403 on one product's write is taken for the credentials'."""
+    return patch.object(Rights, "refused", lambda *_, **__: Whose.CREDENTIALS)
+
+
+@contextmanager
+def named_waits_ignored() -> Iterator[None]:
+    """Only the store's own X-Retry-After is read."""
+
+    def own_alone(headers: Mapping[str, str], _wall: float | None = None) -> float | None:
+        return read_retry_after({"x-retry-after": headers.get("x-retry-after", "none")})
+
+    with patch("engine.gate.read_retry_after", own_alone), patch("engine.core.retry.read_retry_after", own_alone):
+        yield
+
+
+def standstill_taken_for_silence() -> AbstractContextManager[object]:
+    """Time in which the process did not run counts against the store and its calls."""
+    return patch.object(Gate, "_mind_gap", lambda *_: None)
+
+
+def no_single_deletes() -> AbstractContextManager[object]:
+    """A store that has no call to delete all images of a product keeps them."""
+    return patch("engine.emptying.REFUSED_FOR_GOOD", frozenset[int]())
+
+
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     swap.__name__: swap
     for swap in (
@@ -283,6 +312,10 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         no_last_look,
         undo_takes_what_it_cannot_give,
         undo_forgotten,
+        product_refused_for_all,
+        named_waits_ignored,
+        standstill_taken_for_silence,
+        no_single_deletes,
         decoder_asked,
         cut_files_unsaid,
         updates_without_end,
@@ -307,6 +340,10 @@ CAUGHT_BY = {
     "no_last_look": "twins",
     "undo_takes_what_it_cannot_give": "emptier",
     "undo_forgotten": "overrun",
+    "product_refused_for_all": "own_refusals",
+    "named_waits_ignored": "waits",
+    "standstill_taken_for_silence": "standstills",
+    "no_single_deletes": "endings",
     "decoder_asked": "endings",
     "cut_files_unsaid": "warnings",
     "looking_takes_the_lock": "onlookers",

@@ -15,6 +15,7 @@ from jobs.sandbox.faults import Fault
 from . import manifests, troubles, undo_nights
 from .judge import label_of
 from .own_values import draw_own_values
+from .refusals import draw_refusals
 from .source_names import draw_source_names
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Night:
     backup: bool = False
     fresh: bool = False
     undo: Undo | None = None
+    nap: tuple[int, float] | None = None
 
     @property
     def deletes(self) -> bool:
@@ -74,6 +76,7 @@ def draw(seed: int) -> Scenario:
     if with_undo is scenario:
         draw_own_values(scenario)
         draw_source_names(scenario)
+        draw_refusals(scenario)
     return with_undo
 
 

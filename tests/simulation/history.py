@@ -42,6 +42,7 @@ class Sent:
     images: list[int] = field(default_factory=list)
     gallery: list[Shown] = field(default_factory=list)
     intent: str = ""
+    asked: float = 0.0
 
     @property
     def writes(self) -> bool:

@@ -16,6 +16,7 @@ from .laws_undo import emptier, given_back, overrun, undo_endings
 from .local_pictures import warnings
 from .onlooker import onlookers
 from .own_values import is_own_order, is_own_text, naming, quiet_nights, repeats
+from .refusals import own_refusals, standstills, waits
 from .source_names import quiet
 from .undo_nights import has_undo
 
@@ -57,6 +58,9 @@ def breaches(world: World) -> list[Breach]:
         requests,
         reasons,
         refusals,
+        waits,
+        standstills,
+        own_refusals,
         repeats,
         quiet_nights,
         naming,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -87,7 +88,15 @@ class SimWire:
         sent.told, sent.status = "answered", outcome.reply.status
         sent.usable = _is_usable(sent, outcome.reply)
         headers = {name.lower(): value for name, value in outcome.reply.headers}
+        sent.asked = self._asked(headers)
         return Answer(outcome.reply.status, headers, outcome.reply.body)
+
+    def _asked(self, headers: dict[str, str]) -> float:
+        """How long an answer asks to wait, in seconds."""
+        text = headers.get("x-retry-after") or headers.get("retry-after") or "0"
+        if text.isdigit():
+            return float(text)
+        return parsedate_to_datetime(text).timestamp() - self.process.loop.wall()
 
     async def _carried(self, sent: Sent, call: Call) -> Outcome:
         """The shop's side, which outlives the caller."""

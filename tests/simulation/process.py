@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import warnings
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,9 @@ class SimLoop(VirtualLoop):
         super().__init__()
         self.living: Process | None = None
         self.graves: list[Process] = []
+        self._stopped: Process | None = None
+        self._held: list[asyncio.Handle] = []
+        self._held_timers: list[asyncio.TimerHandle] = []
         self.set_exception_handler(lambda _loop, _context: None)
 
     def wall(self) -> float:
@@ -115,7 +119,33 @@ class SimLoop(VirtualLoop):
             owner.tasks.append(task)
         return task
 
+    def suspend(self, process: Process, seconds: float) -> None:
+        """Run nothing of this process for so long; what becomes ready meanwhile waits for it, and its timers become due."""
+        self._stopped = process
+        timers = self._scheduled  # type: ignore[attr-defined]  # no public way to look at them
+        self._held_timers = [handle for handle in timers if _owner(handle) is process]
+        timers[:] = [handle for handle in timers if _owner(handle) is not process]
+        heapq.heapify(timers)
+        self.call_later(seconds, self._resume)
+
+    def _hold(self, process: Process) -> None:
+        ready = self._ready  # type: ignore[attr-defined]  # as above
+        self._held += [handle for handle in ready if _owner(handle) is process]
+        others = [handle for handle in ready if _owner(handle) is not process]
+        ready.clear()
+        ready.extend(others)
+
+    def _resume(self) -> None:
+        process, self._stopped = self._stopped, None
+        if process is not None and not process.dead:
+            self._ready.extend(self._held)  # type: ignore[attr-defined]  # as above
+            for handle in self._held_timers:
+                heapq.heappush(self._scheduled, handle)  # type: ignore[attr-defined]  # as above
+        self._held, self._held_timers = [], []
+
     def _run_once(self) -> None:
+        if self._stopped is not None:
+            self._hold(self._stopped)
         process = self.living
         if process is not None:
             if not process.dead:
@@ -142,8 +172,13 @@ class SimLoop(VirtualLoop):
             process.ended.set_exception(Crashed())
 
 
+def _owner(handle: asyncio.Handle) -> Process | None:
+    owner: Process | None = handle._context.get(PROCESS)  # type: ignore[attr-defined]  # no public way to know whose it is
+    return owner
+
+
 def _is_dead(handle: asyncio.Handle) -> bool:
-    owner = handle._context.get(PROCESS)  # type: ignore[attr-defined]  # no public way to know whose it is
+    owner = _owner(handle)
     return owner is not None and owner.dead
 
 

@@ -46,6 +46,7 @@ class Start:
     retries: bool = False
     power: bool = False
     undone: bool = False
+    nap: tuple[float, float] | None = None
 
     @property
     def requests(self) -> int:

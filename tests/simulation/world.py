@@ -130,6 +130,9 @@ class World:
         start.retries = others and self.papers.to_retry(self.loop.wall())
         self.starts.append(start)
         stop, seams = self._seams(process, doom)
+        if night.nap is not None:
+            at, seconds = night.nap
+            process.at_turn.setdefault(at, lambda: self._stand_still(process, start, seconds))
         self.loop.living = process
         watchdog = self.loop.call_later(PATIENCE, process.die)
         process.start(self._program.run(start, night, seams, stop))
@@ -146,6 +149,11 @@ class World:
         self.onlooker.look(self.loop)
         start.run_after, start.undone = self.papers.run(), self.papers.undone()
         return start
+
+    def _stand_still(self, process: Process, start: Start, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT later: the world goes on meanwhile."""
+        start.nap = (self.loop.time(), self.loop.time() + seconds)
+        self.loop.suspend(process, seconds)
 
     def _seams(self, process: Process, doom: Doom) -> tuple[Stop, Seams]:
         """What the process gets to see of the world, and where it will end."""
