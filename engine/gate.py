@@ -182,6 +182,7 @@ class Gate:
 
     async def _send(self, request: Request, *, again: bool) -> Answer:
         ticket = await self._admitted(again=again)
+        self._looked_at = min(self._looked_at, ticket.sent)
         self._requests += 1
         if not self._patience.waits:
             self._patience.sent(ticket.sent, f"{request.method} {request.path}")
@@ -280,7 +281,8 @@ class Gate:
 
     async def watch(self) -> None:
         """Cut what takes too long, say what stalls, until cancelled."""
-        self._flights.moved_at = self._looked_at = loop_time()
+        self._flights.moved_at = loop_time()
+        self._mind_gap(loop_time())
         while True:
             await anyio.sleep(SCAN)
             self._mind_gap(loop_time())

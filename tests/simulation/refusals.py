@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .draw import Scenario
     from .evidence import Evidence
     from .history import Sent
+    from .program import Start
 
 Found = tuple[int, str, str]
 FOR_GOOD = (403, 404, 405, 501)
@@ -38,9 +39,10 @@ def draw_refusals(scenario: Scenario) -> None:
                 wait = chance.choice([1.0, 20.0, 90.0, 600.0])
                 night.faults += (Fault("failed_before", 0.05, status=503, wait=wait, count=3),)
     chance = Random(f"imageferry {scenario.seed} naps")
-    if chance.random() < 0.06:
+    if chance.random() < 0.08:
         for night in scenario.nights:
             if night.noisy:
+                night.faults += (Fault("failed_before", 0.3, status=503, count=20),)
                 night.nap = (int(2500 ** chance.random()), chance.choice([30.0, 130.0, 700.0, 4000.0]))
 
 
@@ -76,16 +78,32 @@ def waits(case: Evidence) -> Iterator[Found]:
 
 
 def standstills(case: Evidence) -> Iterator[Found]:
-    """No call is cut for being late while its process stood still: it was out for a time-out of its process's own time."""
-    for call in case.world.line.sent:
-        start = case.world.starts[call.process - 1]
-        if call.told != "cut" or start.nap is None or (start.report is None and start.ending != "UnreachableError"):
+    """Time in which a process stood still counts neither against its calls nor against the store."""
+    for start in case.world.starts:
+        if start.nap is None:
             continue
-        began, ended = start.nap
-        own = call.told_at - call.at - max(0.0, min(ended, call.told_at) - max(began, call.at))
-        silent = start.ending in {"UnreachableError", "interrupted"}
-        if not silent and own < LEAST - 1.5:
-            yield call.product, "", f"call {call.number} is cut after {own:.1f} s of its process's own time"
+        calls = [call for call in case.world.line.sent if call.process == start.number]
+        if start.ending == "UnreachableError":
+            yield from _given_up_early(case, start, calls)
+            continue
+        for call in calls:
+            own = _own_time(start, call.at, call.told_at)
+            if call.told == "cut" and start.ending in {"done", "failed"} and own < LEAST - 1.5:
+                yield call.product, "", f"call {call.number} is cut after {own:.1f} s of its process's own time"
+
+
+def _given_up_early(case: Evidence, start: Start, calls: list[Sent]) -> Iterator[Found]:
+    """The silence that ended a process lasted --give-up-after of its own time."""
+    heard = [call.told_at for call in calls if call.told == "answered" and call.usable and call.status != 429]
+    silent = _own_time(start, max(heard, default=start.began), start.ended)
+    if silent < case.world.scenario.settings["give_up_after"] - 1.0:
+        yield 0, "", f"process {start.number} gives up after {silent:.1f} s of its own time"
+
+
+def _own_time(start: Start, since: float, until: float) -> float:
+    """Seconds from one moment to another, less those in which the process stood still."""
+    began, ended = start.nap or (until, until)
+    return until - since - max(0.0, min(ended, until) - max(began, since))
 
 
 def own_refusals(case: Evidence) -> Iterator[Found]:
