@@ -94,12 +94,12 @@ class JsonLines:
         """
         thumbnails, last, rising, hosts = 0, "", True, self._image_files.hosts
         strings, respelled = 2 * len(images), False
-        host = hosts[0] if hosts else "//"  # that of nearly all: a slice is compared in half the time
-        size = len(host)
+        size = len(host := hosts[0] if hosts else "//")  # that of nearly all: a slice is compared in half the time
         for image in images:
             image_file = image["image_file"]
             known = image_file[:size] == host or image_file.startswith(hosts)
-            if not (known and plain and len(image_file) <= MAX_URL):
+            harmless = plain or (image_file.isascii() and image_file.isprintable())
+            if not (known and harmless and len(image_file) <= MAX_URL):
                 if self._image_files.fault(image_file) is not None:
                     return None
                 respelled = respelled or not (known or self._image_files.is_spelled_once(image_file))
