@@ -122,6 +122,7 @@ def test_an_undo_that_was_killed_goes_on(store: Rehearsal, done: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     store.sandbox.play()
+    time.sleep(0.5)  # what was on its way when it was killed arrives
     own = f"{done}.undo.json"
     assert store.run("status", own, "--json").record["state"] == "died"
     before = writes(store)
@@ -140,6 +141,7 @@ def test_a_sync_after_a_killed_undo_is_refused_with_3_and_told_what_to_do(store:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     store.sandbox.play()
+    time.sleep(0.5)  # what was on its way when it was killed arrives
     before = writes(store)
     manifest = store.folder / "products.jsonl"
     for command in ("sync", "migrate"):

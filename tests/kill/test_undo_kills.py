@@ -64,6 +64,7 @@ async def test_a_sync_after_a_killed_undo_is_refused_until_the_undo_is_finished(
         sent = _writes(sandbox)
         while _writes(sandbox) == sent:
             assert await _undo(sandbox, tmp_path, kill_after=chance.uniform(0.02, 0.3)) == -9
+        await anyio.sleep(0.5)  # what was on its way when it was killed arrives
         sent = _writes(sandbox)
         nightly = ["sync", str(manifest), "--max-deletes", "100%", "-q"]
         assert await _start(sandbox, tmp_path, nightly, None) == 3
