@@ -183,14 +183,22 @@ def _updated(case: Evidence, members: set[int], made: set[int], until: float) ->
         if call.process in members and call.verb == "update" and (call.committed_at or until + 1) <= until
         for image_id in call.images
     }
-    # A process that begins before its listing shows what the former one did takes that as not done.
+    # A process that begins before its listing shows what the former one did takes that as not done; so does one that finds
+    # another value than was sent, where the store keeps its own and no answer told so.
     unseen = {
         i
         for call in case.writes
-        if case.lag and call.verb == "update" and case.lost_at(call) is not None
+        if (case.lag or _may_look_undone(case, call)) and call.verb == "update" and case.lost_at(call) is not None
         for i in call.images
     }
     return len(ids - made - unseen), len((ids | doubtful) - made)
+
+
+def _may_look_undone(case: Evidence, call: Sent) -> bool:
+    """Whether an image may show something else after an update than was sent."""
+    config = case.world.config
+    orders = config.orders != "kept" and "sort_order" in call.body
+    return orders or (config.descriptions != "kept" and "description" in call.body)
 
 
 def _run_of(case: Evidence, night: int) -> list[Start] | None:
