@@ -19,8 +19,6 @@ FEWEST = 4.0
 APART = 3.0
 # So many bursts are remembered.
 REMEMBERED = 6
-# Once so many were followed by another, one that wasn't is forgiven.
-FORGIVEN_AFTER = 3
 # So many slots a burst may come early or late.
 LATE = 2.5
 # Nobody knows how large a burst would have been that met the quota's end.
@@ -131,7 +129,7 @@ class Bursts:
             if period < self.window - late:
                 continue
             gaps = {began: later - began for began in times for later in times if abs(later - began - period) <= late}
-            missed = sum(began not in gaps and began + period + late < now for began in times)
-            if 2 * len(gaps) + missed >= len(times) and missed <= (len(gaps) >= FORGIVEN_AFTER):
+            missed = any(began not in gaps and began + period + late < now for began in times)
+            if not missed and 2 * len(gaps) >= len(times):
                 return sum(gaps.values()) / len(gaps)
         return None

@@ -77,13 +77,6 @@ def test_a_job_that_ends_is_forgotten() -> None:
     assert bursts.due(400.0, 1000.0) == 0.0
 
 
-def test_one_that_stays_away_is_forgiven_a_regular_job() -> None:
-    """A job that has come on time and misses once is still expected."""
-    bursts = watched([20.0, 80.0, 140.0, 200.0, 260.0, 380.0], 400.0)
-    assert bursts.period == pytest.approx(60.0, abs=0.5)
-    assert bursts.due(400.0, 450.0) == SIZE
-
-
 def test_one_that_met_the_end_of_the_quota_was_larger() -> None:
     """Nobody knows by how much: twice as much is kept free next time, and no more than was seen counts as theirs."""
     bursts = watched([20.0, 80.0], 100.0, spent=True)
