@@ -118,7 +118,7 @@ class Gate:
             while True:
                 tries += 1
                 try:
-                    answer = await self._send(request, again=tries > 1)
+                    answer = await self._send(request)
                     if 200 <= answer.status < 300:
                         return self._taken(read(answer))
                     kind, failure = await self._judged(request, answer, own=own)
@@ -169,19 +169,19 @@ class Gate:
             raise NotSent(*error.args) from error
         self._retried += 1
 
-    async def _admitted(self, *, again: bool) -> Ticket:
+    async def _admitted(self) -> Ticket:
         try:
             if self._ceiling is None:
-                return await self._turnstile.enter(again=again)
+                return await self._turnstile.enter()
             # Single file: permits bought ahead would all be spent at once when a window opens.
             async with self._single_file:
                 await self._ceiling.acquire()
-                return await self._turnstile.enter(again=again)
+                return await self._turnstile.enter()
         except asyncio.CancelledError as error:
             raise NotSent(*error.args) from error
 
-    async def _send(self, request: Request, *, again: bool) -> Answer:
-        ticket = await self._admitted(again=again)
+    async def _send(self, request: Request) -> Answer:
+        ticket = await self._admitted()
         self._looked_at = min(self._looked_at, ticket.sent)
         self._requests += 1
         if not self._patience.waits:

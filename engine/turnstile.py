@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from typing import TYPE_CHECKING
+
+from .clock import loop_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,80 +27,47 @@ class Turnstile:
     def __init__(self, quota: Quota, flow: Flow, say: Callable[[str], None]) -> None:
         self.in_flight = 0
         self._quota, self._flow, self._say = quota, flow, say
-        self._line: deque[asyncio.Future[Ticket]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._line = asyncio.Lock()
+        self._news: asyncio.Future[None] | None = None  # what the first in line waits for
         self._said = -math.inf
         self._shut: StoreError | None = None
         self._held_until = -math.inf
 
-    async def enter(self, *, again: bool = False) -> Ticket:
-        """Wait for a turn; a call that goes `again` has waited longest and stands in front.
+    async def enter(self) -> Ticket:
+        """Wait for a turn. Nothing is awaited after the ticket was made, so no cancellation can lose it.
 
         Raises:
             StoreError: the turnstile was shut with it.
 
         """
-        if self._shut is not None:
-            raise renewed(self._shut)
-        loop = asyncio.get_running_loop()
-        if not self._line and self.in_flight < self._flow.limit:
-            now = loop.time()
-            if self._due(now) <= now:
-                return self._admit(now)
-        turn: asyncio.Future[Ticket] = loop.create_future()
-        if again:
-            self._line.appendleft(turn)
-        else:
-            self._line.append(turn)
-        self.pump()
-        try:
-            ticket = await turn
-        except asyncio.CancelledError:
-            self._step_out(turn)
-            raise
-        if self._shut is not None:
-            # Shut between being let through and getting here: nothing may be sent any more.
-            self._step_out(turn)
-            raise renewed(self._shut)
-        return ticket
+        async with self._line:
+            while True:
+                if self._shut is not None:
+                    raise renewed(self._shut)
+                now = loop_time()
+                due = math.inf if self.in_flight >= self._flow.limit else self._due(now)
+                if due <= now + NEAR:
+                    return self._admit(now)
+                await self._wait_until(due, now)
 
     def leave(self) -> None:
         """Free the slot of a call that came back."""
         self.in_flight -= 1
-        if self._line:
-            self.pump()
+        self.pump()
 
     def pump(self) -> None:
-        """Let through all whose turn it is, and set the timer for the next."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        line = self._line
-        while line:
-            if line[0].done():
-                line.popleft()
-                continue
-            if self.in_flight >= self._flow.limit:
-                return
-            loop = line[0].get_loop()
-            now = loop.time()
-            due = self._due(now)
-            if due > now + NEAR:
-                self._wait_until(due, now, loop)
-                return
-            line.popleft().set_result(self._admit(now))
+        """Let the first in line see whether its turn has come: something that it waits for has changed."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     def shut(self, error: StoreError) -> None:
         """Turn away everybody in line, and whoever comes later, with `error`."""
         self._shut = error
-        while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_exception(renewed(error))
+        self.pump()
 
     def waits_until(self, now: float) -> float | None:
         """When the first in line will go, as far as time alone decides it; None where nobody waits, or not for time."""
-        if not self._line or self.in_flight >= self._flow.limit:
+        if not self._line.locked() or self.in_flight >= self._flow.limit:
             return None
         due = self._due(now)
         return due if due > now else None
@@ -129,20 +97,20 @@ class Turnstile:
             self._flow.pressed = True
         return self._quota.send(now)
 
-    def _step_out(self, turn: asyncio.Future[Ticket]) -> None:
-        if turn.done() and not turn.cancelled() and turn.exception() is None:
-            self._quota.take_back(turn.result())
-            self.leave()
-        elif self._line:
-            self.pump()
-
-    def _wait_until(self, due: float, now: float, loop: asyncio.AbstractEventLoop) -> None:
-        if math.isinf(due):
-            return
-        self._timer = loop.call_at(due, self.pump)
-        if due - now > LONG_WAIT and due > self._said + LONG_WAIT:
+    async def _wait_until(self, due: float, now: float) -> None:
+        """Wait until `due`, or until there is news before it."""
+        loop = asyncio.get_running_loop()
+        self._news = loop.create_future()
+        timer = None if math.isinf(due) else loop.call_at(due, self.pump)
+        if LONG_WAIT < due - now < math.inf and due > self._said + LONG_WAIT:
             self._said = due
             self._say(f"waiting {in_words(due - now)}: {self.reason(now)}")
+        try:
+            await self._news
+        finally:
+            self._news = None
+            if timer is not None:
+                timer.cancel()
 
 
 def in_words(seconds: float) -> str:

@@ -61,7 +61,7 @@ class Quota:
         self._end = End()
         self._last = 0  # number of the last call sent
         self._first = 1  # number of this window's first call
-        self._carried = 0  # calls of before that this window counted, less calls taken back
+        self._carried = 0  # calls of before that this window counted
         self._newest = 0  # number of the newest call that was answered
         self._learnt_at = -math.inf
         self._paced_from = 0.0
@@ -138,12 +138,6 @@ class Quota:
         elif free >= 1.0:
             planned = self._paced_from + (self._end.stop - self._paced_from) / free
         self._paced_from = max(min(planned, now), now - CATCH_UP)
-
-    def take_back(self, ticket: Ticket) -> None:
-        """Uncount a call that was counted but never sent."""
-        if ticket.number >= self._first:
-            self._carried -= 1
-        self.died(ticket)
 
     def died(self, ticket: Ticket) -> None:
         """No answer came. The call stays counted; if it went alone, the next one does."""
