@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .clock import loop_time
 from .core.errors import MissingError
-from .core.mend import contradicted, is_stale, unmoved
+from .core.mend import contradicted, is_stale, unmoved, witnesses
 from .tools import SetAside
 
 if TYPE_CHECKING:
@@ -45,8 +45,12 @@ class Looks:
         asked = loop_time()
         present = await self._tools.list(self._product_id)
         suspects = set(unmoved(self._course, present)) if asked >= self._writes.lost_at + self._tools.settle else set()
-        if self._was_wrong or self._is_stale(present, asked) or suspects:
+        wrong = self._was_wrong or self._is_stale(present, asked) or bool(suspects)
+        if wrong:
             suspects |= contradicted(self._course, present, self._writes.written)
+        else:
+            suspects = witnesses(present, self._writes.written, self._writes.shown.values())
+        if wrong or suspects:
             present = await self._one_by_one(present, suspects)
         return present, asked
 

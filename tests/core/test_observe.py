@@ -5,7 +5,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from engine.core.observe import READINGS, learn, play
-from engine.core.order import Reading, Renumbering
+from engine.core.order import Reading, Renumbering, put
 
 IDS = [f"{reading.put.value}{'+post' if reading.post else ''}" for reading in READINGS]
 KNOWN = [Reading(renumbering, post) for renumbering in Renumbering for post in (None, False, True)]
@@ -52,7 +52,11 @@ def test_all_that_a_round_tells_is_learned(reading: Reading, round_, known: Read
 
 @given(round_=rounds(), after=st.dictionaries(st.integers(1, FIRST_NEW + 2), small), known=st.sampled_from(KNOWN))
 def test_nothing_is_learned_of_what_no_reading_explains(round_, after: dict[int, int], known: Reading) -> None:
-    """Somebody else was at work: images stand where no reading would have put them."""
+    """Somebody else was at work: images stand where no reading would have put them, and not in a row without gaps."""
+    assume(
+        sorted(after.values())
+        != list(range(min(after.values(), default=0), len(after) + min(after.values(), default=0)))
+    )
     assume(not any({**(orders := play(*round_, reading)), **after} == orders for reading in READINGS))
     assert learn(known, *round_, after) == known
 
@@ -88,3 +92,36 @@ def test_rounds_without_creates_tell_nothing_of_post_and_those_without_puts_noth
     assert learn(known, {1: 3}, [(9, 7)], [], {1: 3, 9: 7}) == known
     assert learn(known, {1: 3}, [(9, 0)], [], {1: 4, 9: 0}) == Reading(Renumbering.NONE, post=True)
     assert learn(known, {1: 3, 2: 4}, [], [(2, 3)], {1: 4, 2: 3}) == Reading(Renumbering.ALWAYS)
+
+
+def numbered_anew(
+    before: dict[int, int], creates: list[tuple[int, int]], puts: list[tuple[int, int]], first: int
+) -> dict[int, int]:
+    """What a round makes of a gallery in a store that closes gaps after each write; the written image comes before its equals."""
+    orders = dict(before)
+    for image_id, value in (*creates, *puts):
+        put(orders, image_id, value, Renumbering.ALWAYS)
+        orders = {
+            each: first + place for place, each in enumerate(sorted(orders, key=lambda each: (orders[each], each)))
+        }
+    return orders
+
+
+def test_a_store_that_numbers_a_gallery_anew_puts_images_in_before_their_equals() -> None:
+    """Images moved to one number stand in the reverse of the sequence they were written in, whatever their numbers are now."""
+    before = {17: 0, 38: 1, 36: 2, 27: 3, 18: 4, 19: 5}
+    after = {36: 0, 27: 1, 18: 2, 17: 3, 38: 4, 19: 5}
+    puts = [(18, 0), (27, 0), (36, 0)]
+    assert numbered_anew(before, [], puts, 0) == after
+    assert learn(Reading(), before, [], puts, after) == Reading(Renumbering.ALWAYS)
+    assert learn(Reading(), before, [], puts, {**after, 99: 6}) == Reading()
+
+
+@given(round_=rounds(), known=st.sampled_from(KNOWN), first=st.integers(0, 1))
+def test_of_a_store_that_numbers_anew_nothing_else_is_learned(round_, known: Reading, first: int) -> None:
+    """What no other store could have done tells that writes put images in; what another could have done tells that of it."""
+    _, creates, puts = round_
+    after = numbered_anew(*round_, first)
+    told = learn(known, *round_, after)
+    if not any(play(*round_, reading) == after for reading in READINGS):
+        assert told == Reading(Renumbering.ALWAYS if puts else known.put, post=True if creates else known.post)

@@ -205,3 +205,21 @@ def test_what_a_last_look_adopts_is_no_twin_of_itself() -> None:
     night = Night("sync", [row(1, a=None), *rows(2)], noisy=True, faults=faults)
     report, _ = reports(story([night], {1: [], 2: []}, names="lost"))
     assert (report.outcome, report.created, report.adopted) == ("done", 3, 1)
+
+
+def test_a_listing_is_no_witness_of_what_an_order_moved_that_the_store_kept_as_it_was() -> None:
+    """The image that was written stands where it stood, and its siblings don't: a listing that lags shows neither."""
+    nights = [Night("sync", [row(1, a=-1, b=1)], noisy=False)] * 2
+    habits = {"orders": "not-negative", "renumber": "always", "list_lag": 1.0}
+    first, last = reports(story(nights, {1: gallery(a=0, b=1)}, **habits))
+    assert [(failure.field, failure.image_id) for failure in first.failures] == [("sort_order", 1)]
+    assert (last.updated, last.failed) == (0, 1)
+
+
+def test_a_store_that_numbers_its_galleries_anew_is_understood_within_one_run() -> None:
+    """Images asked for at one number come to stand in the manifest's sequence, on a store that puts each in before the others."""
+    nights = [Night("sync", [row(1, a=0, b=0, c=0, d=0, e=0, g=0, f=1)], noisy=False)] * 2
+    habits = {"orders": "compacted", "renumber": "always"}
+    first, last = reports(story(nights, {1: gallery(a=0, b=1, f=2, c=1, d=1, e=1, g=1)}, **habits))
+    assert (first.outcome, first.failures) == ("done", [])
+    assert last.updated == 0
