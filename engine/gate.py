@@ -161,6 +161,13 @@ class Gate:
             return kind, failure
         return Kind.REFUSED, RefusedError(failure.reason, answer.status)
 
+    async def wait(self, seconds: float, reason: str) -> None:
+        """Wait as a call does that is to be sent again later: the time that a store has named.
+
+        Raises StoppedError, or what else ends the run, where that comes first.
+        """
+        await self._bench.sit(seconds, reason)
+
     async def _sit_out(self, request: Request, failure: StoreError, tries: int) -> None:
         delay = delay_before(tries, self._chance, write=request.method != "GET", asked=failure.after)
         try:

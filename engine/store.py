@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .core.dialect import Dialect
+    from .core.errors import StoreError
     from .core.exchange import Answer, Request
     from .core.model import Present
     from .options import Access, Options, Seams
@@ -114,6 +115,10 @@ class Store:
         replay = Replay.LOOK if "sort_order" in fields else Replay.FREELY
         request = self._dialect.update_image(product_id, image_id, fields)
         return await self._gate.call(request, self._dialect.read_image, replay, own=True)
+
+    def wait(self, error: StoreError) -> Awaitable[None]:
+        """Wait for the time that the store has named with a failure, if it has named one."""
+        return self._gate.wait(error.after or 0.0, error.reason)
 
     async def delete(self, product_id: int, image_id: int) -> None:
         """Remove one image; MissingError means that it is gone already."""

@@ -263,11 +263,11 @@ class Writes:
             try:
                 with self.under_way(key, sent_before=tried > 0):
                     image = await self._tools.store.update(self.batch.product_id, update.image_id, update.fields)
-            except LostError:
+            except LostError as error:
                 self.look = True
                 self.watched.doubt()
                 self._sent_in_vain()
-                image = await self._look_at(update.image_id)
+                image = await self._look_at(update.image_id, error)
                 if all(getattr(image, name) == value for name, value in update.fields.items()):
                     return None
             else:
@@ -308,12 +308,14 @@ class Writes:
             self.note("confirmed", key)
         self.count(key)
 
-    async def _look_at(self, image_id: int) -> Present:
-        """Get one image whose update is in doubt; turned away here, it stays in doubt.
+    async def _look_at(self, image_id: int, error: LostError) -> Present:
+        """Get one image whose update is in doubt, when the time has come that the store named; turned away, it stays in doubt.
 
         Raises Drained.
         """
         try:
+            if error.after:
+                await self._tools.store.wait(error)
             return await self._tools.store.image(self.batch.product_id, image_id)
         except StoppedError:
             raise Drained from None
