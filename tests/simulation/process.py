@@ -126,7 +126,7 @@ class SimLoop(VirtualLoop):
         self._held_timers = [handle for handle in timers if _owner(handle) is process]
         timers[:] = [handle for handle in timers if _owner(handle) is not process]
         heapq.heapify(timers)
-        self.call_later(seconds, self._resume)
+        self.call_later(seconds, self._resume, process)
 
     def _hold(self, process: Process) -> None:
         ready = self._ready  # type: ignore[attr-defined]  # as above
@@ -135,9 +135,11 @@ class SimLoop(VirtualLoop):
         ready.clear()
         ready.extend(others)
 
-    def _resume(self) -> None:
-        process, self._stopped = self._stopped, None
-        if process is not None and not process.dead:
+    def _resume(self, process: Process) -> None:
+        if self._stopped is not process:
+            return  # one that died while it stood still doesn't wake the next
+        self._stopped = None
+        if not process.dead:
             self._ready.extend(self._held)  # type: ignore[attr-defined]  # as above
             for handle in self._held_timers:
                 heapq.heappush(self._scheduled, handle)  # type: ignore[attr-defined]  # as above

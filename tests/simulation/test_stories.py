@@ -223,3 +223,15 @@ def test_a_store_that_numbers_its_galleries_anew_is_understood_within_one_run() 
     first, last = reports(story(nights, {1: gallery(a=0, b=1, f=2, c=1, d=1, e=1, g=1)}, **habits))
     assert (first.outcome, first.failures) == ("done", [])
     assert last.updated == 0
+
+
+def test_a_process_that_died_while_it_stood_still_wakes_no_later_one() -> None:
+    """The next process stands still for as long as it was told to, whenever the former one would have gone on."""
+    dooms = [Doom("turn", 3, pause=45.0)]
+    world = story([Night("sync", rows(1, 2), noisy=True, dooms=dooms, nap=(2, 130.0))], {1: [], 2: []})
+    former, later = world.starts[:2]
+    assert former.ending == "Crashed"
+    assert former.nap is not None
+    assert later.nap is not None
+    assert later.began < former.nap[1]
+    assert later.ended > later.nap[1]
