@@ -18,17 +18,17 @@ import anyio
 import orjson
 
 import engine
-from engine.core.dialect import v2
-from engine.core.exchange import Answer
-from engine.core.ledger import outcome, sent
-from engine.core.order import Reading
-from engine.core.plan import Header
-from engine.disk import RealDisk
-from engine.gate import MOST_WORKERS
-from engine.intake import check
-from engine.journal import Journal
-from engine.planfile import PlanWriter
-from engine.survey import Former, Survey
+from engine.core.checkpoint.events import outcome, sent
+from engine.core.dialects import v2
+from engine.core.diff.renumbering import Reading
+from engine.core.messages import Answer
+from engine.core.plan.batch import Header
+from engine.disk.checkpoint.journal import Journal
+from engine.disk.filesystem import RealDisk
+from engine.disk.manifest.reader import check
+from engine.disk.plan_file import PlanWriter
+from engine.runs.planner import Former, Survey
+from engine.transport.client import MOST_WORKERS
 
 from .resuming import prepare, resume
 

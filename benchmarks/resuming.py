@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 import engine
-import engine.commands
-from engine.core.exchange import Answer
-from engine.options import Seams
+import engine.verbs.apply
+from engine.core.messages import Answer
+from engine.runs.context import Seams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-    from engine.core.exchange import Request
+    from engine.core.messages import Request
 
 Task = dict[str, Any]
 _WORKERS = 32

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench import catalogue
-from jobs.bench.play import play
+from jobs.bench import manifests
+from jobs.bench.measure.processes import Measured, Stage, measured, stage
+from jobs.bench.run_scenario import play
 from jobs.bench.scenarios import SCENARIOS
-from jobs.bench.stage import Measured, Stage, measured, stage
 
 from .work import WrongError
 
@@ -53,7 +53,7 @@ def _nights(products: int) -> dict[str, dict[str, float]]:
         tempfile.TemporaryDirectory(prefix="imageferry-bench-") as folder,
     ):
         manifest = Path(folder, "manifest.jsonl")
-        catalogue.write(manifest, catalogue.filling(products, _IMAGES))
+        manifests.write(manifest, manifests.filling(products, _IMAGES))
         return {night: _figures(_sync(store, manifest, products * _IMAGES)) for night in ("first", "next")}
 
 

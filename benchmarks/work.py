@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench import catalogue
-from jobs.bench.stage import Measured, Stage, measured
-from jobs.bench.verdict import quota_of
+from jobs.bench import manifests
+from jobs.bench.figures import quota_of
+from jobs.bench.measure.processes import Measured, Stage, measured
 
 from .peers.task import WIRE
 
@@ -66,7 +66,7 @@ def _ferry(store: Stage, products: int, images: int, listed: int, *, pinned: boo
     """The whole of imageferry: checks the manifest, lists, diffs, plans, journals each call; verifies with the brakes off."""
     with tempfile.TemporaryDirectory(prefix="imageferry-bench-") as folder:
         manifest = Path(folder, "manifest.jsonl")
-        catalogue.write(manifest, catalogue.filling(products, images or listed // products))
+        manifests.write(manifest, manifests.filling(products, images or listed // products))
         task = {"access": store.access, "manifest": str(manifest), "options": options}
         run = measured({**task, "verb": "migrate" if images else "verify"}, beside=store, pinned=pinned)
         if run.told.get("outcome") != "done":

@@ -12,39 +12,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .commands import apply, migrate, sync
     from .core.errors import FerryError, ManifestError, UnsafePlanError
-    from .core.guards import MaxDeletes
-    from .core.report import Failure, Report
-    from .exporter import export
+    from .core.plan.guards import MaxDeletes
+    from .core.plan.proposal import Proposal
+    from .core.results import Failure, Report
     from .options import Access, Options
     from .progress import Progress, Stop
-    from .proposals import plan, review, verify
-    from .standing import status
-    from .steps import Proposal
-    from .undoing import undo
+    from .verbs.apply import apply, migrate, sync
+    from .verbs.export import export
+    from .verbs.plan import plan, review
+    from .verbs.status import status
+    from .verbs.undo import undo
+    from .verbs.verify import verify
 
 _HOMES = {
     "Access": "options",
-    "Failure": "core.report",
+    "Failure": "core.results",
     "FerryError": "core.errors",
     "ManifestError": "core.errors",
-    "MaxDeletes": "core.guards",
+    "MaxDeletes": "core.plan.guards",
     "Options": "options",
     "Progress": "progress",
-    "Proposal": "steps",
-    "Report": "core.report",
+    "Proposal": "core.plan.proposal",
+    "Report": "core.results",
     "Stop": "progress",
     "UnsafePlanError": "core.errors",
-    "apply": "commands",
-    "export": "exporter",
-    "migrate": "commands",
-    "plan": "proposals",
-    "review": "proposals",
-    "status": "standing",
-    "sync": "commands",
-    "undo": "undoing",
-    "verify": "proposals",
+    "apply": "verbs.apply",
+    "export": "verbs.export",
+    "migrate": "verbs.apply",
+    "plan": "verbs.plan",
+    "review": "verbs.plan",
+    "status": "verbs.status",
+    "sync": "verbs.apply",
+    "undo": "verbs.undo",
+    "verify": "verbs.verify",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .gate import Traffic
+    from .core.quota.stats import Traffic
 
 
 @dataclass(slots=True, frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from . import __version__
-from .console import Console
+from .output.console import Console
 
 TYPE_CHECKING = False  # typing costs 4 ms, a third of a bare interpreter's start, to which --version is held
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _dispatch(words: list[str], console: Console) -> int:
     if words == ["--version"]:
         console.data([f"imageferry {__version__}"])
         return 0
-    from .command_line import UsageError, parse, parser_for  # noqa: PLC0415  # argparse doubles the time of --version
+    from .cli.parser import UsageError, parse, parser_for  # noqa: PLC0415  # argparse doubles the time of --version
 
     if not words:
         console.tell(parser_for(words).format_help().splitlines())
@@ -64,7 +64,7 @@ def _dispatch(words: list[str], console: Console) -> int:
 
 def _start(arguments: Namespace, console: Console) -> int:
     """Each command's rooms are loaded here, when it is given, and not before."""
-    from .signals import as_interrupts  # noqa: PLC0415  # see above
+    from .cli.signals import as_interrupts  # noqa: PLC0415  # see above
 
     with as_interrupts():
         if arguments.command == "sandbox":
@@ -76,10 +76,10 @@ def _start(arguments: Namespace, console: Console) -> int:
 
             return run(arguments, console)
         if arguments.command == "demo":
-            from .demo import demonstrate  # noqa: PLC0415  # see above
+            from .demo.demo import demonstrate  # noqa: PLC0415  # see above
 
             return demonstrate(arguments, console)
-        from .runs import Run  # noqa: PLC0415  # see above
+        from .cli.commands import Run  # noqa: PLC0415  # see above
 
         return Run(arguments, console)()
 
@@ -114,7 +114,7 @@ def _record(words: list[str], outcome: str, sentence: str, console: Console) -> 
         return
     import json  # noqa: PLC0415  # most command lines are fine
 
-    from .records import of_report  # noqa: PLC0415  # as above
+    from .output.json_record import of_report  # noqa: PLC0415  # as above
 
     command = None if words[0].startswith("-") else words[0]
     console.data([json.dumps(of_report(command, outcome, None, error=sentence))])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from engine.core.exchange import Answer, Request
+from engine.core.messages import Answer, Request
 
 from .virtual import BEGIN
 

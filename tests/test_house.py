@@ -14,10 +14,10 @@ ROOMS = sorted([*ROOT.glob("engine/**/*.py"), *ROOT.glob("jobs/**/*.py")])
 LONGEST_ROOM = 400
 LONGEST_FUNCTION = 45
 HOMES = {
-    "aiohttp": ("engine/wire.py", "engine/fetch.py", "jobs/sandbox/", "jobs/demo", "jobs/bench/"),
-    "aiolimiter": ("engine/gate.py",),
-    "filelock": ("engine/disk.py",),
-    "psutil": ("engine/processes.py",),
+    "aiohttp": ("engine/transport/session.py", "engine/images/fetch.py", "jobs/sandbox/", "jobs/demo", "jobs/bench/"),
+    "aiolimiter": ("engine/transport/client.py",),
+    "filelock": ("engine/disk/filesystem.py",),
+    "psutil": ("engine/disk/processes.py",),
     "rich": ("jobs/",),
     "PIL": ("jobs/",),
 }

@@ -5,7 +5,7 @@ import asyncio
 import anyio
 import pytest
 
-from tests.virtual import BEGIN, DeadlockError, run
+from .virtual import BEGIN, DeadlockError, run
 
 
 def test_hours_pass_at_once():

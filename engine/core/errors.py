@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .report import Report
+    from .results import Report
 
 
 class FerryError(Exception):
@@ -145,3 +145,8 @@ ENDS_RUN = (ForbiddenError, UnreachableError, StoppedError)
 
 class LostError(StoreError):
     """No usable answer came (reset, time-out, 5xx, unreadable body): the call may or may not have happened."""
+
+
+def renewed(error: StoreError) -> StoreError:
+    """Make a fresh copy: one exception raised in many tasks would pile up their tracebacks."""
+    return type(error)(error.reason, error.status)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from jobs.console import Console
-
+from ..output.console import Console
 from .cli import add_arguments, run
 
 

@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import Sandbox, running
     from .config import Config
     from .faults import Fault
+    from .server.app import Sandbox, running
 
 __all__ = ["Config", "Fault", "Sandbox", "running"]
 
-_ROOMS = {"Config": "config", "Fault": "faults", "Sandbox": "app", "running": "app"}
+_ROOMS = {"Config": "config", "Fault": "faults", "Sandbox": "server.app", "running": "server.app"}
 
 
 def __getattr__(name: str) -> Any:

@@ -135,7 +135,7 @@ async def _serve(config: Config) -> None:
     import json  # noqa: PLC0415 - as above
     import signal  # noqa: PLC0415 - as above
 
-    from .app import running  # noqa: PLC0415 - as above
+    from .server.app import running  # noqa: PLC0415 - as above
 
     del _one_large_block()[:]
     stop = asyncio.Event()

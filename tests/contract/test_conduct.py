@@ -3,11 +3,11 @@
 import pytest
 
 from jobs.sandbox import Config, Fault
-from jobs.sandbox.api import Api
-from jobs.sandbox.catalogue import Catalogue
-from jobs.sandbox.conduct import Conductor
-from jobs.sandbox.replies import JSON, Call
-from jobs.sandbox.shop import Picture, Shop
+from jobs.sandbox.api.messages import JSON, Call
+from jobs.sandbox.api.v2 import Api
+from jobs.sandbox.shop.catalog import Catalogue
+from jobs.sandbox.shop.rules import Picture, Shop
+from jobs.sandbox.traffic.pipeline import Conductor
 
 from .stores import until
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from jobs.sandbox import Config
-from jobs.sandbox.picture import kind, made_up, rendition
-from tests.picture_corpus import CUT, SOUND
+from jobs.sandbox.shop.pictures import kind, made_up, rendition
 
+from ..picture_corpus import CUT, SOUND
 from .stores import drawn, opened
 
 

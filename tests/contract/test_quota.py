@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.sandbox import Config
-from jobs.sandbox.meter import Meter
+from jobs.sandbox.traffic.rate_limit import Meter
 
 from .stores import opened
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs.sandbox.catalogue import Catalogue
 from jobs.sandbox.config import Config
-from jobs.sandbox.shop import HIGHEST, Draft, Picture, Shop
+from jobs.sandbox.shop.catalog import Catalogue
+from jobs.sandbox.shop.rules import HIGHEST, Draft, Picture, Shop
 
 PICTURE = Picture("made:x", "jpg")
 

@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff import Changes, Create, diff
-from engine.core.ledger import Ledger, sent
+from engine.core.checkpoint.events import sent
+from engine.core.checkpoint.ledger import Ledger
+from engine.core.diff.changes import Changes, Create
+from engine.core.diff.compare import diff
+from engine.core.diff.renumbering import Reading
+from engine.core.image_files import bears_name, likeness
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.names import bears_name, likeness
-from engine.core.order import Reading
-from engine.core.plan import Batch
-from engine.core.settle import sight
-from jobs.sandbox.names import mix, source_name, source_query, stored_name
+from engine.core.plan.batch import Batch
+from engine.core.reconcile.doubts import sight
+from jobs.sandbox.shop.file_names import mix, source_name, source_query, stored_name
 
 LONG = "long-" * 40
 SOURCES = {

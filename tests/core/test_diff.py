@@ -1,15 +1,20 @@
 """The diff: identity by ledger, then by name; changes that are all that is needed and nothing more."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff import Memory, diff
-from engine.core.ledger import Course
-from engine.core.mend import known
+from engine.core.checkpoint.states import Course
+from engine.core.diff.compare import diff
+from engine.core.diff.renumbering import Reading, Renumbering, make_room, put
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.order import Reading, Renumbering, make_room, put
-from engine.core.plan import Batch
+from engine.core.plan.batch import Batch
+from engine.core.reconcile.remaining import known
+
+if TYPE_CHECKING:
+    from engine.core.identities import Memory
 
 READING = Reading()
 

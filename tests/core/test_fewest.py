@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.diff import Changes, diff
+from engine.core.diff.compare import diff
+from engine.core.diff.renumbering import Reading, Renumbering
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.order import Reading, Renumbering
+
+if TYPE_CHECKING:
+    from engine.core.diff.changes import Changes
 
 HIGHEST = 4
 SPARE = 2

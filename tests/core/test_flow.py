@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.flow import EASY, LEAST, MOST, Flow
+from engine.core.quota.concurrency import EASY, LEAST, MOST, Flow
 
 
 def run_flow(flow: Flow, seconds: float, slots: int, work: float, now: float = 0.0) -> float:

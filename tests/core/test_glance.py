@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff import diff
-from engine.core.glance import glance
-from engine.core.kept import Kept, Memory, known_as
+from engine.core.diff.compare import diff
+from engine.core.diff.renumbering import Reading
+from engine.core.diff.unchanged import glance
+from engine.core.identities import Kept, Memory, known_as
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.order import Reading
 
 NAMES = ["a", "b", "c d", "e__11111", "f" * 41, "g" * 70, "é", "%41", "_"]
 

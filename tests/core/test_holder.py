@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.core.holder import ELSEWHERE, GONE, HERE, Place, place_of, sight
+from engine.core.checkpoint.lock_info import ELSEWHERE, GONE, HERE, Place, place_of, sight
 
 FIRST = "pid:[4026531836]"
 ME = Place("shop", "machine-1", "boot-1", FIRST)

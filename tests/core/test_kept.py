@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.core.diff import diff
-from engine.core.kept import Kept, Memory, as_wanted, known_as, read_known
-from engine.core.ledger import Ledger, outcome, sent
+from engine.core.checkpoint.events import outcome, sent
+from engine.core.checkpoint.ledger import Ledger
+from engine.core.diff.compare import diff
+from engine.core.diff.renumbering import Reading
+from engine.core.identities import Kept, Memory, as_wanted, known_as, read_known
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.order import Reading
-from engine.core.plan import batch_line, batch_of, read_line
+from engine.core.plan.batch import batch_of
+from engine.core.plan.lines import batch_line, read_line
 
 SOURCES = ["https://x/a.jpg", "https://x/b.jpg", "https://x/c.jpg"]
 

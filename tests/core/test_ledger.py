@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from engine.core.diff import Changes
-from engine.core.ledger import Ledger, outcome, sent
+from engine.core.checkpoint.events import outcome, sent
+from engine.core.checkpoint.ledger import Ledger
+from engine.core.diff.changes import Changes
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.plan import Batch
-from engine.core.report import Failure, Report
-from engine.core.settle import sight
+from engine.core.plan.batch import Batch
+from engine.core.reconcile.doubts import sight
+from engine.core.results import Failure, Report
 
 
 def tell(*events: dict[str, Any]) -> Report:

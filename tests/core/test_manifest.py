@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import describe
-from engine.core.manifest import JsonLines
-from engine.core.manifest_faults import explain
-from engine.core.manifest_fields import MAX_FAULTS, MAX_LINE, ImageFiles, kind, quoted
-from engine.core.manifest_rows import Table
+from engine.core.image_files import source_kind
+from engine.core.manifest.csv_rows import Table
+from engine.core.manifest.faults import explain
+from engine.core.manifest.fields import MAX_FAULTS, MAX_LINE, ImageFiles
+from engine.core.manifest.json_lines import JsonLines
 from engine.core.model import Wanted, WantedProduct
+from engine.core.text import quoted
 
 HEADER = "product_id,image_file,description,sort_order,is_thumbnail,version\n"
 URL = "https://old.example.com/a.jpg"
@@ -250,7 +252,7 @@ def test_a_fault_repeats_little_of_its_input_and_nothing_raw(name):
 def test_an_image_file_is_taken_as_it_is(image_file, where):
     """URLs, imports and paths are told apart, and not a character of them is changed."""
     text = product(image(image_file=image_file))
-    assert kind(image_file) == where
+    assert source_kind(image_file) == where
     assert read(JsonLines, text) == ([], [7])
     (read_back,) = JsonLines([], fine).products(numbered(text))
     assert read_back.images[0].image_file == image_file

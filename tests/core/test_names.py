@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.names import basename, kind, loose, stem
+from engine.core.image_files import basename, kind, loose, stem
 
 SAME = {
     "url and stored name": ("https://old.example.com/img/Front.JPG", "p/022/Front__36562.jpg"),

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from engine.core.observe import READINGS, learn, play
-from engine.core.order import Reading, Renumbering, put
+from engine.core.diff.renumbering import READINGS, Reading, Renumbering, learn, play, put
 
 IDS = [f"{reading.put.value}{'+post' if reading.post else ''}" for reading in READINGS]
 KNOWN = [Reading(renumbering, post) for renumbering in Renumbering for post in (None, False, True)]

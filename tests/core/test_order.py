@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.moves import arrange
-from engine.core.order import (
-    Arrangement,
-    Place,
-    Reading,
-    Renumbering,
-    has_ties,
-    is_met,
-    put,
-)
+from engine.core.diff.arrange import arrange
+from engine.core.diff.renumbering import Reading, Renumbering, put
+from engine.core.diff.sort_order import Arrangement, Place, has_ties, is_met
 
 READINGS = [Reading(put_, post) for put_ in Renumbering for post in (False, True)]
 IDS = [f"{r.put.value}{'+post' if r.post else ''}" for r in READINGS]

@@ -1,6 +1,6 @@
 """How long silence is borne."""
 
-from engine.core.patience import Patience
+from engine.core.quota.outage import Patience
 
 
 def test_silence_counts_from_the_first_call_without_a_usable_answer():

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.quota import Quota
-from engine.core.quota_headers import Reading
+from engine.core.quota.controller import Quota
+from engine.core.quota.headers import Reading
 
 BEGIN = 500.0
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.quota_headers import Reading, disbelief, read_headers, read_retry_after
+from engine.core.quota.headers import Reading, disbelief, read_headers, read_retry_after
 
 NAMES = {
     "quota": "x-rate-limit-requests-quota",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.quota_others import Others
+from engine.core.quota.other_apps import Others
 
 
 def watched(counts: list[int], window: float = 30.0) -> Others:

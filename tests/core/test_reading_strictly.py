@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.address import address
-from engine.core.manifest import JsonLines
-from engine.core.manifest_rows import Table
+from engine.core.manifest.csv_rows import Table
+from engine.core.manifest.json_lines import JsonLines
+from engine.core.source_addresses import address
 
 if TYPE_CHECKING:
     from engine.core.errors import Fault

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from engine.core.errors import ForbiddenError, LostError, MissingError, RefusedError, ThrottledError, UnsentError
-from engine.core.exchange import UNSAID, Answer, Replay
-from engine.core.retry import (
+from engine.core.messages import UNSAID, Answer, Replay
+from engine.core.quota.retry import (
     CONFLICT_TRIES,
     LONGEST_DELAY,
     THROTTLED_TRIES,

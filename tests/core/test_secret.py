@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.secret import REDACTED, TELLING, Secret
+from engine.transport.redaction import REDACTED, TELLING, Secret
 
 TOKEN = "s3cr/eT+0KEN=0123456789.abcdef"
 SPELLINGS = {

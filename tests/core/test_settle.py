@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.settle import late_twins
+from engine.core.reconcile.duplicates import late_twins
 
 SIGNED = "https://cdn.example.com/cup.jpg?w=800&sig={}"
 

@@ -12,7 +12,7 @@ import pytest
 
 import engine
 from engine.core import errors
-from engine.core.record import seal
+from engine.core.checkpoint.records import seal
 from jobs.sandbox import Config, running
 
 from ..market import control, lines, log, state, writes

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.checkpoint import Checkpoint
+from engine.core.checkpoint.records import is_whole, seal, unseal
+from engine.core.diff.renumbering import Reading
 from engine.core.errors import CheckpointError
-from engine.core.order import Reading
-from engine.core.plan import Header
-from engine.core.record import is_whole, seal, unseal
-from engine.disk import RealDisk
-from engine.planfile import PlanFile, PlanWriter
-from engine.tools import Seen
+from engine.core.plan.batch import Header
+from engine.core.reconcile.traits import Seen
+from engine.disk.checkpoint.file import Checkpoint
+from engine.disk.filesystem import RealDisk
+from engine.disk.plan_file import PlanFile, PlanWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

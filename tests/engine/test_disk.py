@@ -13,9 +13,9 @@ import pytest
 
 import engine
 from engine.core import errors
-from engine.core.record import is_whole
-from engine.disk import RealDisk, disk_error
-from engine.options import Seams
+from engine.core.checkpoint.records import is_whole
+from engine.disk.filesystem import RealDisk, disk_error
+from engine.runs.context import Seams
 from jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state, writes
@@ -223,9 +223,9 @@ async def test_a_second_run_on_one_checkpoint_is_told_who_holds_it(tmp_path: Pat
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(manifest_for(2, 1)))
     async with running(Config(products=2, images=1, quota=None, fetch=False)) as sandbox:
-        from engine.lock import held
+        from engine.disk.lock import held
 
-        with held(Seams(), tmp_path / "m.jsonl.checkpoint.json", "sync"):
+        with held(Seams().disk, Seams().now, tmp_path / "m.jsonl.checkpoint.json", "sync"):
             with pytest.raises(errors.LockedError, match=rf"`sync`, process {os.getpid()}, since 20"):
                 await engine.sync(access(sandbox), manifest, OPEN)
         assert await log(sandbox.url) == []

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.manifest_writer import Writer, fits, tame
-from engine.intake import check
+from engine.core.manifest.writer import Writer, fits, tame
+from engine.disk.manifest.reader import check
 
 NASTY = [
     "\x7f",

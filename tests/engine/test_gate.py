@@ -20,9 +20,11 @@ from engine.core.errors import (
     UnreachableError,
     UnsentError,
 )
-from engine.core.exchange import Answer, Replay, Request
-from engine.gate import Gate, Limits
-from tests.virtual import run
+from engine.core.messages import Answer, Replay, Request
+from engine.core.quota.stats import Limits
+from engine.transport.client import Gate
+
+from ..virtual import run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

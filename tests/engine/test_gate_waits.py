@@ -11,11 +11,12 @@ import anyio
 import pytest
 
 from engine.core.errors import ForbiddenError, LostError, RefusedError, StoreError, UnreachableError
-from engine.core.exchange import Answer, Replay, Request
-from engine.gate import Gate, Limits
-from engine.unsent import NotSent
-from tests.virtual import VirtualLoop, run
+from engine.core.messages import Answer, Replay, Request
+from engine.core.quota.stats import Limits
+from engine.transport.client import Gate
+from engine.transport.unsent import NotSent
 
+from ..virtual import VirtualLoop, run
 from .test_gate import GET, GOOD, POST, Script
 
 if TYPE_CHECKING:

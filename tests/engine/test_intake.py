@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.core.errors import DiskError, ManifestError
-from engine.intake import Selection, check
+from engine.core.manifest.selection import Selection
+from engine.disk.manifest.reader import check
 
 HEADER = "product_id,image_file,sort_order\n"
 
@@ -366,7 +367,7 @@ HUNGRY = """
 import resource, sys
 from pathlib import Path
 from engine.core.errors import ManifestError
-from engine.intake import check
+from engine.disk.manifest.reader import check
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 160 * 2**20,) * 2)
 try:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine.checkpoint import Checkpoint
+from engine.core.diff.renumbering import READINGS, Reading, Renumbering
 from engine.core.model import Present
-from engine.core.observe import READINGS
-from engine.core.order import Reading, Renumbering
-from engine.disk import RealDisk
-from engine.tools import Watched
+from engine.core.reconcile.traits import Watched
+from engine.disk.checkpoint.file import Checkpoint
+from engine.disk.filesystem import RealDisk
 from jobs.sandbox import Config, running
 
 from ..market import differences, lines, state

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.core.errors import SettingsError
-from engine.options import check_output
+from engine.runs.opening import check_output
 
 if TYPE_CHECKING:
     from pathlib import Path

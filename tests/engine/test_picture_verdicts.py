@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.core.picture_header import judge, judge_bytes
-from engine.sources import MAX_BYTES, inspect, resolve
-from jobs.sandbox.picture import kind
-from jobs.sandbox.picture_kind import is_cut
-from tests.picture_corpus import CUT, SOUND, VERDICTS, saved
+from engine.core.image_format.header import judge, judge_bytes
+from engine.disk.local_images import MAX_BYTES, inspect, resolve
+from jobs.sandbox.shop.picture_kind import is_cut
+from jobs.sandbox.shop.pictures import kind
+
+from ..picture_corpus import CUT, SOUND, VERDICTS, saved
 
 EXTENSIONS = {"BMP": "bmp", "GIF": "gif", "JPEG": "jpg", "PNG": "png", "WBMP": "wbmp", "WEBP": "webp", "XBM": "xbm"}
 

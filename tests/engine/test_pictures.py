@@ -12,7 +12,7 @@ from PIL import Image
 
 import engine
 from engine.core.errors import LostError
-from engine.options import Seams
+from engine.runs.context import Seams
 from jobs.sandbox import Config, Sandbox, running
 
 from ..market import lines, log, state, writes

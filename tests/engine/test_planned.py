@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine.checkpoint import Checkpoint
-from engine.core.order import Reading, Renumbering
-from engine.disk import RealDisk
-from engine.tools import Seen
+from engine.core.diff.renumbering import Reading, Renumbering
+from engine.core.reconcile.traits import Seen
+from engine.disk.checkpoint.file import Checkpoint
+from engine.disk.filesystem import RealDisk
 from jobs.sandbox import Config, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state

@@ -13,7 +13,7 @@ from PIL import Image
 
 import engine
 from engine.core import errors
-from engine.gate import MOST_WORKERS
+from engine.transport.client import MOST_WORKERS
 from jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import control, differences, lines, log, manifest_for, state, writes

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from engine.core.exchange import Request
-from engine.gate import MOST_WORKERS, Gate, Limits
-from tests.quota_world import Latency, OpenStore, QuotaWorld, bursts, jobs, steady
-from tests.virtual import BEGIN, run
+from engine.core.messages import Request
+from engine.core.quota.stats import Limits
+from engine.transport.client import MOST_WORKERS, Gate
+
+from ..quota_world import Latency, OpenStore, QuotaWorld, bursts, jobs, steady
+from ..virtual import BEGIN, run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engine.core.exchange import Answer
+    from engine.core.messages import Answer
 
 GET = Request("GET", "/v2/products/1/images?page=1&limit=250")
 

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.checkpoint.events import Event, outcome, sent
+from engine.core.checkpoint.ledger import Ledger
+from engine.core.checkpoint.records import seal
+from engine.core.checkpoint.replay import replay
+from engine.core.checkpoint.states import TRANSITIONS, State
 from engine.core.errors import CheckpointError
-from engine.core.ledger import TRANSITIONS, Event, Ledger, State, outcome, sent
-from engine.core.record import seal
-from engine.replay import replay
 
 FAILURE = {"image_file": "a.jpg", "line": 1, "reason": "refused", "status": 422}
 OF_CHANGES = ("sent", "confirmed", "refused", "deferred", "lost", "found", "absent")

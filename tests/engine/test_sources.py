@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.core.errors import RefusedError
-from engine.sources import MAX_BYTES, is_picture, kind, preflight, resolve
+from engine.core.image_files import source_kind
+from engine.disk.local_images import MAX_BYTES, is_picture, preflight, resolve
 
 XBM = b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] = {0x00};\n"
 HOT_XBM = b"/* by\n hand */\n" + XBM.replace(b"static", b"#define a_x_hot 1\n#define a_y_hot 1\nstatic unsigned")
@@ -170,7 +171,7 @@ def test_a_picture_that_changed_since_is_refused(files):
 
 def test_kinds():
     """Where an image comes from is told by its text."""
-    assert [kind(each) for each in ("https://a.b/c", "import:c", "c.jpg")] == ["url", "import", "file"]
+    assert [source_kind(each) for each in ("https://a.b/c", "import:c", "c.jpg")] == ["url", "import", "file"]
 
 
 heads = st.sampled_from(
@@ -190,7 +191,7 @@ def test_no_bytes_make_the_look_fail(head, rest):
 def test_the_engine_needs_no_pillow():
     """Local pictures are told by an own look at their bytes: where Pillow is missing, they are checked all the same."""
     code = (
-        "import sys; sys.modules['PIL'] = None; from pathlib import Path; from engine.sources import preflight;"
+        "import sys; sys.modules['PIL'] = None; from pathlib import Path; from engine.disk.local_images import preflight;"
         "Path(sys.argv[1], 'a.gif').write_bytes(b'GIF89a' + bytes(7) + b';');"
         "sys.exit(preflight(Path(sys.argv[1]), 'a.gif'))"
     )

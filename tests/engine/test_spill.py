@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import DiskError
-from engine.spill import Spill, private
+from engine.disk.sorter import Spill, private
 
 numbers = st.integers(0, 2**64 - 1) | st.integers(0, 9)
 payloads = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"\r"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine.options import Seams
+from engine.runs.context import Seams
 from jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import control, lines, log, state, writes

@@ -13,7 +13,7 @@ import pytest
 import engine
 from engine.core import errors
 from jobs.sandbox import Config, Sandbox, running
-from jobs.sandbox.shop import Draft
+from jobs.sandbox.shop.rules import Draft
 
 from ..market import control, lines, log, manifest_for, plain, state, writes
 

@@ -9,12 +9,14 @@ import anyio
 import pytest
 
 import engine
-from engine.core.diff import Changes
-from engine.core.ledger import Course, Ledger, outcome, sent
+from engine.core.checkpoint.events import outcome, sent
+from engine.core.checkpoint.ledger import Ledger
+from engine.core.diff.changes import Changes
+from engine.core.diff.renumbering import Reading
 from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.order import Reading
-from engine.core.plan import Batch
-from engine.core.undo import Kept, settle_doubts, take_back
+from engine.core.plan.batch import Batch
+from engine.core.undo.reversal import Kept
+from engine.core.undo.revert import settle_doubts, take_back
 from jobs.sandbox import Config, running
 
 from ..market import lines, state
@@ -24,6 +26,7 @@ from .test_undo import OPEN, access, edit, look, options, until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.core.checkpoint.states import Course
     from jobs.sandbox import Sandbox
 
 LOSSES = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5, allow_loss=True)

@@ -9,8 +9,8 @@ import pytest
 
 import engine
 from engine.core import errors
-from engine.disk import RealDisk, disk_error
-from engine.options import Seams
+from engine.disk.filesystem import RealDisk, disk_error
+from engine.runs.context import Seams
 from jobs.sandbox import Config, running
 
 from ..market import control, lines, log, state, writes

@@ -19,8 +19,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from engine.core.errors import CannotConnectError, LostError, RefusedError, SettingsError, StoreError, UnsentError
-from engine.core.exchange import Request, Upload
-from engine.wire import BODY_LIMIT, HttpWire, check_address, failure_of
+from engine.core.messages import Request, Upload
+from engine.transport.address import check_address
+from engine.transport.bounds import BODY_LIMIT
+from engine.transport.session import HttpWire, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

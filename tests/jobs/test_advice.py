@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from jobs.reporting import failure_line
+from jobs.output.run_text import failure_line
 
 if TYPE_CHECKING:
     from .rehearsal import Rehearsal

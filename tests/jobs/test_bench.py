@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.bench import catalogue, cli, former, play, table
+from jobs.bench import baseline, cli, manifests, run_scenario, selection, table
+from jobs.bench.figures import COUNTS, bound, quota_of, result_of
+from jobs.bench.measure.processes import Measured, Stage, Usage, measured, stage
 from jobs.bench.scenarios import NAMES, SCENARIOS
-from jobs.bench.stage import Measured, Stage, Usage, measured, stage
-from jobs.bench.verdict import COUNTS, bound, quota_of, result_of
-from jobs.console import Console
-from jobs.records import of_report
+from jobs.output.console import Console
+from jobs.output.json_record import of_report
 
 from .rehearsal import clean_environment
 
@@ -54,7 +54,7 @@ def told(**more: object) -> dict[str, object]:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_scenario_plays_to_its_end_and_tells_all_its_figures(scenario: object) -> None:
     """Store and run in processes of their own, verified before anything is told."""
-    result = play.play(replace(scenario, **TINY))  # type: ignore[type-var]
+    result = run_scenario.play(replace(scenario, **TINY))  # type: ignore[type-var]
     assert {name for _, name, _ in table.COLUMNS} <= result.keys()
     assert result["calls"] > 0
     assert result["peak_mib"] > 5
@@ -64,7 +64,7 @@ def test_every_scenario_plays_to_its_end_and_tells_all_its_figures(scenario: obj
 def test_a_plan_tells_exactly_the_calls_that_are_sent() -> None:
     """The mixed scenario has an update, a create, a delete, a new order and a new thumbnail."""
     mixed = next(each for each in SCENARIOS if each.name == "mixed")
-    result = play.play(replace(mixed, products=60, images=4))
+    result = run_scenario.play(replace(mixed, products=60, images=4))
     assert result["planned"] == result["calls"]
 
 
@@ -113,10 +113,12 @@ def test_what_bound_a_run_is_told(run: dict[str, object], result: dict[str, obje
 
 def test_flags_change_the_scenarios_and_their_description() -> None:
     """What was changed must not go under the old words."""
-    scenarios = cli.chosen(parsed("--scenario", "quota", "--quota", "none", "--latency", "0.5", "--products", "7"))
+    scenarios = selection.chosen(
+        parsed("--scenario", "quota", "--quota", "none", "--latency", "0.5", "--products", "7")
+    )
     assert [(each.name, each.quota, each.latency, each.products) for each in scenarios] == [("quota", None, 0.5, 7)]
     assert scenarios[0].about.endswith("(but latency 0.5, quota None)")
-    assert [each.name for each in cli.chosen(parsed())] == list(NAMES)
+    assert [each.name for each in selection.chosen(parsed())] == list(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_an_earlier_result_is_the_last_line_that_is_written(tmp_path: Path) -> N
     """What a shell kept of both streams, with an empty line at its end, will do."""
     kept = tmp_path / "kept.json"
     kept.write_text('some words\n{"scenarios": [{"name": "cold", "seconds": 1.5, "quota_used": null}]}\n\n')
-    assert former.read(kept).scenarios == [{"name": "cold", "seconds": 1.5, "quota_used": None}]
+    assert baseline.read(kept).scenarios == [{"name": "cold", "seconds": 1.5, "quota_used": None}]
 
 
 def test_an_earlier_result_of_another_machine_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,7 +225,7 @@ def test_a_process_that_dies_costs_only_its_own_figures(
 ) -> None:
     """A store that can't start, after a scenario that went well: that one's figures are given."""
     well = replace(SCENARIOS[0], products=2, images=1)
-    monkeypatch.setattr(cli, "SCENARIOS", (well, replace(well, name="noop", products=-1)))
+    monkeypatch.setattr(selection, "SCENARIOS", (well, replace(well, name="noop", products=-1)))
     assert cli.run(parsed("--json"), Console.standard()) == 1
     shown = capsys.readouterr()
     record = json.loads(shown.out)
@@ -242,7 +244,7 @@ def test_a_run_that_went_wrong_gives_no_figures(
         images=1,
         faults=({"kind": "failed_before", "share": 1.0, "status": 403},),
     )
-    monkeypatch.setattr(cli, "SCENARIOS", (refusing,))
+    monkeypatch.setattr(selection, "SCENARIOS", (refusing,))
     assert cli.run(parsed("--scenario", "cold", "--json"), Console.standard()) == 1
     shown = capsys.readouterr()
     assert "no figures: cold" in shown.err
@@ -358,7 +360,7 @@ def test_flags_and_settings_that_do_not_fit_are_blamed(words: tuple[str, ...], b
 def test_slow_pictures_are_what_bounds_the_source_scenario() -> None:
     """The store takes its time to fetch, not to answer."""
     source = next(each for each in SCENARIOS if each.name == "source")
-    assert play.play(replace(source, products=8, images=2))["bound"] == "source"
+    assert run_scenario.play(replace(source, products=8, images=2))["bound"] == "source"
 
 
 def test_the_token_is_not_in_the_arguments_of_what_is_measured() -> None:
@@ -373,8 +375,8 @@ def test_the_token_is_not_in_the_arguments_of_what_is_measured() -> None:
 
 def test_the_changed_catalogue_has_every_kind_of_change_and_is_the_same_each_time() -> None:
     """Otherwise the mixed scenario would be a different one from day to day."""
-    rows, before = list(catalogue.changed(200, 4)), list(catalogue.filling(200, 4))
-    assert rows == list(catalogue.changed(200, 4))
+    rows, before = list(manifests.changed(200, 4)), list(manifests.filling(200, 4))
+    assert rows == list(manifests.changed(200, 4))
     touched = [row for row, was in zip(rows, before, strict=True) if row != was]
     assert {len(row["images"]) for row in touched} == {3, 4, 5}
     assert 0.2 < len(touched) / len(rows) < 0.4

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.flow import EASY, LEAST, MOST
+from engine.core.quota.concurrency import EASY, LEAST, MOST
 from jobs import __version__
 from jobs.__main__ import main
-from jobs.command_line import ROOMS_OF_THEIR_OWN, UsageError, parse
-from jobs.flags import COMMANDS, GROUPS
+from jobs.cli.flags import COMMANDS, GROUPS
+from jobs.cli.parser import ROOMS_OF_THEIR_OWN, UsageError, parse
 
 from .rehearsal import clean_environment
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.console import Console, plain
+from jobs.output.console import Console, plain
 
 if TYPE_CHECKING:
     from .rehearsal import Rehearsal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import engine
-from jobs.flags import COMMANDS, GROUPS
+from jobs.cli.flags import COMMANDS, GROUPS
 from jobs.sandbox import Fault
 
 from .rehearsal import Rehearsal, picture, rehearsing, until
@@ -112,10 +112,10 @@ def test_the_first_fault_ends_the_run_in_the_order_of_the_contract(tmp_path: Pat
 
 
 def _holding(checkpoint: Path) -> Any:
-    from engine.lock import held
-    from engine.options import Seams
+    from engine.disk.lock import held
+    from engine.runs.context import Seams
 
-    return held(Seams(), checkpoint, "sync")
+    return held(Seams().disk, Seams().now, checkpoint, "sync")
 
 
 def test_a_manifest_that_shrank_is_refused_until_that_is_allowed(store: Rehearsal) -> None:

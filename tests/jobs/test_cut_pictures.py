@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.picture_corpus import CUT, SOUND
+from ..picture_corpus import CUT, SOUND
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import time
 import pytest
 from PIL import Image
 
-from jobs import demo_catalogue
-from jobs.demo import FAULTS
+from jobs.demo import catalog
+from jobs.demo.demo import FAULTS
 
 from .rehearsal import clean_environment
 
@@ -63,14 +63,14 @@ def test_a_kept_store_stays_until_it_is_asked_to_go(number: signal.Signals) -> N
 
 def test_the_catalogue_is_made_of_real_pictures() -> None:
     """Each is a JPEG of its own, and each that the manifest wants exists."""
-    pictures = demo_catalogue.catalogue()
+    pictures = catalog.catalogue()
     drawn = {each.path: each.drawn() for each in pictures}
     assert len(drawn) == len(set(drawn.values())) == 42
     from io import BytesIO
 
     with Image.open(BytesIO(drawn["/pictures/kettle-front.jpg"])) as first:
         assert (first.format, first.size) == ("JPEG", (640, 480))
-    for text in (demo_catalogue.manifest("http://site"), demo_catalogue.before("http://site")):
+    for text in (catalog.manifest("http://site"), catalog.before("http://site")):
         rows = [json.loads(line) for line in text.splitlines()]
         wanted = {image["image_file"].removeprefix("http://site") for row in rows for image in row["images"]}
         assert wanted <= {*drawn, "/pictures/basket-detail.jpg"}

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.core.record import seal
-from jobs.flags import COMMANDS, GROUPS
+from engine.core.checkpoint.records import seal
+from jobs.cli.flags import COMMANDS, GROUPS
 from jobs.sandbox import Fault
 
 from .rehearsal import Rehearsal, Result, rehearsing, until

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.flags import COMMANDS
-from tests.picture_corpus import SOUND
+from jobs.cli.flags import COMMANDS
 
+from ..picture_corpus import SOUND
 from .rehearsal import clean_environment
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import engine
-from engine.core.mend import ROUNDS
+from engine.core.reconcile.remaining import ROUNDS
 
 from .rehearsal import Rehearsal, Result, picture, rehearsing
 

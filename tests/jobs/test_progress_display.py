@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine.core.traffic import Traffic
-from jobs.console import Console
-from jobs.progress_display import Lines, Pace, calls, counters, duration
+from engine.core.quota.stats import Traffic
+from jobs.output.console import Console
+from jobs.output.progress import Lines, Pace, calls, counters, duration
 
 from .rehearsal import clean_environment, rehearsing
 from .sick_store import answer, image, sick_store, well

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from jobs.flags import COMMANDS, GROUPS
+from jobs.cli.flags import COMMANDS, GROUPS
 
 from .rehearsal import clean_environment
 
@@ -152,5 +152,5 @@ def test_each_exit_code_is_explained(code: int) -> None:
 
 def test_variables_of_the_environment_are_those_that_are_read() -> None:
     """The README names every variable, and only those."""
-    read = set(re.findall(r"BIGCOMMERCE_[A-Z_]*[A-Z]", (ROOT / "jobs" / "settings.py").read_text()))
+    read = set(re.findall(r"BIGCOMMERCE_[A-Z_]*[A-Z]", (ROOT / "jobs" / "cli" / "settings.py").read_text()))
     assert set(re.findall(r"^\| `(BIGCOMMERCE_\w+)`", README, re.MULTILINE)) == read

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import engine
-from engine.core.dialect import v2
-from engine.steps import new_job
-from engine.store import connected
-from engine.wire import HttpWire
+from engine.core.dialects import v2
+from engine.runs.context import new_job
+from engine.runs.opening import connected
+from engine.transport.session import HttpWire
 from jobs.sandbox import Fault
 
 from .rehearsal import clean_environment, rehearsing, until
@@ -158,7 +158,13 @@ def test_no_file_that_a_whole_life_leaves_holds_the_token(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "room", ["engine.survey.diff", "engine.wire._read", "engine.gate.read_headers", "engine.core.dialect.v2.read_count"]
+    "room",
+    [
+        "engine.runs.planner.diff",
+        "engine.transport.session._read",
+        "engine.transport.client.read_headers",
+        "engine.core.dialects.v2.read_count",
+    ],
 )
 def test_a_traceback_of_a_fault_of_ours_does_not_hold_the_token(
     store: Rehearsal, monkeypatch: pytest.MonkeyPatch, room: str

@@ -9,7 +9,7 @@ import pytest
 
 import engine
 from engine.core.errors import SettingsError
-from jobs.settings import check_api_url, options_of, read
+from jobs.cli.settings import check_api_url, options_of, read
 
 if TYPE_CHECKING:
     from pathlib import Path

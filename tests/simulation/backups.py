@@ -13,13 +13,13 @@ import anyio
 import orjson
 
 from engine.core.errors import LostError
-from jobs.sandbox.picture import made_up
+from jobs.sandbox.shop.pictures import made_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from engine.backup import Fetch
+    from engine.images.backup import Fetch
 
     from .network import Line
     from .platters import Platters

@@ -10,27 +10,30 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from engine import commands, steps
-from engine.carry import Carry
-from engine.checkpoint import Checkpoint
-from engine.core import mend, order
-from engine.core import undo as core_undo
-from engine.core.cut_files import CutFiles
-from engine.core.dialect import v2
-from engine.core.diff import diff as shipped_diff
+from engine.core.dialects import v2
+from engine.core.diff import renumbering
+from engine.core.diff.compare import diff as shipped_diff
+from engine.core.diff.renumbering import Reading, Renumbering
 from engine.core.errors import LockedError, LostError
-from engine.core.names import loose, stem
-from engine.core.order import Reading, Renumbering
-from engine.core.picture_header import Picture
-from engine.core.quota import Quota
-from engine.core.quota_headers import read_retry_after
-from engine.core.rights import Rights, Whose
-from engine.errand import Errand
-from engine.gate import Gate
-from engine.looks import Looks
-from engine.store import Store
-from engine.tools import Tools, Watched
-from engine.writes import Writes
+from engine.core.image_files import loose, stem
+from engine.core.image_format.header import Picture
+from engine.core.image_format.truncated import CutFiles
+from engine.core.quota.controller import Quota
+from engine.core.quota.headers import read_retry_after
+from engine.core.quota.permissions import Rights, Whose
+from engine.core.reconcile import remaining
+from engine.core.reconcile.traits import Watched
+from engine.core.undo import revert as core_undo
+from engine.disk.checkpoint.file import Checkpoint
+from engine.runs import opening
+from engine.runs.executor import Carry
+from engine.runs.product.io import Tools
+from engine.runs.product.reconciler import Errand
+from engine.runs.product.relisting import Looks
+from engine.runs.product.writer import Writes
+from engine.transport.client import Gate
+from engine.transport.store import Store
+from engine.verbs import apply
 
 from .network import SimWire
 
@@ -39,12 +42,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from engine.core.diff import Changes, Difference
-    from engine.core.exchange import Answer, Request
+    from engine.core.diff.changes import Changes, Difference
+    from engine.core.messages import Answer, Request
     from engine.core.model import Present
-    from engine.core.quota import Ticket
-    from engine.core.quota_headers import Reading as Headers
-    from engine.options import Seams
+    from engine.core.quota.controller import Ticket
+    from engine.core.quota.headers import Reading as Headers
 
 
 def creates_resent_blindly() -> AbstractContextManager[object]:
@@ -98,7 +100,10 @@ def ledger_trusted() -> Iterator[None]:
 
         return remembered
 
-    with patch("engine.survey.diff", trusting(shipped_diff)), patch.object(mend, "diff", trusting(shipped_diff)):
+    with (
+        patch("engine.runs.planner.diff", trusting(shipped_diff)),
+        patch.object(remaining, "diff", trusting(shipped_diff)),
+    ):
         yield
 
 
@@ -133,10 +138,10 @@ def renumbering_ignored() -> Iterator[None]:
         orders[image_id] = value
 
     with ExitStack() as swapped:
-        swapped.enter_context(patch.object(order, "put", put))
+        swapped.enter_context(patch.object(renumbering, "put", put))
         swapped.enter_context(patch.object(Watched, "learn", lambda *_: None))
-        swapped.enter_context(patch("engine.survey.diff", alone(shipped_diff)))
-        swapped.enter_context(patch.object(mend, "diff", alone(shipped_diff)))
+        swapped.enter_context(patch("engine.runs.planner.diff", alone(shipped_diff)))
+        swapped.enter_context(patch.object(remaining, "diff", alone(shipped_diff)))
         yield
 
 
@@ -173,7 +178,7 @@ def decoder_asked() -> AbstractContextManager[object]:
         except Exception:  # noqa: BLE001  # whatever a decoder stumbles over
             return None
 
-    return patch("engine.sources.judge", opened)
+    return patch("engine.disk.local_images.judge", opened)
 
 
 @contextmanager
@@ -184,18 +189,18 @@ def names_compared_as_written() -> Iterator[None]:
         return 0 if stem(source) == stem(stored) else 1 if loose(stem(source)) == loose(stem(stored)) else None
 
     with ExitStack() as swapped:
-        swapped.enter_context(patch("engine.core.settle.likeness", likeness))
-        swapped.enter_context(patch("engine.core.settle.is_uncertain", lambda _: False))
-        for where in ("engine.core.settle.bears_name", "engine.writes.bears_name"):
+        swapped.enter_context(patch("engine.core.reconcile.doubts.likeness", likeness))
+        swapped.enter_context(patch("engine.core.reconcile.doubts.is_uncertain", lambda _: False))
+        for where in ("engine.core.reconcile.duplicates.bears_name", "engine.runs.product.writer.bears_name"):
             swapped.enter_context(patch(where, lambda source, stored: likeness(source, stored) is not None))
-        swapped.enter_context(patch("engine.core.pairing.completions", lambda _: []))
-        swapped.enter_context(patch("engine.core.pairing.cut_key", lambda _: ""))
+        swapped.enter_context(patch("engine.core.diff.match.completions", lambda _: []))
+        swapped.enter_context(patch("engine.core.diff.match.cut_key", lambda _: ""))
         yield
 
 
 def signatures_taken_for_names() -> AbstractContextManager[object]:
     """An address with a new signature is another picture."""
-    return patch("engine.core.diff.respelled", lambda _images, memory, _there: memory)
+    return patch("engine.core.diff.compare.respelled", lambda _images, memory, _there: memory)
 
 
 def cut_files_unsaid() -> AbstractContextManager[object]:
@@ -208,7 +213,7 @@ def updates_without_end() -> Iterator[None]:
     """A listing is believed before the answers, and a round is counted only once a look has told what it did."""
 
     async def rounds(self: Errand, changes: Changes) -> None:
-        while self._rounds_sent <= mend.ROUNDS:
+        while self._rounds_sent <= remaining.ROUNDS:
             doubt = await self._perform(changes)
             if not doubt and not self._writes.look:
                 return
@@ -230,25 +235,28 @@ def updates_without_end() -> Iterator[None]:
 
 def own_values_forgotten() -> AbstractContextManager[object]:
     """What the store made of a text or an order is not remembered."""
-    return patch("engine.core.mend.as_wanted", lambda *_: {})
+    return patch("engine.core.reconcile.remaining.as_wanted", lambda *_: {})
 
 
 @contextmanager
 def own_values_unsaid() -> Iterator[None]:
     """What the store keeps in place of what was asked for counts as asked."""
-    with patch("engine.errand.own_failures", lambda *_: []), patch("engine.core.plan.own_failures", lambda *_: []):
+    with (
+        patch("engine.runs.product.reconciler.own_failures", lambda *_: []),
+        patch("engine.core.plan.batch.own_failures", lambda *_: []),
+    ):
         yield
 
 
 def looking_takes_the_lock() -> AbstractContextManager[object]:
     """Who only looks at a checkpoint holds its lock meanwhile."""
 
-    def check_place(seams: Seams, path: Path) -> None:
-        with seams.disk.lock(path.with_name(path.name + ".lock")) as got:
+    def check_place(disk: Any, path: Path) -> None:
+        with disk.lock(path.with_name(path.name + ".lock")) as got:
             if not got:
                 raise LockedError("another run holds it")
 
-    return patch.object(steps, "check_place", check_place)
+    return patch.object(opening, "check_place", check_place)
 
 
 def looking_tidies_up() -> AbstractContextManager[object]:
@@ -269,7 +277,7 @@ def undo_takes_what_it_cannot_give() -> AbstractContextManager[object]:
 
 def undo_forgotten() -> AbstractContextManager[object]:
     """The next run doesn't ask whether an undo is open."""
-    return patch.object(commands, "open_undo", lambda *_: None)
+    return patch.object(apply, "open_undo", lambda *_: None)
 
 
 def product_refused_for_all() -> AbstractContextManager[object]:
@@ -284,7 +292,10 @@ def named_waits_ignored() -> Iterator[None]:
     def own_alone(headers: Mapping[str, str], _wall: float | None = None) -> float | None:
         return read_retry_after({"x-retry-after": headers.get("x-retry-after", "none")})
 
-    with patch("engine.gate.read_retry_after", own_alone), patch("engine.core.retry.read_retry_after", own_alone):
+    with (
+        patch("engine.transport.client.read_retry_after", own_alone),
+        patch("engine.core.quota.retry.read_retry_after", own_alone),
+    ):
         yield
 
 
@@ -295,7 +306,7 @@ def standstill_taken_for_silence() -> AbstractContextManager[object]:
 
 def no_single_deletes() -> AbstractContextManager[object]:
     """A store that has no call to delete all images of a product keeps them."""
-    return patch("engine.emptying.REFUSED_FOR_GOOD", frozenset[int]())
+    return patch("engine.runs.product.delete_all.REFUSED_FOR_GOOD", frozenset[int]())
 
 
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {

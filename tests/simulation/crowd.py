@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.sandbox.shop import Draft, Picture
+from jobs.sandbox.shop.rules import Draft, Picture
 
 if TYPE_CHECKING:
     import asyncio

@@ -7,7 +7,7 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from jobs.sandbox.shop import as_kept
+from jobs.sandbox.shop.rules import as_kept
 
 from .history import Life, Sent, Shown
 from .judge import SIGNED, label_of

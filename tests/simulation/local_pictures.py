@@ -5,9 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from jobs.sandbox.picture import made_up
-from tests.picture_corpus import CUT, SOUND
+from jobs.sandbox.shop.pictures import made_up
 
+from ..picture_corpus import CUT, SOUND
 from .judge import label_of
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from engine.core.errors import LostError, UnsentError
-from engine.core.exchange import Answer
-from jobs.sandbox.replies import Call, Upload
+from engine.core.messages import Answer
+from jobs.sandbox.api.messages import Call, Upload
 
 from .history import ACTOR, Sent
 from .process import Crashed
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextvars import Context
 
-    from engine.core.exchange import Request
-    from engine.gate import Wire
+    from engine.core.messages import Request
     from engine.options import Access
-    from jobs.sandbox.conduct import Conductor, Outcome
-    from jobs.sandbox.replies import Reply
+    from engine.transport.client import Wire
+    from jobs.sandbox.api.messages import Reply
+    from jobs.sandbox.traffic.pipeline import Conductor, Outcome
 
     from .process import Process
 

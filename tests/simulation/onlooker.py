@@ -11,12 +11,12 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from engine.core.errors import FerryError
-from engine.lessons import lessons
-from engine.options import Options, Seams
-from engine.planfile import PlanFile
+from engine.disk.checkpoint.identities import lessons
+from engine.disk.plan_file import PlanFile
+from engine.options import Options
 from engine.progress import Progress, Stop
-from engine.steps import look_at
-from engine.telling import Job
+from engine.runs.context import Job, Seams
+from engine.runs.opening import look_at
 
 from .disk import SimDisk
 from .platters import Platters

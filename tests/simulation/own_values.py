@@ -11,8 +11,8 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from engine.core.mend import ROUNDS
-from jobs.sandbox.shop import as_kept
+from engine.core.reconcile.remaining import ROUNDS
+from jobs.sandbox.shop.rules import as_kept
 
 from .judge import is_dead, label_of
 from .troubles import Doom

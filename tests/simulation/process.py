@@ -13,7 +13,7 @@ import warnings
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
-from tests.virtual import VirtualLoop
+from ..virtual import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -15,8 +15,8 @@ from .backups import INDEX
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.core.report import Report
-    from engine.options import Seams
+    from engine.core.results import Report
+    from engine.runs.context import Seams
 
     from .draw import Night
 

@@ -14,7 +14,7 @@ from .troubles import Deed, Doom
 from .world import World, live
 
 if TYPE_CHECKING:
-    from engine.core.report import Report
+    from engine.core.results import Report
 
     from .manifests import Row
 

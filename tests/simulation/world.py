@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from engine.options import Seams
 from engine.progress import Stop
-from jobs.sandbox.api import Api
-from jobs.sandbox.catalogue import Catalogue
-from jobs.sandbox.conduct import Conductor
+from engine.runs.context import Seams
+from jobs.sandbox.api.v2 import Api
 from jobs.sandbox.faults import Script
-from jobs.sandbox.shop import Draft, Picture
+from jobs.sandbox.shop.catalog import Catalogue
+from jobs.sandbox.shop.rules import Draft, Picture
+from jobs.sandbox.traffic.pipeline import Conductor
 
 from .backups import SimFetch, harm
 from .crowd import Crowd
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jobs.sandbox.fields import Source
+    from jobs.sandbox.api.validation import Source
 
     from .history import Sent
 

@@ -1,0 +1,215 @@
+"""The V2 product images API: intent -> Request, Answer -> values. Alone knows V2's paths, JSON and error texts.
+
+Source: store-api.md sections 0 and 1. No path ends in a slash; read-only fields are never sent; 204, `[]` and null
+are all "none"; whatever can't be read is as good as no answer (LostError).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..errors import LostError
+from ..masking import masked
+from ..messages import UNSAID, Answer, Request, Upload
+from ..model import Present
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = 250
+"""The most that a page may hold (section 0)."""
+_URLS = ("zoom_url", "standard_url", "thumbnail_url", "tiny_url")
+
+
+def list_images(product_id: int, page: int) -> Request:
+    """One page of a product's images, lowest id first."""
+    return Request("GET", f"/v2/products/{product_id}/images?limit={PAGE}&page={page}")
+
+
+def get_image(product_id: int, image_id: int) -> Request:
+    """One image."""
+    return Request("GET", f"/v2/products/{product_id}/images/{image_id}")
+
+
+def count_images() -> Request:
+    """How many images the whole store has."""
+    return Request("GET", "/v2/products/images/count")
+
+
+def count_products() -> Request:
+    """How many products the whole store has (section 2)."""
+    return Request("GET", "/v2/products/count")
+
+
+def list_products(min_id: int) -> Request:
+    """Up to 250 products from an id upwards: a walk that deletions elsewhere can't upset (section 2)."""
+    return Request("GET", f"/v2/products?min_id={min_id}&limit={PAGE}&include=@summary")
+
+
+def create_image(product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Request:
+    """A new image from a URL, from a name in the import folder, or from a local picture as a form upload (1.3)."""
+    path = f"/v2/products/{product_id}/images"
+    if picture is not None:
+        form = {name: _form_value(value) for name, value in fields.items()}
+        return Request("POST", path, upload=Upload(picture, picture.name), form=form)
+    source = image_file.removeprefix("import:")
+    return Request("POST", path, orjson.dumps({"image_file": source, **fields}))
+
+
+def update_image(product_id: int, image_id: int, fields: dict[str, Any]) -> Request:
+    """Only what changes is sent (section 8.11)."""
+    return Request("PUT", f"/v2/products/{product_id}/images/{image_id}", orjson.dumps(fields))
+
+
+def delete_image(product_id: int, image_id: int) -> Request:
+    """One image goes."""
+    return Request("DELETE", f"/v2/products/{product_id}/images/{image_id}")
+
+
+def delete_images(product_id: int) -> Request:
+    """A page of a product's images goes: 250 at most, on some readings all of them (1.4)."""
+    return Request("DELETE", f"/v2/products/{product_id}/images?limit={PAGE}")
+
+
+def read_images(answer: Answer) -> list[Present]:
+    """The images of a page.
+
+    Raises LostError where the body is not a list of images.
+    """
+    rows = _read(answer)
+    if not rows:
+        return []
+    if type(rows) is not list:
+        raise LostError(f"the listing is not a list but {_shape(rows)}", answer.status)
+    return _images(rows, answer.status)
+
+
+def read_image(answer: Answer) -> Present:
+    """One image.
+
+    Raises LostError where the body is not one.
+    """
+    return _images([_read(answer)], answer.status)[0]
+
+
+def read_created(answer: Answer) -> Present:
+    """The image that a POST made; its id is the one thing that must be there (renditions are missing, 1.1).
+
+    Raises LostError where the body names none.
+    """
+    return read_image(answer)
+
+
+def read_count(answer: Answer) -> int:
+    """A count.
+
+    Raises LostError where the body holds none.
+    """
+    row = _read(answer)
+    count = row.get("count") if isinstance(row, dict) else None
+    if type(count) is not int or count < 0:
+        raise LostError(f"the count is not a number but {_shape(count)}", answer.status)
+    return count
+
+
+def read_product_ids(answer: Answer) -> list[int]:
+    """The ids of a page of products.
+
+    Raises LostError where the body is not a list of products.
+    """
+    rows = _read(answer)
+    if not rows:
+        return []
+    if type(rows) is not list:
+        raise LostError(f"the list of products is not a list but {_shape(rows)}", answer.status)
+    ids = [row.get("id") if type(row) is dict else None for row in rows]
+    if any(type(product_id) is not int or product_id < 1 for product_id in ids):
+        raise LostError("a product in the list has no id", answer.status)
+    return [product_id for product_id in ids if product_id is not None]
+
+
+def read_nothing(answer: Answer) -> None:  # there is nothing in it to read
+    """Take a delete's answer as it is."""
+
+
+def explain(answer: Answer) -> str:
+    """The store's own words about a refusal, one line, at most 300 characters; V2 says them in a list (1.7)."""
+    try:
+        body = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        text = masked(answer.body[:2000].decode("utf-8", "replace"))
+        return " ".join(text[:200].split()) or UNSAID
+    said = [_reason(item) for item in (body if isinstance(body, list) else [body])[:3]]
+    return masked("; ".join(part for part in said if part))[:300] or UNSAID
+
+
+def _reason(item: Any) -> str:
+    if not isinstance(item, dict):
+        return masked(item)[:200] if isinstance(item, str) else _shape(item)
+    details = item.get("details")
+    reasons = [str(value) for value in details.values() if isinstance(value, str)] if isinstance(details, dict) else []
+    errors = item.get("errors")
+    if isinstance(errors, dict):
+        reasons += [f"{name}: {value if isinstance(value, str) else _shape(value)}" for name, value in errors.items()]
+    said = item.get("message") or item.get("title") or ""
+    return " ".join([said if isinstance(said, str) else _shape(said), *reasons]).strip()
+
+
+def _read(answer: Answer) -> Any:
+    if answer.status == 204 or not answer.body:
+        return None
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        start = answer.body[:60].decode("utf-8", "replace")
+        raise LostError(f"the answer ({answer.status}) is not JSON: {start!r}", answer.status) from None
+
+
+def _images(rows: list[Any], status: int) -> list[Present]:
+    """The hot path of listing: one loop, no call a row but the constructor's."""
+    images = []
+    for row in rows:
+        try:
+            image_id, name, text = row["id"], row["image_file"], row["description"]
+            order, flag = row["sort_order"], row["is_thumbnail"]
+        except (KeyError, TypeError, IndexError):
+            raise LostError(f"an image in the answer lacks its fields: {_shape(row)}", status) from None
+        sound = type(image_id) is int and type(order) is int and (flag is True or flag is False)
+        if not sound or type(name) is not str or image_id < 1 or not (text is None or type(text) is str):
+            raise LostError(f"an image in the answer has fields of the wrong type: {_shape(row)}", status)
+        images.append(Present(image_id, name, text or "", order, flag))
+    return images
+
+
+def rendition(row: dict[str, Any]) -> str | None:
+    """The address of the largest rendition that a listing's row names (section 8.13)."""
+    return next((row[name] for name in _URLS if isinstance(row.get(name), str) and row[name]), None)
+
+
+def read_images_with_urls(answer: Answer) -> list[Present]:
+    """As `read_images`, with the largest rendition's address in `url`: what export and backup need.
+
+    Raises LostError where the body is not a list of images.
+    """
+    images = read_images(answer)
+    if images:
+        for image, row in zip(images, orjson.loads(answer.body), strict=True):
+            image.url = rendition(row)
+    return images
+
+
+def _form_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _shape(value: Any) -> str:
+    """A value from outside in a few words; nested ones are not descended into, however deep they go."""
+    if isinstance(value, dict):
+        return f"an object with {', '.join(map(repr, list(value)[:6]))[:60] or 'nothing'}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return repr(value)[:60]

@@ -1,0 +1,211 @@
+"""The fewest writes where equal sort orders are asked for: the order by (sort order, id) is all that counts.
+
+The gallery is built upwards, level by level; a level is a number at which managed images stand, by ascending id. A level
+that is put in with room made for it (a raise, any PUT or a POST, by the reading) pushes all that stood there, so
+one image at most is put in so, and besides it only those stand there that are put down afterwards without moving
+anybody. What is pushed moves with everything above: an image that stays at `s` stands above the last level just if
+`s` is above its `ground`, the level's number less the room made so far. Lower ground is never worse for what follows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from .renumbering import Reading, Renumbering, before_shifts, make_room, put
+from .sort_order import Arrangement, Place, is_met
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+WIDE = 64
+"""How many ways to build a gallery are followed side by side: all that can matter with so many managed images."""
+EXTRA = 1 << 20
+"""What a PUT counts that is made for the order alone; a sort order in a PUT that is made anyway counts one."""
+_NEWEST = 1 << 62
+
+
+class _Kind(IntEnum):
+    """What else may come to stand at a level; each may take what the one before it may."""
+
+    SHUT = 0
+    """Something was put in: only what is put down there afterwards without moving anybody."""
+    OPEN = 1
+    """Also what stands there by itself, and what is made there on a store that moves nothing then."""
+    FREE = 2
+    """Only images put down without moving anybody stand there: one more may be put in before them, which makes room."""
+
+
+class _Deed(IntEnum):
+    STAY = 0
+    DOWN = 1
+    IN = 2
+
+
+class _Step(NamedTuple):
+    """One image more: the cost so far, the last level's ground, kind and highest id, and how the image came there."""
+
+    cost: int
+    ground: int
+    kind: _Kind
+    last: int
+    deed: _Deed
+    joins: bool
+    former: _Step | None
+
+
+@dataclass(slots=True)
+class _Level:
+    images: list[tuple[Place, _Deed]] = field(default_factory=list)
+
+    @property
+    def makes_room(self) -> bool:
+        return any(deed is _Deed.IN for _, deed in self.images)
+
+    def stands(self, orders: dict[int, int]) -> int | None:
+        """The number of the images that stay at this level, None where none does."""
+        return next((orders[p.image_id] for p, d in self.images if d is _Deed.STAY and p.image_id is not None), None)
+
+
+def arrange_order(row: list[Place], orders: dict[int, int], reading: Reading, written: Collection[int]) -> Arrangement:
+    """The fewest PUTs after which the images of `row` stand in this order; see `moves.arrange`."""
+    if not reading.post and _rises([(orders.get(p.image_id or 0, p.asked), p.image_id or _NEWEST) for p in row]):
+        return Arrangement({place.row: place.asked for place in row if place.image_id is None})
+    # Nothing below zero is written unless manifest or store went there first (store-api.md 1.1 doubts it).
+    lowest = min(0, *(place.asked for place in row), *orders.values())
+    steps = [_Step(0, lowest - 1, _Kind.SHUT, _NEWEST, _Deed.STAY, False, None)]
+    for place in row:
+        steps = _worth_following([after for step in steps for after in _ways(step, place, orders, reading, written)])
+    levels = _levels(row, steps[0])
+    as_asked = _written(levels, lowest, orders, as_asked=True)
+    if _is_right(row, as_asked, orders, reading):
+        return as_asked
+    return _written(levels, lowest, orders, as_asked=False)
+
+
+def _rises(ranks: list[tuple[int, int]]) -> bool:
+    return all(left < right or (left == right and left[1] == _NEWEST) for left, right in itertools.pairwise(ranks))
+
+
+def _ways(
+    step: _Step, place: Place, orders: dict[int, int], reading: Reading, written: Collection[int]
+) -> Iterator[_Step]:
+    """How the next image can come to stand above what stands already."""
+    cost, ground, kind, last, *_ = step
+    image_id = place.image_id
+    if image_id is None:
+        yield _made(step, moves=bool(reading.post))
+        return
+    stands = orders[image_id]
+    if stands > ground:
+        yield _Step(cost, stands, _Kind.OPEN, image_id, _Deed.STAY, False, step)
+    elif stands == ground and kind is not _Kind.SHUT and image_id > last:
+        yield _Step(cost, stands, _Kind.OPEN, image_id, _Deed.STAY, True, step)
+    cost += 1 if image_id in written else EXTRA
+    silent, raised = reading.put is Renumbering.NONE, reading.put is Renumbering.RAISED
+    reaches = stands > ground or (stands == ground and kind is not _Kind.SHUT)
+    if (silent or (raised and reaches)) and image_id > last:
+        yield _Step(cost, ground, kind, image_id, _Deed.DOWN, True, step)
+    elif silent or (raised and stands > ground):
+        yield _Step(cost, ground + 1, _Kind.FREE, image_id, _Deed.DOWN, False, step)
+    elif kind is _Kind.FREE and image_id > last:
+        yield _Step(cost, ground - 1, _Kind.SHUT, image_id, _Deed.IN, True, step)
+    else:
+        yield _Step(cost, ground, _Kind.SHUT, image_id if raised else _NEWEST, _Deed.IN, False, step)
+
+
+def _made(step: _Step, *, moves: bool) -> _Step:
+    """A create: its id is higher than any, so it stands last at its level."""
+    cost, ground, kind, *_ = step
+    if not moves:
+        joins = kind is not _Kind.SHUT
+        return _Step(cost, ground if joins else ground + 1, _Kind.OPEN, _NEWEST, _Deed.DOWN, joins, step)
+    joins = kind is _Kind.FREE
+    return _Step(cost, ground - 1 if joins else ground, _Kind.SHUT, _NEWEST, _Deed.IN, joins, step)
+
+
+def _worth_following(steps: list[_Step]) -> list[_Step]:
+    """Those than which no other is as cheap and as low, cheapest first."""
+    steps.sort(key=lambda step: (step.cost, step.ground, -step.kind, step.last))
+    kept: list[_Step] = []
+    for step in steps:
+        if not kept or step.ground < kept[-1].ground or not any(_is_as_good(other, step) for other in reversed(kept)):
+            kept.append(step)
+    return kept[:WIDE]
+
+
+def _is_as_good(other: _Step, step: _Step) -> bool:
+    """Whether a cheaper way leaves all that this one leaves: lower ground, or the same with as much room at its level."""
+    return other.ground < step.ground or (
+        other.ground == step.ground and other.kind >= step.kind and other.last <= step.last
+    )
+
+
+def _levels(row: list[Place], step: _Step) -> list[_Level]:
+    deeds: list[_Step] = []
+    while step.former is not None:
+        deeds.append(step)
+        step = step.former
+    levels: list[_Level] = []
+    for place, done in zip(row, reversed(deeds), strict=True):
+        if not done.joins:
+            levels.append(_Level())
+        levels[-1].images.append((place, done.deed))
+    return levels
+
+
+def _written(levels: Sequence[_Level], lowest: int, orders: dict[int, int], *, as_asked: bool) -> Arrangement:
+    """The values of the levels from the lowest upwards: each as low as it may be, or as asked where that seems to fit."""
+    arrangement = Arrangement()
+    numbers = _numbers(levels, lowest, orders, as_asked=as_asked)
+    shifts: list[int] = []
+    for level, number in zip(levels, numbers, strict=True):
+        for place, deed in sorted(level.images, key=lambda each: -each[1]):  # what is put in pushes: so it comes first
+            if deed is _Deed.STAY:
+                continue
+            if place.image_id is None:
+                arrangement.creates[place.row] = number
+                continue
+            arrangement.puts.append((place.image_id, number))
+            if deed is _Deed.IN:
+                shifts.append(number)
+    arrangement.creates = {row: before_shifts(value, shifts) for row, value in arrangement.creates.items()}
+    return arrangement
+
+
+def _numbers(levels: Sequence[_Level], lowest: int, orders: dict[int, int], *, as_asked: bool) -> list[int]:
+    numbers: list[int] = []
+    number, room = lowest - 1, 0
+    stays = [level.stands(orders) for level in levels]
+    ceiling: list[int | None] = []
+    for stands in reversed(stays):
+        ceiling.append(stands if stands is not None else ceiling[-1] if ceiling else None)
+    for level, stands, above in zip(levels, stays, reversed(ceiling), strict=True):
+        asked = level.images[0][0].asked
+        if stands is not None:
+            number = stands + room
+        elif as_asked and asked > number and (above is None or asked < above + room):
+            number = asked
+        else:
+            number += 1
+        numbers.append(number)
+        room += level.makes_room
+    return numbers
+
+
+def _is_right(row: list[Place], arrangement: Arrangement, orders: dict[int, int], reading: Reading) -> bool:
+    """Whether a store of this reading ends in the order of `row`."""
+    now = dict(orders)
+    made = {}
+    by_row = {place.row: place for place in row}
+    sending = sorted(arrangement.creates.items(), key=lambda each: (each[1], by_row[each[0]].asked, each[0]))
+    for image_id, (index, value) in enumerate(sending, _NEWEST):
+        if reading.post:
+            make_room(now, value)
+        now[image_id] = value
+        made[index] = image_id
+    for image_id, value in arrangement.puts:
+        put(now, image_id, value, reading.put)
+    return is_met([Place(p.asked, p.image_id or made[p.row], p.row) for p in row], now)

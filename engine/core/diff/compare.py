@@ -1,0 +1,261 @@
+"""One product: what is wanted, what is present and what is remembered, turned into its changes. Pure and total.
+
+Identity (contract, Manifest; store-api.md 1.5): an id that the ledger remembers for a source wins, among the ids that
+the listing shows; else the name decides (`pairing`). What is left over is surplus, and only a job that mirrors takes it
+away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..identities import Kept, Memory, kept_of, that_hold, without
+from ..source_addresses import respelled
+from .arrange import arrange
+from .changes import Changes, Create, Difference, Update
+from .match import _is_outdated, pair, remember
+from .renumbering import Reading, make_room
+from .sort_order import Arrangement, Place, has_ties, is_met
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ..model import Present, Wanted, WantedProduct
+
+VERSION_NEEDS_SYNC = "its version is new, so its bytes must be replaced, and migrate never deletes; sync replaces it"
+
+
+def diff(
+    product: WantedProduct,
+    present: list[Present],
+    memory: Memory,
+    *,
+    mirror: bool,
+    reading: Reading,
+    bystanders: Sequence[Present] = (),
+    by_name: bool = True,
+    skip: frozenset[int] = frozenset(),
+) -> Difference:
+    """What must change in this product so that it is as wanted; `mirror` (sync) also removes and replaces.
+
+    `bystanders` are images that are none of our business (somebody added them under way): never paired, written or
+    deleted, but moved by the store's renumbering like any other. Without `by_name` the ledger alone tells identity.
+    The rows in `skip` are not made, and nothing is arranged as if they were.
+    """
+    if not present and not bystanders and not skip and (all_new := _all_new(product.images, reading)) is not None:
+        return all_new
+    by_id = {image.image_id: image for image in present}
+    if memory and by_name:
+        memory = respelled(product.images, memory, by_id)
+    pairing = pair(product.images, present, memory, by_name=by_name)
+    pairs = pairing.pairs
+    outdated = [row for row, image_id in pairs.items() if _is_outdated(product.images[row], image_id, memory)]
+    replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
+    orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
+    rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
+    own = _own(product.images, rows, pairs, by_id, memory, orders)
+    images = product.images
+    if own:
+        images = [without(each, own[row]) if row in own else each for row, each in enumerate(images)]
+    changes = _changes(images, rows, pairs, replaced, by_id, orders, reading)
+    if mirror:
+        kept = set(pairs.values())
+        changes.deletes = [image.image_id for image in present if image.image_id not in kept]
+        changes.look = changes.look or _promotes(images, by_id, changes)
+    # A store that keeps orders of its own may move the others at any write.
+    changes.look = changes.look or (bool(changes) and any("sort_order" in kept for kept in own.values()))
+    known = remember(product.images, pairs | replaced, memory, by_id)
+    return Difference(changes, pairs, known, outdated, pairing.guessed, own)
+
+
+def _all_new(images: list[Wanted], reading: Reading) -> Difference | None:
+    """An empty gallery: every row is a create that carries what is asked; only equal sort orders may call for a look.
+
+    None where the store is known to move the equal ones, so that creates have to carry something else.
+    """
+    orders = [image.sort_order for image in images if image.sort_order is not None]
+    ties = len(set(orders)) < len(orders)
+    if ties and reading.post:
+        return None
+    creates = [Create(row, _create_fields(image, image.sort_order, None)) for row, image in enumerate(images)]
+    if orders != sorted(orders):
+        creates.sort(key=lambda create: _creation_rank(create, images, reading))
+    return Difference(Changes(creates, look=ties and reading.post is None), {}, {}, [])
+
+
+def _own(
+    images: list[Wanted],
+    rows: list[int],
+    pairs: dict[int, int],
+    by_id: dict[int, Present],
+    memory: Memory,
+    orders: dict[int, int],
+) -> dict[int, Kept]:
+    """The rows of which the store was seen to keep other values than asked for, where both are still the same."""
+    own: dict[int, Kept] = {}
+    for row, image_id in pairs.items():
+        known = memory.get(images[row].image_file)
+        if known is not None and len(known) > 2 and known[0] == image_id:
+            kept = that_hold(images[row], by_id[image_id], kept_of(known))
+            if kept:
+                own[row] = kept
+    if any("sort_order" in kept for kept in own.values()):
+        places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
+        met, ties = is_met(places, orders), has_ties(places)
+        for kept in own.values():
+            # Among equals only the place counts; else an image that stands at the value asked for stands well.
+            if "sort_order" in kept and (met or (kept["sort_order"][0] == kept["sort_order"][1] and not ties)):
+                del kept["sort_order"]
+    return {row: kept for row, kept in own.items() if kept}
+
+
+def _changes(
+    images: list[Wanted],
+    rows: list[int],
+    pairs: dict[int, int],
+    replaced: dict[int, int],
+    by_id: dict[int, Present],
+    orders: dict[int, int],
+    reading: Reading,
+) -> Changes:
+    if reading.post:
+        _push_aside(images, replaced, orders)
+    anyway = _anyway(images, rows, pairs, by_id)
+    arrangement = _arrangement(images, rows, pairs, orders, reading, anyway)
+    claimed = any(image.is_thumbnail for image in images)
+    changes = Changes()
+    for row in rows:
+        if row not in pairs:
+            image = images[row]
+            old = by_id[replaced[row]] if row in replaced else None
+            fields = _create_fields(image, arrangement.creates.get(row), old, claimed=claimed)
+            changes.creates.append(Create(row, fields, replaced.get(row)))
+    changes.creates.sort(key=lambda create: _creation_rank(create, images, reading))
+    changes.updates = _updates(anyway, by_id, arrangement)
+    moved = any("sort_order" in u.fields or "is_thumbnail" in u.fields for u in changes.updates)
+    changes.look = moved or (reading.post is None and _may_shift(changes, images, pairs, by_id))
+    return changes
+
+
+def _push_aside(images: list[Wanted], replaced: dict[int, int], orders: dict[int, int]) -> None:
+    """What replacements whose order is not managed do to `orders`, where POST moves siblings; they are made first."""
+    for value in sorted((orders[old] for row, old in replaced.items() if images[row].sort_order is None), reverse=True):
+        make_room(orders, value)
+
+
+def _creation_rank(create: Create, images: list[Wanted], reading: Reading) -> tuple[int, int, int, int]:
+    """Ascending by what is sent; of equals the one asked for first is made first, since ids then tell their order.
+
+    Before all these come the replacements that carry their old image's order, from the highest downwards: none of them
+    then moves, where POST does that, what a later one is to stand beside.
+    """
+    value, asked = create.fields.get("sort_order", 0), images[create.row].sort_order
+    if create.replaces is not None and asked is None:
+        return (0, -value, -create.replaces if reading.post else create.replaces, create.row)
+    return (1, value, asked or 0, create.row)
+
+
+def _arrangement(
+    images: list[Wanted],
+    rows: list[int],
+    pairs: dict[int, int],
+    orders: dict[int, int],
+    reading: Reading,
+    written: Collection[int],
+) -> Arrangement:
+    places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
+    if not places:
+        return Arrangement()
+    return Arrangement() if is_met(places, orders) else arrange(places, orders, reading, written)
+
+
+def _create_fields(
+    image: Wanted, sort_order: int | None, old: Present | None, *, claimed: bool = False
+) -> dict[str, Any]:
+    """The fields a POST carries; a replacement takes over from the old image what the manifest does not manage.
+
+    The thumbnail isn't taken over where the manifest has `claimed` it for an image.
+    """
+    fields: dict[str, Any] = {}
+    if image.description is not None or (old is not None and old.description):
+        fields["description"] = image.description if image.description is not None or old is None else old.description
+    if sort_order is not None:
+        fields["sort_order"] = sort_order
+    elif old is not None:
+        fields["sort_order"] = old.sort_order
+    if image.is_thumbnail is not None:
+        fields["is_thumbnail"] = image.is_thumbnail
+    elif old is not None:
+        fields["is_thumbnail"] = old.is_thumbnail and not claimed
+    return fields
+
+
+def _anyway(
+    images: list[Wanted], rows: list[int], pairs: dict[int, int], by_id: dict[int, Present]
+) -> dict[int, dict[str, Any]]:
+    """What is written whatever the order: descriptions and thumbnails, by image id."""
+    writes: dict[int, dict[str, Any]] = {}
+    takes_over = any(images[row].is_thumbnail and not _has_thumbnail(row, pairs, by_id) for row in rows)
+    for row, image_id in pairs.items():
+        image, present = images[row], by_id[image_id]
+        fields: dict[str, Any] = {}
+        if image.description is not None and image.description != present.description:
+            fields["description"] = image.description
+        # Setting another one clears this one (store-api.md 1.6), so only a thumbnail without a successor is unset.
+        if image.is_thumbnail not in (None, present.is_thumbnail) and (image.is_thumbnail or not takes_over):
+            fields["is_thumbnail"] = image.is_thumbnail
+        if fields:
+            writes[image_id] = fields
+    return writes
+
+
+def _updates(anyway: dict[int, dict[str, Any]], by_id: dict[int, Present], arrangement: Arrangement) -> list[Update]:
+    writes: dict[int, dict[str, Any]] = {image_id: {"sort_order": value} for image_id, value in arrangement.puts}
+    for image_id, fields in anyway.items():
+        writes.setdefault(image_id, {}).update(fields)
+    ordered = [image_id for image_id, _ in arrangement.puts]
+    others = sorted((i for i in writes if i not in set(ordered)), key=lambda i: (by_id[i].sort_order, i))
+    return [_update(by_id[image_id], writes[image_id]) for image_id in _merge(ordered, others, writes, by_id)]
+
+
+def _merge(
+    ordered: list[int], others: list[int], writes: dict[int, dict[str, Any]], by_id: dict[int, Present]
+) -> list[int]:
+    """Images whose order is written keep their sequence; the others join in by the sort order that they have."""
+    merged = []
+    waiting = iter(others)
+    other = next(waiting, None)
+    for image_id in ordered:
+        while other is not None and by_id[other].sort_order <= writes[image_id]["sort_order"]:
+            merged.append(other)
+            other = next(waiting, None)
+        merged.append(image_id)
+    while other is not None:
+        merged.append(other)
+        other = next(waiting, None)
+    return merged
+
+
+def _update(present: Present, fields: dict[str, Any]) -> Update:
+    return Update(present.image_id, fields, {name: getattr(present, name) for name in fields})
+
+
+def _has_thumbnail(row: int, pairs: dict[int, int], by_id: dict[int, Present]) -> bool:
+    return row in pairs and by_id[pairs[row]].is_thumbnail
+
+
+def _may_shift(changes: Changes, images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present]) -> bool:
+    """Whether a POST could have moved managed siblings, on a store of which that is not known (reading.post)."""
+    standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
+    orders = sorted(create.fields["sort_order"] for create in changes.creates if "sort_order" in create.fields)
+    collide = len(set(orders)) < len(orders)
+    return bool(orders) and (collide or (bool(standing) and orders[0] <= max(standing)))
+
+
+def _promotes(images: list[Wanted], by_id: dict[int, Present], changes: Changes) -> bool:
+    """Whether the thumbnail goes without a successor: which image the store then promotes is unknown (1.6)."""
+    if not any(by_id[image_id].is_thumbnail for image_id in changes.deletes):
+        return False
+    if any(image.is_thumbnail for image in images):
+        return False
+    return any(image.is_thumbnail is False for image in images)

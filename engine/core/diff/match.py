@@ -1,0 +1,250 @@
+"""Which wanted image is which stored one: by remembered id, else by name."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ..identities import Memory, kept_of, known_as, that_hold
+from ..image_files import (
+    CUT_FROM,
+    GONE,
+    READINGS,
+    beginning,
+    body_key,
+    completions,
+    cut_key,
+    is_cut,
+    loose,
+    one_extension,
+    stem,
+)
+from ..model import Present, Wanted
+from ..source_addresses import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ..identities import Memory
+    from ..model import Present, Wanted
+
+_FIELDS = ("description", "sort_order", "is_thumbnail")
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Row -> image id; `guessed` are the rows that could as well be another image's, or another row this image's."""
+
+    pairs: dict[int, int] = field(default_factory=dict)
+    guessed: list[int] = field(default_factory=list)
+
+
+def pair(images: list[Wanted], present: list[Present], memory: Memory, *, by_name: bool = True) -> Pairing:
+    """Pair each row with at most one image, by the ledger first."""
+    found = Pairing()
+    left = {image.image_id: image for image in present}
+    if memory:
+        for row, image in enumerate(images):
+            known = memory.get(image.image_file)
+            if known is not None and known[0] in left:
+                found.pairs[row] = known[0]
+                del left[known[0]]
+    if by_name and left and len(found.pairs) < len(images):
+        _Names(images, left, memory, found).pair()
+    return found
+
+
+class _Names:
+    """The rows and images that memory has left over, paired by name."""
+
+    def __init__(self, images: list[Wanted], left: dict[int, Present], memory: Memory, found: Pairing) -> None:
+        self._images = images
+        self._left = left
+        self._memory = memory
+        self._found = found
+
+    def pair(self) -> None:
+        """Go from the closest likeness to the loosest until nothing is left over."""
+        self._by(stem, lambda there: stem(there.image_file))
+        self._by(lambda source: loose(stem(source)), lambda there: loose(stem(there.image_file)))
+        if not self._open():
+            return
+        # What is known to be another source's image is no image of a source that merely looks like it.
+        owners = {known[0]: source for source, known in self._memory.items() if not source.startswith(GONE)}
+        self._by(
+            lambda source: identity(source) if completions(source) else None,
+            lambda there: identity(owners[there.image_id]) if there.image_id in owners else None,
+        )
+        known = {pair[0] for pair in self._memory.values()}
+        aside = {image_id: self._left.pop(image_id) for image_id in known if image_id in self._left}
+        self._by(one_extension, lambda there: one_extension(there.image_file))
+        for place in range(READINGS):
+            self._by(lambda source, at=place: _reading(source, at), lambda there: body_key(there.image_file))  # type: ignore[misc]
+        self._cut()
+        self._left |= aside
+
+    def _open(self) -> bool:
+        return bool(self._left) and len(self._found.pairs) < len(self._images)
+
+    def _by(self, of_row: Callable[[str], str | None], of_image: Callable[[Present], str | None]) -> None:
+        if not self._open():
+            return
+        rows: dict[str, list[int]] = {}
+        for row, image in enumerate(self._images):
+            if row not in self._found.pairs and (key := of_row(image.image_file)) is not None:
+                rows.setdefault(key, []).append(row)
+        candidates: dict[str, list[Present]] = {}
+        for there in self._left.values():
+            name = of_image(there)
+            if name is not None and name in rows:
+                candidates.setdefault(name, []).append(there)
+        for name, alike in candidates.items():
+            self._match(rows[name], alike)
+
+    def _cut(self) -> None:
+        """Names that were cut, by their beginnings, the longest first. Each is a guess: another name may begin alike."""
+        whole = sorted(
+            (key, row)
+            for row, image in enumerate(self._images)
+            if row not in self._found.pairs and len(key := cut_key(image.image_file)) > CUT_FROM
+        )
+        if not whole:
+            return
+        cut: dict[str, list[Present]] = {}
+        for there in self._left.values():
+            if len(body := beginning(there.image_file)) >= CUT_FROM:
+                cut.setdefault(body, []).append(there)
+        for body in sorted(cut, key=len, reverse=True):
+            rows = []
+            for key, row in islice(whole, bisect_left(whole, (body, -1)), None):
+                if not key.startswith(body):
+                    break
+                if row not in self._found.pairs and is_cut(self._images[row].image_file, cut[body][0].image_file):
+                    rows.append(row)
+            self._match(rows, cut[body], guess=True)
+
+    def _match(self, rows: list[int], alike: list[Present], *, guess: bool = False) -> None:
+        """Pair rows and images of one name; as many as there are of the fewer."""
+        if not rows:
+            return
+        if len(rows) == len(alike) == 1:
+            matched = [(rows[0], alike[0])]
+            guessed = rows if guess else []
+        else:
+            matched = match(self._images, rows, alike)
+            guessed = _untold(self._images, rows, alike, matched)
+        for row, there in matched:
+            self._found.pairs[row] = there.image_id
+            del self._left[there.image_id]
+        self._found.guessed += guessed
+
+
+def _reading(source: str, place: int) -> str | None:
+    """One reading of a source's completed name, the most telling at place 0."""
+    readings = completions(source)
+    return readings[place] if place < len(readings) else None
+
+
+def match(images: list[Wanted], rows: list[int], alike: list[Present]) -> list[tuple[int, Present]]:
+    """Rows and images of one name: by all managed fields, by the description, by the thumbnail, by their order.
+
+    The sort order is no sign by itself unless it finds them all: a store moves whole galleries up by one.
+    """
+    open_rows = dict.fromkeys(sorted(rows, key=lambda row: _rank(images, row)))
+    left = {each.image_id: each for each in sorted(alike, key=lambda each: (each.sort_order, each.image_id))}
+    matched: list[tuple[int, Present]] = []
+
+    def take(sign: Callable[[Wanted], tuple[str, ...]]) -> None:
+        for row, there in list(_agreeing(images, open_rows, left, sign)):
+            matched.append((row, there))
+            del open_rows[row], left[there.image_id]
+
+    take(lambda image: _managed(image) if image.description is not None else ())
+    take(lambda image: ("description",) if image.description is not None else ())
+    take(lambda image: ("is_thumbnail",) if image.is_thumbnail and image.sort_order is None else ())
+    if len(open_rows) != len(left):
+        orders = Counter(each.sort_order for each in left.values())
+        asked = Counter(images[row].sort_order for row in open_rows)
+        if all(order is not None and orders[order] >= count for order, count in asked.items()):
+            take(lambda _: ("sort_order",))
+    return matched + list(zip(open_rows, left.values(), strict=False))
+
+
+def _agreeing(
+    images: list[Wanted],
+    rows: Iterable[int],
+    left: dict[int, Present],
+    sign: Callable[[Wanted], tuple[str, ...]],
+) -> Iterator[tuple[int, Present]]:
+    """Rows with an image that agrees in the fields of the row's sign, each image once."""
+    indexes: dict[tuple[str, ...], dict[tuple[object, ...], list[Present]]] = {}
+    taken: set[int] = set()
+    for row in rows:
+        names = sign(images[row])
+        if not names:
+            continue
+        if names not in indexes:
+            index = indexes[names] = {}
+            for there in reversed(left.values()):
+                index.setdefault(_values(there, names), []).append(there)
+        same = indexes[names].get(_values(images[row], names), [])
+        while same and same[-1].image_id in taken:
+            same.pop()
+        if same:
+            taken.add(same[-1].image_id)
+            yield row, same.pop()
+
+
+def _untold(
+    images: list[Wanted], rows: list[int], alike: list[Present], matched: Iterable[tuple[int, Present]]
+) -> list[int]:
+    """The matched rows whose fields don't tell that it is this image, and this row's alone."""
+    kinds = {_managed(images[row]) for row in rows}
+    of_images = {names: Counter(_values(there, names) for there in alike) for names in kinds}
+    of_rows = {
+        names: Counter(_values(images[r], names) for r in rows if _managed(images[r]) == names) for names in kinds
+    }
+    untold = []
+    for row, there in matched:
+        names = _managed(images[row])
+        agree = _values(images[row], names) == _values(there, names)
+        claims = sum(of_rows[each][_values(there, each)] for each in kinds)
+        if not agree or of_images[names][_values(there, names)] > 1 or claims > 1:
+            untold.append(row)
+    return untold
+
+
+def _managed(image: Wanted) -> tuple[str, ...]:
+    return tuple(name for name in _FIELDS if getattr(image, name) is not None)
+
+
+def _values(image: Wanted | Present, names: tuple[str, ...]) -> tuple[object, ...]:
+    return tuple(getattr(image, name) for name in names)
+
+
+def _rank(images: list[Wanted], row: int) -> tuple[int, int]:
+    order = images[row].sort_order
+    return (row if order is None else order, row)
+
+
+def _is_outdated(image: Wanted, image_id: int, memory: Memory) -> bool:
+    if image.version is None:
+        return False
+    known = memory.get(f"{GONE}{image_id}") or memory.get(image.image_file)
+    return known is not None and known[1] is not None and known[1] != image.version
+
+
+def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory, by_id: dict[int, Present]) -> Memory:
+    """What the ledger knows of this product from now on; an outdated image keeps the version its bytes have."""
+    known: Memory = {}
+    for row, image_id in pairs.items():
+        image = images[row]
+        former = memory.get(image.image_file)
+        recorded = former[1] if former is not None else None
+        version = recorded if recorded is not None else image.version
+        kept = kept_of(former) if former is not None and former[0] == image_id else {}
+        known[image.image_file] = known_as(image_id, version, kept and that_hold(image, by_id[image_id], kept))
+    return known

@@ -1,0 +1,84 @@
+"""A quick look at one product: is it as asked beyond doubt? What a nightly run asks of nearly every product.
+
+`glance` never says yes where `diff` would find a change; where it isn't sure it says nothing, and the diff decides.
+(tests/core/test_glance.py holds that law; benchmarks/ has what it saves.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..identities import Memory
+    from ..model import Present, Wanted
+
+_BELOW_ALL = -(1 << 31) - 1
+
+
+def glance(images: list[Wanted], present: list[Present], memory: Memory) -> Memory | None:
+    """The memory as it is from now on where nothing is to be done; None where only the diff can tell."""
+    if len(images) != len(present):
+        return None
+    return _by_memory(images, present, memory) if memory else _by_name(images, present)
+
+
+def _by_memory(images: list[Wanted], present: list[Present], memory: Memory) -> Memory | None:
+    """Every image is remembered, still there, of the version asked for, and has the fields asked for."""
+    if len(memory) != len(images):
+        return None
+    left = {image.image_id: image for image in present}
+    last = _BELOW_ALL
+    for wanted in images:
+        known = memory.get(wanted.image_file)
+        if known is None or wanted.version != known[1] or len(known) > 2:
+            return None  # of what the store made something of its own, the diff tells
+        there = left.pop(known[0], None)
+        if there is None:
+            return None
+        if (order := wanted.sort_order) is not None:
+            if order != there.sort_order or order <= last:
+                return None
+            last = order
+        if (text := wanted.description) is not None and text != there.description:
+            return None
+        if (flag := wanted.is_thumbnail) is not None and flag is not there.is_thumbnail:
+            return None
+    return memory
+
+
+def _by_name(images: list[Wanted], present: list[Present]) -> Memory | None:
+    """Nothing is remembered, but rows and images agree one by one, by plain names that the store left as they were."""
+    learned: Memory = {}
+    names = set()
+    last = _BELOW_ALL
+    for wanted, there in zip(images, present, strict=True):
+        if (order := wanted.sort_order) is not None:
+            if order != there.sort_order or order <= last:
+                return None
+            last = order
+        if (text := wanted.description) is not None and text != there.description:
+            return None
+        if (flag := wanted.is_thumbnail) is not None and flag is not there.is_thumbnail:
+            return None
+        source = wanted.image_file
+        body = _plain_name(source, there.image_file)
+        if body is None:
+            return None
+        names.add(body)
+        learned[source] = (there.image_id, wanted.version)
+    return learned if len(names) == len(learned) == len(images) else None
+
+
+def _plain_name(source: str, stored: str) -> str | None:
+    """The body of the name where `stored` is just `x/000/BODY__00000.EXT` of a source that ends in `/BODY.EXT`."""
+    cut = stored.rfind("__")
+    body = stored[6:cut]
+    digits = stored[cut + 2 : cut + 7]
+    if cut < 7 or stored[5] != "/" or not (digits.isdigit() and digits.isascii()):
+        return None
+    # The dot right behind them says that the digits are five.
+    if not source.endswith(f"/{body}{stored[cut + 7 :]}") or stored[cut + 7 : cut + 8] != ".":
+        return None
+    if "__" in body or "%" in source or "?" in source or "#" in source or (len(body) > 40 and body[40] == "_"):
+        return None
+    return body

@@ -1,0 +1,151 @@
+"""What a picture is by its bytes: a signature and a sound header tell its kind. Pure; asks for the bytes that it needs.
+
+A name decides nothing, and nobody's decoder does: decoders refuse sound pictures over a large comment, a colour profile or a rare
+depth, and a picture that the store takes must not be kept from it here. store-api.md 1.8 has the kinds that the store takes. A
+picture whose header is sound and whose end is missing is a picture that was cut off (`picture_end`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from zlib import crc32
+
+from . import end
+
+__all__ = ["HEAD", "Picture", "Read", "judge", "judge_bytes"]
+
+Read = Callable[[int, int], bytes]
+"""Up to so many bytes (second) of the file from a place on (first); fewer only where the file ends."""
+
+HEAD = 4_096
+"""Bytes at the beginning that every judgement asks for first."""
+_STEPS = 65_536
+"""Segments that are passed over at most, whatever the file says of itself."""
+
+_PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_BMP_DEPTHS = frozenset({1, 2, 4, 8, 16, 24, 32, 64})
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # these three are tables and a reserved one
+_BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
+_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
+_SIZE = rb"\s*#[ \t]*define\s+\S*%s\s+0*[1-9]\d*\s"
+_WIDTH, _HEIGHT = _SIZE % b"width", _SIZE % b"height"
+_XBM = re.compile(
+    rb"(?:%s%s|%s%s)[^{]*?\b(?:char|short)\s+\S*?bits\s*\[" % (_WIDTH, _HEIGHT, _HEIGHT, _WIDTH)  # X10 has shorts
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Picture:
+    """A kind that the store takes; `cut`: the file ends before the picture does."""
+
+    kind: str
+    cut: bool
+
+
+def judge(read: Read, size: int) -> Picture | None:
+    """Say what picture a file of this size holds; None where it is none that the store takes."""
+    head = read(0, HEAD)
+    if head.startswith(b"\xff\xd8\xff"):
+        at = _jpeg(read)
+        return Picture("JPEG", not end.of_jpeg(read, size, at)) if at else None
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return Picture("PNG", not end.of_png(read, size)) if _png(head) else None
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return Picture("GIF", not end.of_gif(read, size)) if len(head) >= 13 else None
+    if head.startswith(b"RIFF"):
+        return Picture("WEBP", not end.of_webp(head, size)) if _webp(head) else None
+    if head.startswith(b"BM"):
+        return Picture("BMP", not end.of_bmp(head, size)) if _bmp(head) else None
+    if head.startswith(b"\0\0"):
+        return Picture("WBMP", cut=False) if _wbmp(head, size) else None
+    start = _xbm(head)
+    return Picture("XBM", not end.of_xbm(read, size, start)) if start else None
+
+
+def judge_bytes(data: bytes) -> Picture | None:
+    """`judge` for a picture that is held whole."""
+    return judge(lambda at, length: data[at : at + length], len(data))
+
+
+def _jpeg(read: Read) -> int:
+    """Where the frame's header ends; 0 where there is none that gives a size. Segments before it are passed over unread."""
+    at = 2
+    for _ in range(_STEPS):
+        piece = read(at, 10)
+        if len(piece) < 4 or piece[0] != 0xFF:
+            return 0
+        marker, length = piece[1], int.from_bytes(piece[2:4], "big")
+        if marker == 0xFF:  # markers may be filled up
+            at += 1
+        elif marker in _BARE:
+            at += 2
+        elif marker in _JPEG_FRAMES:
+            height, width = int.from_bytes(piece[5:7], "big"), int.from_bytes(piece[7:9], "big")
+            sound = len(piece) == 10 and height and width and 1 <= piece[9] <= 4 and length == 8 + 3 * piece[9]
+            return at + 2 + length if sound else 0
+        elif marker in {0x00, 0xD8, 0xD9, 0xDA} or length < 2:
+            return 0
+        else:
+            at += 2 + length
+    return 0
+
+
+def _png(head: bytes) -> bool:
+    if head[8:16] != b"\0\0\0\rIHDR" or len(head) < 33 or crc32(head[12:29]) != int.from_bytes(head[29:33], "big"):
+        return False
+    width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    depth, colour, packing, filtering, lacing = head[24:29]
+    sound = depth in _PNG_DEPTHS.get(colour, ()) and packing == filtering == 0 and lacing <= 1
+    return sound and 0 < width < 1 << 31 and 0 < height < 1 << 31
+
+
+def _webp(head: bytes) -> bool:
+    if head[8:12] != b"WEBP" or len(head) < 25:
+        return False
+    match head[12:16]:
+        case b"VP8X":
+            return len(head) >= 30
+        case b"VP8L":
+            return head[20] == 0x2F
+        case b"VP8 ":
+            width, height = end.little(head, 26, 2), end.little(head, 28, 2)
+            return len(head) >= 30 and head[23:26] == b"\x9d\x01\x2a" and width & 0x3FFF > 0 and height & 0x3FFF > 0
+    return False
+
+
+def _bmp(head: bytes) -> bool:
+    """A header of 12 bytes (OS/2 1), of 16 to 64 (OS/2 2 cuts it anywhere; Windows 40, 52, 56), of 108 or 124."""
+    about = end.bmp(head)
+    if about is None:
+        return False
+    known = about.header in {12, 108, 124} or 16 <= about.header <= 64
+    deep = about.depth in _BMP_DEPTHS or (about.depth == 0 and about.compression in {4, 5})  # a JPEG or a PNG within
+    return known and deep and about.width > 0 and about.height > 0
+
+
+def _wbmp(head: bytes, size: int) -> bool:
+    """Type 0, no extension headers, then width and height in groups of seven bits, then a bit a pixel, rows padded to bytes.
+
+    Two zero bytes are a weak sign, so the size must come out to the byte: one that is cut off can't be told from anything else.
+    """
+    numbers, at = [0, 0], 2
+    for place in range(2):
+        while True:
+            if at >= min(len(head), 10):
+                return False
+            byte = head[at]
+            at += 1
+            numbers[place] = numbers[place] << 7 | byte & 0x7F
+            if byte < 0x80:
+                break
+    width, height = numbers
+    return width > 0 and height > 0 and size == at + (width + 7) // 8 * height
+
+
+def _xbm(head: bytes) -> int:
+    """Where the numbers can begin at the earliest; 0 where this is no such source text. Its comments may say anything."""
+    if not head.lstrip().startswith((b"#", b"/*")) or not _XBM.match(_COMMENT.sub(b" ", head)):
+        return 0
+    return head.rfind(b"define")

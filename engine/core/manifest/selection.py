@@ -1,0 +1,108 @@
+"""Which products of a manifest are taken, and what only all of them together can show: order, twins, absent ones. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import Fault
+from .fields import MAX_FAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..model import WantedProduct
+    from .json_lines import Sight
+
+
+@dataclass(slots=True, frozen=True)
+class Selection:
+    """A part of a manifest for a trial: the products of `only`, and of these the first `limit` in the manifest's own order."""
+
+    only: frozenset[int] | None = None
+    limit: int | None = None
+
+    def takes(self, product_id: int) -> bool:
+        """Whether `only` lets the product through."""
+        return self.only is None or product_id in self.only
+
+    def last_line(self, sights: Iterable[Sight]) -> int | None:
+        """Find the line on which the last product within `limit` begins, where products don't come in the order of their lines."""
+        if self.limit is None:
+            return None
+        # An array holds a million lines in 8 MB.
+        lines = sorted(array("Q", (line for product_id, line, _, _ in sights if self.takes(product_id))))[: self.limit]
+        return lines[-1] if lines else 0
+
+    def cut(
+        self, products: Iterable[WantedProduct], last_line: int | None, *, sorted_lines: bool
+    ) -> Iterator[WantedProduct]:
+        """Yield what is taken of the products that begin up to `last_line`; with `sorted_lines` nothing is read beyond it."""
+        for product in products:
+            if last_line is not None and product.line is not None and product.line > last_line:
+                if sorted_lines:
+                    return
+            elif self.takes(product.product_id):
+                yield product
+
+
+class Count:
+    """Counts what is taken while products come by, and finds those out of order or named twice."""
+
+    def __init__(self, selection: Selection, faults: list[Fault], last_line: int | None = None) -> None:
+        self.products = self.images = self.uploads = 0
+        self.last_line = 0 if selection.limit == 0 else last_line  # on which something taken may begin; None: any
+        self._selection = selection
+        self._faults = faults
+        self._named = False
+        self._absent = set(selection.only or ())
+
+    def in_order(self, sights: Iterable[Sight]) -> bool:
+        """Count up to the end, or to the first product that comes after a higher one: then the count is void, and False."""
+        last_id = last_line = 0
+        whole = self._selection.only is None and self._selection.limit is None and self.last_line is None
+        products, all_images, all_uploads = 0, 0, 0
+        for product_id, line, images, uploads in sights:
+            if product_id <= last_id:
+                if product_id < last_id:
+                    return False
+                self._twin(product_id, line, last_line)
+                continue
+            last_id, last_line = product_id, line
+            if whole:  # as nearly always: counted here, without a call a product
+                products += 1
+                all_images += images
+                all_uploads += uploads
+            elif self._selection.takes(product_id):
+                self._take(product_id, line, images, uploads)
+        self.products += products
+        self.images += all_images
+        self.uploads += all_uploads
+        self._named = last_id > 0
+        return True
+
+    def conclude(self) -> None:
+        """Note the products of `only` that never came by, and an input that names none at all."""
+        if self._faults:
+            return  # what is missing may stand on a line that has a fault
+        if not self._named:
+            self._faults.append(Fault(None, None, "names no product at all"))
+        for product_id in sorted(self._absent)[:MAX_FAULTS]:
+            reason = f"--only asks for product {product_id}, which is not in this manifest"
+            self._faults.append(Fault(None, None, reason, product_id))
+
+    def _take(self, product_id: int, line: int, images: int, uploads: int) -> None:
+        self._absent.discard(product_id)
+        if self.last_line is not None and line > self.last_line:
+            return
+        self.products += 1
+        self.images += images
+        self.uploads += uploads
+        if self.products == self._selection.limit and self.last_line is None:
+            self.last_line = line
+
+    def _twin(self, product_id: int, line: int, first: int) -> None:
+        if len(self._faults) < MAX_FAULTS:
+            reason = f"product {product_id} is on line {first} already"
+            self._faults.append(Fault(line, "product_id", reason, product_id))

@@ -1,0 +1,246 @@
+"""The quota controller: from the headers of what came back to the moment when the next call may go. Pure; `now` is an argument.
+
+The quota is a fixed window, counted by the server when a call reaches it, shared by all apps of the store (performance.md section 3,
+store-api.md section 4). What holds:
+
+* **The clock of sending.** A call's moment of sending plus its `Reset-Ms` is the window's end less the way up; a call sent then pays
+  the same way up again, so latency cancels out. The largest such sum over a window's answers is the end, learnt anew each window.
+* **Nothing in flight across a reset**: sending starts a hair after the end and stops the jitter before it. An answer that shows the
+  next window all the same is carried over to it.
+* **Pace**: the time until the stop divided by the room, anew for each call; at most CATCH_UP behind.
+* **Others**: see quota_others.py and quota_bursts.py. `share` is the part of the quota that is ours at most.
+* **The first call goes alone**, also after a pause in which nothing was learnt. No headers on a good answer: no quota.
+* A call that died stays counted. A 429 without headers says nothing about the quota.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .other_apps import Others
+from .window import HAIR, End
+
+if TYPE_CHECKING:
+    from .headers import Reading
+
+# A timer is late now and then; more than this isn't made up for at once but spread over the rest of the window.
+CATCH_UP = 0.02
+# Where others leave no room, a single call goes to look this share of a window after the last news, and is waited for this long.
+LOOK = 1 / 60
+LOOKING = 1 / 10
+# An end of more than this many windows off is another window's.
+ELSEWHERE = 0.5
+
+
+class Ticket:
+    """One call as the controller counts it: its number, and when it was sent."""
+
+    __slots__ = ("number", "sent")
+
+    def __init__(self, number: int, sent: float) -> None:
+        self.number = number
+        self.sent = sent
+
+
+class Quota:
+    """When may the next call go. Ask `due`, then `send`; tell it `answered` or `died`.
+
+    `share` (0 to 1) is the part of the quota that the user grants; `remaining` the number of calls that are left to the run, if known.
+    """
+
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
+        self.remaining: int | None = None
+        self.quota: int | None = None
+        self.others = Others()
+        self._open = False  # a good answer without headers: nothing to be led by
+        self._probe: Ticket | None = None  # the call that went alone
+        self._look: Ticket | None = None  # the call that went to see what others do
+        self._held_until = 0.0
+        self._end = End()
+        self._last = 0  # number of the last call sent
+        self._first = 1  # number of this window's first call
+        self._carried = 0  # calls of before that this window counted
+        self._newest = 0  # number of the newest call that was answered
+        self._learnt_at = -math.inf
+        self._paced_from = 0.0
+
+    def due(self, now: float) -> float:
+        """When the next call may go: at or before `now` means at once, inf means not before an answer has come."""
+        if now < self._held_until:
+            return self._held_until
+        if self._open:
+            return now
+        if self._must_ask(now):
+            return now if self._probe is None else math.inf
+        if now >= self._end.start:
+            return now
+        return self._due_in_window(now)
+
+    def _due_in_window(self, now: float) -> float:
+        start, stop = self._end.start, self._end.stop
+        free = self._free
+        if self.remaining is not None and 0 < self.remaining <= free and not self.others.seen:
+            return now
+        if now > stop + HAIR or free < 1.0:
+            return start
+        if self._must_look(self._rest):
+            return self._due_to_look(max(now, self._learnt_at + LOOK * self.window))
+        return self._paced_from + (stop - self._paced_from) / free
+
+    def _must_look(self, rest: float) -> bool:
+        """Whether others will probably want all of the rest: then single calls go, to see whether they do."""
+        return rest - self.others.reserve(self.quota or 0, self._end.at) < 1.0
+
+    def _due_to_look(self, when: float) -> float:
+        if self._look is not None:
+            when = max(when, self._look.sent + LOOKING * self.window)
+        return when if self._rest - self.others.unseen(when) >= 1.0 else self._end.start
+
+    def _must_ask(self, now: float) -> bool:
+        """Whether so little is known that a single call must go and ask: nothing yet, or nothing for two windows."""
+        return self.quota is None or (now >= self._end.start and now - self._learnt_at > 2.0 * self.window + 1.0)
+
+    @property
+    def _free(self) -> float:
+        """Calls that nobody has made yet in this window and that are ours to make."""
+        return min(self._rest, self.share * (self.quota or 0) - self._mine)
+
+    @property
+    def _rest(self) -> int:
+        """Calls that nobody has made yet in this window. What others will want is taken from these, not from our share."""
+        return (self.quota or 0) - self.others.taken - self._mine
+
+    @property
+    def _mine(self) -> int:
+        return self._last - self._first + 1 + self._carried
+
+    def send(self, now: float) -> Ticket:
+        """Count a call that goes now."""
+        self._last += 1
+        ticket = Ticket(self._last, now)
+        if self._open:
+            return ticket
+        if self._must_ask(now):
+            self._probe = ticket
+        elif now >= self._end.start:
+            self._turn(ticket)
+        else:
+            self._pace(ticket)
+        return ticket
+
+    def _pace(self, ticket: Ticket) -> None:
+        now, planned = ticket.sent, ticket.sent
+        free = self._free + 1.0
+        if self._must_look(self._rest + 1.0):
+            self._look = ticket
+        elif free >= 1.0:
+            planned = self._paced_from + (self._end.stop - self._paced_from) / free
+        self._paced_from = max(min(planned, now), now - CATCH_UP)
+
+    def died(self, ticket: Ticket) -> None:
+        """No answer came. The call stays counted; if it went alone, the next one does."""
+        if self._probe is ticket:
+            self._probe = None
+        if self._look is ticket:
+            self._look = None
+
+    def answered(
+        self,
+        ticket: Ticket,
+        now: float,
+        reading: Reading | None,
+        *,
+        good: bool,
+        throttled: bool = False,
+        wait: float | None = None,
+    ) -> None:
+        """Learn from an answer: `good` (neither 429 nor 5xx), `throttled` (429), `wait` (seconds that a 429 asks for)."""
+        asked, alone = self._probe is ticket, self._look is ticket
+        self.died(ticket)
+        if throttled and wait is not None:
+            self._held_until = max(self._held_until, now + wait)
+        if reading is None:
+            if good and not self._open and self._must_ask(now):
+                self._open, self.quota = True, None
+            return
+        self._probe = None
+        self._learn(ticket, now, reading, asked=asked, alone=alone)
+        if throttled:
+            shown = ticket.sent + reading.reset
+            hair = self._end.start - self._end.at
+            end = self._end.at if shown < self._end.at < shown + self.window / 4 else shown
+            self._held_until = max(self._held_until, end + hair)
+
+    def _learn(self, ticket: Ticket, now: float, reading: Reading, *, asked: bool, alone: bool) -> None:
+        ahead = reading.reset if reading.left == 0 else min(reading.reset, 1.1 * reading.window)
+        shown = ticket.sent + ahead
+        whole_seconds = 1.0 if reading.reset % 1.0 == 0.0 else 0.0
+        too_late = now + ahead + whole_seconds < self._end.at and ticket.number >= self._first
+        if asked or self.quota is None or too_late or shown > self._end.at + ELSEWHERE * self.window:
+            self._adopt(ticket, now, reading, shown)
+            return
+        if ticket.number < self._first:
+            self._carried += shown > self._end.at - ELSEWHERE * self.window
+            return
+        self._end.show(shown)
+        if ticket.number <= self._newest:
+            return
+        self._newest, self._learnt_at = ticket.number, now
+        taken = reading.quota - reading.left - (ticket.number - self._first + 1 + self._carried)
+        if reading.quota != self.quota or reading.window != self.window:
+            self._take(reading)
+            self.others.join(taken, ticket.sent)
+        else:
+            self.others.see(taken, ticket.sent, alone=alone, spent=reading.left == 0)
+
+    def _take(self, reading: Reading) -> None:
+        self.quota = reading.quota
+        self._end.window = self.others.window = reading.window
+
+    def _adopt(self, ticket: Ticket, now: float, reading: Reading, shown: float) -> None:
+        """Take this answer as the first that is known of a window; calls sent after it are counted to it."""
+        self._open = False
+        self._take(reading)
+        self.others.join(reading.quota - reading.left - 1, ticket.sent)
+        self._first, self._carried, self._newest = ticket.number, 0, ticket.number
+        self._end.at = shown
+        self._learnt_at = self._paced_from = now
+
+    def _turn(self, ticket: Ticket) -> None:
+        """Begin the next window with this call, as far as the clock says."""
+        self.others.turn(ticket.sent)
+        self._paced_from = max(self._end.start, ticket.sent - CATCH_UP)
+        self._end.roll(ticket.sent)
+        self._first, self._carried = ticket.number, 0
+
+    @property
+    def window(self) -> float:
+        """The window's length in seconds, as far as is known."""
+        return self._end.window
+
+    @property
+    def left(self) -> int | None:
+        """Calls left in this window as far as is known; None without a quota."""
+        return None if self.quota is None else max(0, self.quota - self._mine - self.others.taken)
+
+    @property
+    def pace(self) -> float | None:
+        """Calls a second that the quota grants us in the long run; None without a quota."""
+        return None if self.quota is None else self.share * self.quota / self.window
+
+    def resets_in(self, now: float) -> float | None:
+        """Seconds until the window's end; None without a quota."""
+        return None if self.quota is None else max(0.0, self._end.at - now)
+
+    def reason(self, now: float) -> str:
+        """Why a call has to wait now."""
+        if now < self._held_until:
+            return "the store turned a call away (429) and named a time"
+        if self.quota is not None and self._free < 1.0:
+            whose = "our share of the store's quota" if self.share < 1.0 else "the store's quota"
+            return f"{whose} ({self.quota} calls per {self.window:g} s) is spent"
+        if self.quota is not None and self.others.seen:
+            return "other apps are using the store's quota"
+        return "the first call goes alone, to ask for the quota"

@@ -1,0 +1,81 @@
+"""Creates whose outcome is unknown: which image of a fresh listing is theirs. Looking comes before any sending again.
+
+An image is a newcomer if it was neither there when the plan was made nor made by a confirmed create. The right name
+makes it ours; among several of that name the one with the very fields that were sent. On a store that has been seen
+to lose names the only newcomer is taken where exactly one create is outstanding (a guess that the name can't refute).
+So it is, once the time to settle is over, for a source whose name the store has to complete, or may cut: what the store
+makes of such a name is not known for sure, and that is no reason to send it twice.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..image_files import is_uncertain, likeness
+
+if TYPE_CHECKING:
+    from ..checkpoint.states import Course
+    from ..model import Present, Wanted
+    from ..plan.batch import Batch
+
+
+@dataclass(slots=True)
+class Sighting:
+    """What a look told: rows found with their image ids, rows not there, and newcomers that nothing explains."""
+
+    found: dict[int, int] = field(default_factory=dict)
+    absent: list[int] = field(default_factory=list)
+    strangers: list[Present] = field(default_factory=list)
+
+
+def sight(batch: Batch, course: Course, present: list[Present], *, names_lost: bool, settled: bool = False) -> Sighting:
+    """Match the product's unknown creates with the newcomers of a listing; `settled`: what is not there now is sent again."""
+    explained = {image.image_id for image in batch.present} | set(course.made)
+    newcomers = [image for image in present if image.image_id not in explained]
+    sighting = Sighting()
+    outstanding = course.unknown_creates()
+    given_up = course.given_up() + course.bereft({image.image_id for image in present})
+    for row in outstanding + given_up:
+        wanted = batch.product.images[row]
+        image = _best(wanted, newcomers)
+        if image is None and _only_explanation(course, row, outstanding, newcomers):
+            fits = settled and is_uncertain(wanted.image_file) and not _tells_otherwise(wanted, newcomers[0])
+            image = newcomers[0] if names_lost or fits else None
+        if image is None:
+            if row not in given_up:
+                sighting.absent.append(row)
+        else:
+            sighting.found[row] = image.image_id
+            newcomers.remove(image)
+    sighting.strangers = newcomers
+    return sighting
+
+
+def _only_explanation(course: Course, row: int, outstanding: list[int], newcomers: list[Present]) -> bool:
+    """Whether the one newcomer can be nothing but this create: none other is outstanding or was ever sent twice."""
+    others = (set(outstanding) | set(course.twins_possible())) - {row}
+    return len(newcomers) == 1 and not others
+
+
+def _best(wanted: Wanted, newcomers: list[Present]) -> Present | None:
+    """The newcomer that bears the name most closely, of several the one that differs least from what was sent."""
+    alike = [
+        (close, _differs(wanted, image), image.image_id, image)
+        for image in newcomers
+        if (close := likeness(wanted.image_file, image.image_file)) is not None
+    ]
+    return min(alike, key=lambda each: each[:3])[3] if alike else None
+
+
+def _tells_otherwise(wanted: Wanted, image: Present) -> bool:
+    """Whether an image's description can't be what a store made of the one that was sent, trimmed, cut or escaped."""
+    sent, kept = (wanted.description or "").strip(), html.unescape(image.description).strip()
+    return bool(sent) and not (kept and (sent.startswith(kept) or kept.startswith(sent)))
+
+
+def _differs(wanted: Wanted, image: Present) -> int:
+    return (wanted.description is not None and wanted.description != image.description) + (
+        wanted.sort_order is not None and wanted.sort_order != image.sort_order
+    )

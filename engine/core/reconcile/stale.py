@@ -1,0 +1,69 @@
+"""Listings that contradict a confirmed write, and must be read again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .remaining import _moves
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..checkpoint.states import Course
+    from ..model import Present
+
+
+@dataclass(slots=True)
+class Written:
+    """One confirmed create or update: the fields that were sent, with the values that the store answered.
+
+    `own_order`: the order that it answered is not the one that it was sent.
+    """
+
+    image_id: int
+    description: str | None = None
+    sort_order: int | None = None
+    is_thumbnail: bool | None = None
+    own_order: bool = False
+
+
+def is_stale(course: Course, present: list[Present], written: list[Written], before: Iterable[Present]) -> bool:
+    """Whether a listing contradicts what the store has confirmed: then it lags behind, and tells nothing yet.
+
+    It lacks an image that was made, shows one that was deleted, or does not show what was `written` in this round where
+    nothing written after it could have changed that. Nor does it where a sort order was written and all is as `before`
+    the round: the order that an image has already is only written to move others. A store that answers that it has left
+    the order as it was is believed.
+    """
+    by_id = {image.image_id: image for image in present}
+    former = {image.image_id: image for image in before}
+    if any(image_id not in by_id and image_id not in course.deleted for image_id in course.made):
+        return True
+    if any(image_id in by_id for image_id in course.deleted):
+        return True
+    if any(_moves(write, former) for write in written) and _looks(present) == _looks(former.values()):
+        return True
+    return any(
+        (image := by_id.get(write.image_id)) is not None and _belies(image, write, written[index + 1 :])
+        for index, write in enumerate(written)
+    )
+
+
+def _looks(gallery: Iterable[Present]) -> set[tuple[int, str, int, bool]]:
+    return {(image.image_id, image.description, image.sort_order, image.is_thumbnail) for image in gallery}
+
+
+def _belies(image: Present, write: Written, later: list[Written]) -> bool:
+    """Whether an image does not show a write, although no later one touched it or could have moved it."""
+    if any(other.image_id == write.image_id for other in later):
+        return False
+    if write.description is not None and image.description != write.description:
+        return True
+    flag = write.is_thumbnail
+    if flag is not None and image.is_thumbnail is not flag and not any(other.is_thumbnail for other in later):
+        return True
+    order = write.sort_order
+    if order is None or any(other.sort_order is not None and other.sort_order <= order for other in later):
+        return False
+    return image.sort_order != order

@@ -1,0 +1,131 @@
+"""One picture's address, however it is written: what two spellings have in common, and what a signature adds for a night."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_to_bytes
+
+from .image_files import GONE, loose, source_kind, stem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable
+
+    from .identities import Memory
+    from .model import Wanted
+
+_PLAIN = re.compile(
+    r"https?://[a-z0-9.-]+/(?:[!\"$&-~]|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*"
+)
+"""An address that is spelled as `address` spells it: no fragment, port or capital letter in its host, nothing encoded that
+need not be. `/.` is looked for apart from it."""
+_PARTS = re.compile(r"(https?:)//([^/?#]*)([^?#]*)(\?[^#]*)?", re.IGNORECASE)
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PORTS = {"http:": ":80", "https:": ":443"}
+_SIGNATURES = re.compile(
+    r"(?:(?:x-(?:amz|goog|oss|cos)-[a-z-]+|expires?|exp|signature|sig|policy|key-pair-id|s[eptvr]|spr|ske|sks|skv|skoid|sktid"
+    r"|skt|token|access_?token|hdnt[sl]|hdnea|hmac|nonce|timestamp|ts|auth|auth_key|awsaccesskeyid|googleaccessid"
+    r"|ossaccesskeyid|security-token|__gda__|validfrom|validto)(?:=.*)?|(?:s|h|hash|sign|md5)=[0-9a-f]{16,})",
+    re.IGNORECASE,
+)
+"""Parameters that sign an address or say until when it holds: they change every night, the picture does not."""
+
+
+def address(image_file: str) -> str:
+    """The one spelling of a source that all its spellings have in common (RFC 3986, section 6.2.2 and 6.2.3)."""
+    if "/." not in image_file and _PLAIN.fullmatch(image_file):
+        return image_file
+    parts = _PARTS.match(image_file)
+    if parts is None:
+        return _path_spelled_once(image_file)
+    scheme, host, path, query = parts[1].lower(), parts[2].lower(), parts[3], parts[4] or ""
+    path = _without_dots(_percent_once(path)) or "/"
+    return f"{scheme}//{host.removesuffix(_PORTS[scheme]).removesuffix(':')}{path}{_percent_once(query)}"
+
+
+def _percent_once(text: str) -> str:
+    """Percent-encode what must be, decode what need not be."""
+
+    def once(found: re.Match[str]) -> str:
+        byte = unquote_to_bytes(found[0])
+        return byte.decode() if byte[0] in _UNRESERVED else found[0].upper()
+
+    return quote(_PERCENT.sub(once, text), safe="!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~")
+
+
+def _without_dots(path: str) -> str:
+    """Take `.` and `..` out of the path, as RFC 3986, section 5.2.4 does."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            del kept[max(1, len(kept) - 1) :]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in {".", ".."}:
+        kept.append("")
+    return "/".join(kept)
+
+
+def _path_spelled_once(path: str) -> str:
+    prefix = "import:" if source_kind(path) == "import" else ""
+    segments = [part for part in path[len(prefix) :].split("/") if part not in {"", "."}]
+    return path if path.startswith(GONE) else prefix + "/".join(segments)
+
+
+def unsigned(image_file: str) -> str:
+    """The address without what signs it for a while."""
+    spelled = address(image_file)
+    base, mark, query = spelled.partition("?")
+    if not mark:
+        return spelled
+    kept = [part for part in query.split("&") if part and not _SIGNATURES.fullmatch(part)]
+    return f"{base}?{'&'.join(kept)}" if kept else base
+
+
+def identity(image_file: str) -> str:
+    """What stays the same when a picture moves to another host or folder: its name and what its query asks for."""
+    return f"{loose(stem(image_file))}?{unsigned(image_file).partition('?')[2]}"
+
+
+def respelled(images: list[Wanted], memory: Memory, there: Container[int]) -> Memory:
+    """The memory under the manifest's own spellings: a source that is only written in another way is the same source.
+
+    So is one whose signature alone is new. Where several could be meant of the images that are `there`, none is taken.
+    """
+    sources = {image.image_file for image in images}
+    orphans = [
+        source
+        for source, known in memory.items()
+        if source not in sources and known[0] in there and not source.startswith(GONE)
+    ]
+    unknown = [source for source in sources if source not in memory] if orphans else []
+    if not unknown:
+        return memory
+    names: dict[str, str] = {}
+    for spelling in (address, unsigned):
+        # One image may be known under two spellings: a run that was gone on with has learned the second.
+        former = _once(
+            spelling, (source for source in orphans if source not in names), lambda source: memory[source][0]
+        )
+        taken = set(names.values())
+        for key, source in _once(spelling, (source for source in unknown if source not in taken)).items():
+            if key in former:
+                names[former[key]] = source
+    return {names.get(source, source): known for source, known in memory.items()} if names else memory
+
+
+def _once(
+    spelling: Callable[[str], str], sources: Iterable[str], meant: Callable[[str], object] = str
+) -> dict[str, str]:
+    """The sources by their spelling, but for those that share one and mean different things."""
+    found: dict[str, str] = {}
+    shared = set()
+    for source in sources:
+        key = spelling(source)
+        if meant(found.setdefault(key, source)) != meant(source):
+            shared.add(key)
+    return {key: source for key, source in found.items() if key not in shared}

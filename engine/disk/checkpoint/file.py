@@ -1,0 +1,321 @@
+"""The checkpoint on disk: what finished runs taught (CHECKPOINT), and the unfinished run beside it (.journal, .plan).
+
+CHECKPOINT is JSON Lines in product order, each line sealed: a header, `{"product_id": …, "images": {source: [image
+id, version]}}` for each product, and an end line that counts them. It is only ever replaced whole. Where the store keeps
+other values than were sent, a third part of an image's entry tells them: `{field: [asked, kept]}`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ...core.checkpoint.ledger import Ledger
+from ...core.checkpoint.records import is_whole, seal, unseal
+from ...core.checkpoint.replay import replay
+from ...core.diff.renumbering import Reading, Renumbering
+from ...core.errors import CheckpointError
+from ...core.identities import read_known
+from ...core.masking import masked
+from ...core.plan.run_header import FIELDS
+from ..sorter import Spill
+from .lines import _PRODUCT, FORMAT, _copy, _last_of_each, _memory_line
+from .run_files import UNDONE, Paths, Unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from ...core.identities import Memory
+    from ...core.reconcile.duplicates import Resent
+    from ...core.reconcile.traits import Seen
+    from ..interface import Disk
+
+LESSONS_HELD = 4 * 1024 * 1024
+"""Bytes of lessons kept in memory before they are sorted on disk: a first run learns every product of the store."""
+
+
+class Checkpoint:
+    """Reads what is there; writes a new one when a run is over."""
+
+    def __init__(self, disk: Disk, path: Path, store: str | None, scratch: Path | None = None) -> None:
+        """`store` is the one it must belong to; None takes any (status). `scratch`: see `Paths`."""
+        self.paths = Paths(path, scratch)
+        self._disk = disk
+        self.store = store
+        self.header: dict[str, Any] | None = None
+        self.unfinished: Unfinished | None = None
+        self.stale = False
+
+    def load(self) -> None:
+        """Read and check all of it.
+
+        Raises CheckpointError naming the line where it is damaged, of another store or of a newer format.
+        """
+        if self._disk.size(self.paths.checkpoint) is not None:
+            self.header = self._check()
+        if self._disk.size(self.paths.journal):
+            self.unfinished = self._replay(self.paths.journal, Ledger())
+        if self.unfinished and self.header and self.unfinished.header["run"] == self.header.get("run"):
+            # The run was over and its outcome kept; only the cleaning up was cut short (`retire` makes up for it).
+            self.unfinished, self.stale = None, True
+
+    def copy_unfinished(self) -> None:
+        """Copy the unfinished run's files to the scratch folder, as far as they were read; for who holds no lock.
+
+        Raises DiskError, CheckpointError where another process takes them away meanwhile: then load again.
+        """
+        if self.unfinished is None or self.paths.scratch is None or self._disk.size(self.paths.plan) is None:
+            return
+        copied = replace(self.paths, copied=True)
+        _copy(self._disk, self.paths.journal, copied.journal, self.unfinished.torn)
+        _copy(self._disk, self.paths.plan, copied.plan)
+        self.paths = copied
+
+    def _check(self) -> dict[str, Any]:
+        header: dict[str, Any] | None = None
+        last, number = b"", 0
+        for number, line in enumerate(self._disk.lines(self.paths.checkpoint), 1):
+            if not is_whole(line):
+                raise self._damaged(self.paths.checkpoint, number, "the line is not as it was written")
+            header = header or self._header(self.paths.checkpoint, line, "checkpoint")
+            last = line
+        if header is None or unseal(last).get("end") != number - 2:
+            raise self._damaged(self.paths.checkpoint, number, "its end is missing")
+        return header
+
+    def _header(self, path: Path, line: bytes, kind: str) -> dict[str, Any]:
+        row = unseal(line)
+        if row.get("imageferry") != kind:
+            raise CheckpointError(f"{path}: this is not a {kind} of imageferry; give another --checkpoint")
+        if row.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path}:1: its format is {row.get('format')!r}, this version reads {FORMAT}: use a newer imageferry. It was left as it is."
+            )
+        if self.store is not None and row.get("store") != self.store:
+            raise CheckpointError(
+                f"{path}:1: it belongs to the store {row.get('store')}, this run is for {self.store}: give another --checkpoint, "
+                "or the right --store-hash. It was left as it is."
+            )
+        wrong = [name for name, kind in FIELDS.items() if name in row and not isinstance(row[name], kind)]
+        if wrong:
+            raise self._damaged(path, 1, f"its {wrong[0]} makes no sense")
+        return row
+
+    def _damaged(self, path: Path, line: int, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{path}:{line}: the checkpoint is damaged: {what}. It was left as it is: restore a copy, or move it away and "
+            "start without it (images are then told by their names)."
+        )
+
+    def _replay(self, path: Path, ledger: Ledger, *, whole: bool = False) -> Unfinished | None:
+        """A journal's header and its events; None where not even the header is whole, for then nothing was sent."""
+        lines = self._disk.lines(path)
+        first = next(lines, b"")
+        if not is_whole(first):
+            if any(map(is_whole, lines)):
+                raise self._damaged(path, 1, "the line is not as it was written")
+            return None
+        header = self._header(path, first, "journal")
+        size = replay(lines, ledger, lambda number, what: self._damaged(path, number, what), whole=whole)
+        return Unfinished(header, ledger, len(first) + size)
+
+    def memories(self, learned: Iterable[tuple[int, Memory]] = ()) -> Iterator[tuple[int, Memory]]:
+        """What is known, product by product, in product order: by finished runs, and what was `learned` since."""
+        with self._lessons(learned) as lessons:
+            for line in self._merged(lessons):
+                yield self._memory(line)
+
+    def _memory(self, line: bytes) -> tuple[int, Memory]:
+        """A product's line, whose seal is good, read; its shape is checked all the same, for a hand may have written it."""
+        try:
+            row = orjson.loads(line)
+            return row["product_id"], {source: read_known(known) for source, known in row["images"].items()}
+        except (orjson.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError):
+            raise self._misshapen(line) from None
+
+    def _misshapen(self, line: bytes) -> CheckpointError:
+        return CheckpointError(
+            f"{self.paths.checkpoint}: not a product's line: {masked(line.decode('utf-8', 'replace'))[:60]!r}. It was left as it is: "
+            "restore a copy, or move it away and start without it (images are then told by their names)."
+        )
+
+    def _lessons(self, learned: Iterable[tuple[int, Memory]]) -> Spill:
+        lessons = Spill(self.paths.temporary(".lessons"), LESSONS_HELD)
+        for sequence, (product_id, memory) in enumerate(learned):
+            lessons.add(product_id, sequence, orjson.dumps(memory))
+        return lessons
+
+    def reading(self) -> Reading:
+        """How the store was seen to renumber; what the documentation says where nothing was seen."""
+        said = (self.header or {}).get("reading", {})
+        return Reading(Renumbering(said.get("put", Renumbering.RAISED.value)), said.get("post"))
+
+    def names_lost(self) -> bool:
+        """Whether the store was seen to lose file names."""
+        return bool((self.header or {}).get("names_lost"))
+
+    def resent(self) -> dict[int, Resent]:
+        """The products in which the former run sent a create again after a look in vain, with what was there in the end."""
+        return {int(product_id): resent for product_id, resent in (self.header or {}).get("resent", {}).items()}
+
+    def trusted_from(self, settle: float) -> float:
+        """When (wall clock) a listing is sure to show what the former run wrote: a settle after it was over."""
+        header = self.header or {}
+        return float(header.get("finished_at", 0.0)) + settle if header.get("changed") else 0.0
+
+    def journal_header(self, run: dict[str, Any]) -> bytes:
+        """The first line of a journal."""
+        return seal({"imageferry": "journal", "format": FORMAT, "store": self.store, **run})
+
+    async def compact(self, run: dict[str, Any], seen: Seen, learned: Iterable[tuple[int, Memory]]) -> None:
+        """Merge what a run learned into CHECKPOINT; of several lessons on one product the last one holds."""
+        made = self.paths.beside(".new")
+        own = {"imageferry": "checkpoint", "format": FORMAT, "store": self.store}
+        header = {
+            **own,
+            **run,
+            "history": self._history_after(run),
+            **own,  # what was a journal's header becomes a checkpoint's
+            "reading": {"put": seen.reading.put.value, "post": seen.reading.post},
+            "names_lost": seen.names_lost,
+            "delete_many": seen.delete_many,
+        }
+        with self._lessons(learned) as lessons:
+            file = self._disk.create(made)
+            try:
+                count = 0
+                buffer = [seal(header)]
+                for line in self._merged(lessons):
+                    count += 1
+                    buffer.append(line)
+                    if len(buffer) >= 1024:
+                        file.write(b"".join(buffer))
+                        buffer.clear()
+                buffer.append(seal({"end": count}))
+                file.write(b"".join(buffer))
+                await file.sync()
+            finally:
+                file.close()
+        await self._disk.publish(made, self.paths.checkpoint)
+        self.retire(changed=bool(run.get("changed")))
+
+    def _merged(self, lessons: Spill) -> Iterator[bytes]:
+        """Old lines as they are, new lines where something was learned; both come in product order."""
+        fresh = _last_of_each(lessons)
+        following = next(fresh, None)
+        for line in self._old_lines():
+            digits = line[len(_PRODUCT) : line.find(b",")]
+            if not digits.isdigit():
+                raise self._misshapen(line)
+            product_id = int(digits)
+            while following is not None and following[0] < product_id:
+                yield from _memory_line(*following)
+                following = next(fresh, None)
+            if following is not None and following[0] == product_id:
+                yield from _memory_line(*following)
+                following = next(fresh, None)
+            else:
+                yield line
+        while following is not None:
+            yield from _memory_line(*following)
+            following = next(fresh, None)
+
+    def _old_lines(self) -> Iterator[bytes]:
+        if self.header is not None:
+            for line in self._disk.lines(self.paths.checkpoint):
+                if line.startswith(_PRODUCT):
+                    yield line
+
+    def retire(self, *, changed: bool) -> None:
+        """The run is over. Its plan and journal become the history that undo reads, if it changed anything.
+
+        The plan goes first, and what is there is moved again after a crash: a plan without its journal would look like
+        a listing that may be gone on with. One that is that indeed is of no use any more.
+        """
+        changed = changed and self._disk.size(self.paths.journal) is not None
+        for path, history in zip((self.paths.plan, self.paths.journal), self.paths.history, strict=True):
+            if self._disk.size(path) is None:
+                continue
+            if changed:
+                self._disk.rename(path, history)
+            else:
+                self._disk.remove(path)
+
+    def history(self) -> tuple[Path, Unfinished] | None:
+        """What the last run that changed anything did: where its plan lies, and its events with every course kept.
+
+        Raises CheckpointError where the history is damaged.
+        """
+        places = ((self.paths.plan, self.paths.journal), self.paths.history)
+        for plan, journal in places:
+            if self._disk.size(journal) is not None:
+                told = self._replay(journal, Ledger(keep_all=True), whole=True)
+                if told is not None:
+                    return plan, told
+        return None
+
+    def reopen(self, digest: str) -> bool:
+        """The plan of that digest was carried out by the last run: take its journal up again, for what failed then."""
+        plan, journal = self.paths.history
+        header = self.header or {}
+        if self.unfinished is not None or header.get("plan") != digest or self._disk.size(journal) is None:
+            return False
+        if header.get("state") == UNDONE:
+            return False
+        told = self._replay(journal, Ledger())
+        if told is None or told.header.get("plan") != digest:
+            return False
+        self._disk.rename(journal, self.paths.journal)
+        self._disk.rename(plan, self.paths.plan)
+        self.unfinished = told
+        return True
+
+    def _history_after(self, run: dict[str, Any]) -> str | None:
+        """The run that the history will be of: this one if it changed anything, else the one that lies there."""
+        if run.get("changed"):
+            return str(run.get("run"))
+        there = self._disk.size(self.paths.history[1]) is not None
+        return (self.header or {}).get("history") if there else None
+
+    def missing_history(self) -> Path | None:
+        """The part that undo needs and that is not there, as where a checkpoint was copied without it; None if none lacks."""
+        header = self.header or {}
+        plan, journal = self.paths.history
+        if self._disk.size(journal) is not None:
+            return plan if self._disk.size(plan) is None else None
+        kept = header.get("history", header.get("run") if header.get("changed") else None)
+        waits = self.unfinished is not None or self.stale  # then what undo reads is not in the history yet
+        return journal if kept is not None and header.get("state") != UNDONE and not waits else None
+
+    def forget_history(self) -> None:
+        """The last run was taken back whole: there is nothing left to undo."""
+        for path in self.paths.history:
+            self._disk.remove(path)
+
+    def set_aside(self, now: int) -> list[Path]:
+        """Rename an unfinished run's files out of the way (--fresh); returns their new names.
+
+        Where creates are in doubt, copies of that name are made, and the run stays to be settled.
+        """
+        settle = self.unfinished is not None and self.unfinished.ledger.creates_in_doubt() > 0
+        aside = []
+        for path in (self.paths.journal, self.paths.plan):
+            if self._disk.size(path) is not None:
+                to = path.with_name(f"{path.name}.aside-{now}-{os.getpid()}")
+                if settle:
+                    _copy(self._disk, path, to)
+                else:
+                    self._disk.rename(path, to)
+                aside.append(to)
+        self.unfinished = self.unfinished if settle else None
+        return aside
+
+    def forget_unfinished(self) -> None:
+        """The unfinished run was set aside, and nothing more can be learned of it."""
+        for path in (self.paths.journal, self.paths.plan):
+            self._disk.remove(path)
+        self.unfinished = None

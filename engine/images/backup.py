@@ -1,0 +1,200 @@
+"""Pictures kept before they go: the best rendition that can be had, all fields, and a sealed index line for each.
+
+`FOLDER/STORE/PRODUCT/IMAGE/NAME` holds the bytes under the name that they once came with, so that an upload of the file bears
+it again; `FOLDER/index.jsonl` says what they are. The picture is on disk and its line synced before the delete may be sent.
+No file that is there is written over: where its name is taken by other bytes, a picture lies in a folder of its own, named by
+its digest. Older folders have no STORE in the path; they are read, and left as they are.
+Pictures come from wherever the store says, so no token travels with the asking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ..core.checkpoint.records import seal
+from ..core.errors import BackupError, DiskError, LostError, StoppedError, StoreError
+from ..core.image_files import stem
+from ..disk.local_images import is_picture
+from .backup_index import INDEX, Kept, best, digest_of, read_index, refuse_links, refuse_links_among, store_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
+
+    from ..core.model import Present
+    from ..disk.interface import Disk
+
+    Fetch = Callable[[str], Awaitable[bytes]]
+
+LONGEST_NAME = 100
+_TRIES = 3
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class Backup:
+    """A folder of pictures, which other runs may write to as well. What it holds already, and whole, is not fetched again."""
+
+    def __init__(
+        self, disk: Disk, folder: Path, store: str, fetch: Fetch, storefront_url: str | None, *, mark: str
+    ) -> None:
+        """`mark` is this run's own, so that two runs never write to one unfinished file."""
+        refuse_links(disk, folder, INDEX)
+        self._disk = disk
+        self._folder = folder
+        self._store = store
+        self._fetch = fetch
+        self._storefront = storefront_url
+        self._mark = mark
+        self._known = read_index(disk, folder, store).pictures
+        self._broken: DiskError | None = None
+        self._smaller: str | None = None
+        self._kept = {"original": 0, "largest": 0}
+        self._file = disk.append(folder / INDEX)
+
+    def refuse_links(self, products: Iterable[int]) -> None:
+        """Make sure, before the first write, that no symbolic link lies where these products' pictures will be kept.
+
+        Raises DiskError.
+        """
+        refuse_links_among(self._disk, self._folder, self._store, products)
+
+    async def keep(self, product_id: int, image: Present) -> None:
+        """Have the picture and its fields on disk.
+
+        Raises BackupError where the picture can't be had, and then the image must not be deleted; DiskError; StoppedError
+        where the run was asked to stop before it was had.
+        """
+        if self._broken is not None:
+            raise self._broken
+        kept = self._known.get((product_id, image.image_id), ())
+        if best(self._disk, self._folder, (each for each in kept if each.image_file == image.image_file)) is not None:
+            return
+        data, url, rendition = await self._best(product_id, image)
+        try:
+            await self._write(product_id, image, data, url, rendition)
+        except DiskError as error:
+            # Whatever else is under way must not write behind a line that may be torn.
+            self._broken = error
+            raise
+
+    async def _best(self, product_id: int, image: Present) -> tuple[bytes, str, str]:
+        tries = []
+        smaller = "without --storefront-url the originals are not asked for"
+        if self._storefront is not None:
+            url = f"{self._storefront.rstrip('/')}/product_images/{quote(image.image_file)}"
+            tries.append((url, "original"))
+        if image.url is not None:
+            tries.append((image.url, "largest"))
+        reason = "the store names no address of its picture"
+        for url, rendition in tries:
+            try:
+                data = await self._fetch(url)
+            except StoppedError:
+                raise
+            except LostError as error:
+                # It may have the original all the same; a smaller one instead of it could not be taken back.
+                reason = str(error)
+                break
+            except StoreError as error:
+                reason = smaller = str(error)
+            else:
+                if is_picture(data):
+                    if rendition == "largest":
+                        self._smaller = self._smaller or smaller
+                    return data, url, rendition
+                reason = smaller = f"what {url[:120]} serves is not a picture"
+        raise BackupError(f"the picture of image {image.image_id} of product {product_id} can't be kept: {reason}")
+
+    async def _write(self, product_id: int, image: Present, data: bytes, url: str, rendition: str) -> None:
+        digest = hashlib.sha256(data).hexdigest()
+        name = await self._place(f"{store_folder(self._store)}/{product_id}/{image.image_id}", image, data, digest)
+        fields = {
+            "description": image.description,
+            "sort_order": image.sort_order,
+            "is_thumbnail": image.is_thumbnail,
+        }
+        row = {
+            "store": self._store,
+            "product_id": product_id,
+            "image_id": image.image_id,
+            "image_file": image.image_file,
+            **fields,
+            "file": name,
+            "rendition": rendition,
+            "url": url,
+            "bytes": len(data),
+            "sha256": digest,
+        }
+        await self._enter(seal(row))
+        self._kept[rendition] += 1
+        kept = Kept(image.image_file, name, rendition, digest, fields)
+        self._known.setdefault((product_id, image.image_id), []).append(kept)
+
+    async def _place(self, folder: str, image: Present, data: bytes, digest: str) -> str:
+        """Have the bytes on disk under the image's name, or where that is taken by others, below a folder of their digest."""
+        name = _safe_name(stem(image.image_file))
+        place, aside = f"{folder}/{name}", f"{folder}/{digest[:32]}/{name}"
+        for file in (place, aside):
+            refuse_links(self._disk, self._folder, file)
+            if digest_of(self._disk, self._folder / file) == digest:
+                return file
+        self._make_folders(place)
+        made = await self._written(self._folder / folder / f"{name}.{self._mark}.new", data)
+        if await self._disk.publish_new(made, self._folder / place):
+            return place
+        self._make_folders(aside)
+        await self._disk.publish(made, self._folder / aside)
+        return aside
+
+    def _make_folders(self, file: str) -> None:
+        path = self._folder
+        for part in file.split("/")[:-1]:
+            path = path / part
+            self._disk.make_folder(path)
+
+    async def _written(self, made: Path, data: bytes) -> Path:
+        file = self._disk.create(made)
+        try:
+            file.write(data)
+            await file.sync()
+        except BaseException:
+            self._disk.remove(made)
+            raise
+        finally:
+            file.close()
+        return made
+
+    async def _enter(self, line: bytes) -> None:
+        """Have a line in the index, on disk and whole, whatever other runs write there and wherever one of them broke off.
+
+        Raises DiskError.
+        """
+        path = self._folder / INDEX
+        for _ in range(_TRIES):
+            at = self._disk.size(path) or 0
+            torn = at > 0 and b"".join(self._disk.lines(path, at - 1))[:1] != b"\n"
+            self._file.write(b"\n" + line if torn else line)
+            await self._file.sync()
+            if line in self._disk.lines(path, at):
+                return
+        raise DiskError(f"{path}: what was written to the index can't be read back. Give another --backup folder")
+
+    def told(self) -> list[str]:
+        """What this run kept, and why not the originals where it didn't."""
+        originals, largest = self._kept["original"], self._kept["largest"]
+        if not originals + largest:
+            return []
+        said = f"kept in {self._folder}: {originals:,} originals, {largest:,} largest renditions"
+        return [f"{said} ({self._smaller})" if self._smaller else said]
+
+    def close(self) -> None:
+        """Give the index back."""
+        self._file.close()
+
+
+def _safe_name(name: str) -> str:
+    """A name that any file system takes, with its extension; the index has the true one."""
+    return _UNSAFE.sub("_", name)[-LONGEST_NAME:].lstrip(".") or "_"

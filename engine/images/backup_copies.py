@@ -1,0 +1,82 @@
+"""What a backup has of the images that a run deleted, and why not, as undo asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core.undo.reversal import Kept
+from .backup_index import best, read_index
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+    from ..core.checkpoint.states import Course
+    from ..core.plan.batch import Batch
+    from ..disk.interface import Disk
+    from .backup_index import Kept as Entry
+
+
+class Copies:
+    """The pictures that a folder holds of one store's products; `named` is what a person gave it as, None for nothing."""
+
+    def __init__(self, disk: Disk, folder: Path, store: str, products: Container[int], *, named: bool) -> None:
+        """Raises DiskError."""
+        self._disk = disk
+        self._folder = folder
+        self._index = read_index(disk, folder, store, products)
+        self._named = named
+        self._images: dict[int, list[int]] = {}
+        for product_id, image_id in self._index.pictures:
+            self._images.setdefault(product_id, []).append(image_id)
+
+    def of(self, batch: Batch, course: Course) -> dict[int, Kept]:
+        """What there is of each image that the run deleted; each file is looked at, byte by byte.
+
+        Raises DiskError.
+        """
+        former = {image.image_id: image.image_file for image in batch.present}
+        return {
+            image_id: self._kept(batch.product_id, image_id, former.get(image_id, "")) for image_id in course.deleted
+        }
+
+    def known(self, product_id: int) -> dict[int, Kept]:
+        """Under which files each of a product's images was ever kept, whole or not."""
+        return {image_id: Kept(self._files(product_id, image_id)) for image_id in self._images.get(product_id, ())}
+
+    def _files(self, product_id: int, image_id: int) -> tuple[str, ...]:
+        return tuple(entry.file for entry in self._index.pictures.get((product_id, image_id), ()))
+
+    def _kept(self, product_id: int, image_id: int, image_file: str) -> Kept:
+        entries = self._index.pictures.get((product_id, image_id), [])
+        files = self._files(product_id, image_id)
+        alike = [entry for entry in entries if entry.image_file == image_file]
+        entry = best(self._disk, self._folder, alike)
+        if entry is not None:
+            return Kept(files, entry.file, entry.rendition == "original")
+        return Kept(files, fault=self._fault(entries, alike))
+
+    def _fault(self, entries: list[Entry], alike: list[Entry]) -> str:
+        if alike:
+            return f"what was kept of it as {alike[-1].file} is gone or damaged"
+        if entries:
+            return f"what was kept under its number is another image, {entries[-1].image_file}"
+        if not self._named:
+            return "no --backup folder was given"
+        reason = f"{self._folder} has no picture of it"
+        if self._index.others:
+            reason += f", but pictures of another store: {min(self._index.others)}"
+        if self._index.damaged:
+            reason += (
+                f"; {len(self._index.damaged)} lines of its index are damaged, the first is {self._index.damaged[0]}"
+            )
+        return reason
+
+    def whole(self, file: str, product_id: int) -> bool:
+        """Whether the picture of that name is still what was kept.
+
+        Raises DiskError.
+        """
+        images = self._images.get(product_id, ())
+        entries = (entry for image_id in images for entry in self._index.pictures[product_id, image_id])
+        return best(self._disk, self._folder, (entry for entry in entries if entry.file == file)) is not None

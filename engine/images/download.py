@@ -1,0 +1,107 @@
+"""Stored pictures asked for with patience that ends: a few tries each, none beyond --stall-after, none once the run is to stop.
+
+A picture that hangs is named and cut, as a call in flight is. A host from which nothing came for --give-up-after is not
+asked again in this run, for each of its pictures would cost as long. The clock is the running loop's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import anyio
+
+from ..core.errors import LostError, RefusedError, StoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..progress import Stop
+
+    Fetch = Callable[[str], Awaitable[bytes]]
+
+_PAUSES = (1, 2, 4, None)
+"""Seconds before each next try; None: there is none."""
+_SHOWN = 200
+
+
+class Pictures:
+    """`await pictures(url)`: the bytes, whole. Times in seconds; `say` is told of what is cut."""
+
+    def __init__(
+        self, fetch: Fetch, *, stall_after: float, give_up_after: float, stop: Stop, say: Callable[[str], None]
+    ) -> None:
+        self._fetch = fetch
+        self._stall_after = stall_after
+        self._give_up_after = give_up_after
+        self._stop = stop
+        self._say = say
+        self._stopping = anyio.Event()
+        stop.on_drain(self._stopping.set)
+        self._out = 0
+        self._said_at = 0.0
+        self._silent: dict[str, float] = {}
+        self._given_up: set[str] = set()
+
+    async def __call__(self, url: str) -> bytes:
+        """The picture behind an address.
+
+        Raises:
+            RefusedError: the host won't serve it, or it is no picture's size.
+            LostError: it was cut, or tried often enough, or its host is given up.
+            StoppedError: the run was asked to stop before it was asked for, or asked for again.
+
+        """
+        host, began = _host(url), anyio.current_time()
+        if host in self._given_up:
+            raise LostError(
+                f"{host} has not served a picture for {self._give_up_after:g} s and is not asked again in this run"
+            )
+        self._out += 1
+        try:
+            data = await self._within_bounds(url, began)
+        except LostError:
+            self._lost(host, began)
+            raise
+        except RefusedError:
+            self._silent.pop(host, None)
+            raise
+        finally:
+            self._out -= 1
+        self._silent.pop(host, None)
+        return data
+
+    async def _within_bounds(self, url: str, began: float) -> bytes:
+        with anyio.move_on_after(self._stall_after):
+            return await self._try(url)
+        if began >= self._said_at:
+            # Those that hung beside it are told with it.
+            self._said_at = anyio.current_time()
+            more = f" (in flight beside it: {self._out - 1})" if self._out > 1 else ""
+            self._say(f"a picture has not come for {self._stall_after:g} s and is cut: GET {url[:_SHOWN]}{more}")
+        raise LostError(f"{url[:_SHOWN]} has not come within {self._stall_after:g} s")
+
+    async def _try(self, url: str) -> bytes:
+        for pause in _PAUSES:
+            if self._stop.draining:
+                raise StoppedError("the run was asked to stop")
+            try:
+                return await self._fetch(url)
+            except LostError:
+                if pause is None:
+                    raise
+            with anyio.move_on_after(pause):
+                await self._stopping.wait()
+        raise AssertionError
+
+    def _lost(self, host: str, began: float) -> None:
+        since = self._silent.setdefault(host, began)
+        if anyio.current_time() - since >= self._give_up_after:
+            self._given_up.add(host)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return url[:_SHOWN]

@@ -1,0 +1,64 @@
+"""Fetches stored pictures from wherever the store says they are. Not the store's API: no token, no quota, no journal.
+
+One exchange a call; how often, and for how long, `images/download.py` says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import aiohttp
+from yarl import URL
+
+from ..core.errors import LostError, RefusedError
+from ..transport.session import proxy_for
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+LARGEST = 32 * 1024 * 1024
+"""A store takes 8 MB; what is far larger is not a picture of its."""
+_PATIENCE = aiohttp.ClientTimeout(total=100, sock_connect=20, sock_read=30)
+
+
+class Fetcher:
+    """`await fetch(url)` inside `async with`: the bytes, whole."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            timeout=_PATIENCE, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "imageferry"}
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def __call__(self, url: str) -> bytes:
+        """Ask once.
+
+        Raises RefusedError where the host says no or sends too much, LostError where it doesn't answer.
+        """
+        assert self._session is not None, "use it inside `async with`"
+        shown = url[:200]
+        try:
+            async with self._session.get(url, max_redirects=5, proxy=proxy_for(URL(url))) as answer:
+                if answer.status >= 500 or answer.status == 429:
+                    raise LostError(f"{shown} answered {answer.status}", answer.status)
+                if answer.status != 200:
+                    raise RefusedError(f"{shown} answered {answer.status}", answer.status)
+                data = bytearray()
+                async for piece in answer.content.iter_chunked(1 << 16):
+                    data += piece
+                    if len(data) > LARGEST:
+                        raise RefusedError(f"{shown} is larger than {LARGEST} bytes")
+                return bytes(data)
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
+            raise RefusedError(f"{shown} is no address that can be fetched ({type(error).__name__})") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise LostError(f"{shown} can't be fetched: {type(error).__name__}") from None

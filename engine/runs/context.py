@@ -1,0 +1,149 @@
+"""One call of a verb with all that it was given, and the promise that its report is told however it ends."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..core.errors import FerryError, StoppedError
+from ..core.image_format.truncated import CutFiles
+from ..core.manifest.odd_addresses import OddAddresses
+from ..core.results import Report
+from ..disk.filesystem import RealDisk
+from ..options import Access, Options
+from ..progress import Progress, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from ..disk.interface import Disk
+    from ..images.backup import Fetch
+    from ..options import Access
+    from ..transport.client import Wire
+
+
+def _http_wire(access: Access) -> AbstractAsyncContextManager[Wire]:
+    from ..transport.session import HttpWire  # noqa: PLC0415  # aiohttp costs 185 ms; what sends nothing does not pay for it
+
+    return HttpWire(access.api_url, access.store_hash, access.access_token)
+
+
+def _http_fetch() -> AbstractAsyncContextManager[Fetch]:
+    from ..images.fetch import Fetcher  # noqa: PLC0415  # as above
+
+    return Fetcher()
+
+
+@dataclass(slots=True)
+class Seams:
+    """Where the world comes in: the network, the disk, the wall clock (for records only) and chance."""
+
+    wire: Callable[[Access], AbstractAsyncContextManager[Wire]] = _http_wire
+    fetch: Callable[[], AbstractAsyncContextManager[Fetch]] = _http_fetch
+    disk: Disk = field(default_factory=RealDisk)
+    now: Callable[[], float] = time.time
+    chance: random.Random = field(default_factory=random.Random)
+
+
+class Interrupted(Exception):  # noqa: N818  # not an error: a person asked for it
+    """The run was asked to stop before it was over."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A verb, the store, the options, and those who watch or stop it."""
+
+    command: str
+    access: Access
+    options: Options
+    progress: Progress
+    stop: Stop
+    seams: Seams
+    report: Report = field(init=False)
+    cut: CutFiles = field(default_factory=CutFiles)
+    odd: OddAddresses = field(default_factory=OddAddresses)
+
+    def __post_init__(self) -> None:
+        self.report = Report(self.command)
+
+
+@asynccontextmanager
+async def telling(job: Job) -> AsyncIterator[None]:
+    """Whatever ends the run, its report has the traffic and the time, and goes with the error.
+
+    Raises the one FerryError that a person must hear of, out of all that task groups bring up.
+    """
+    began = anyio.current_time()
+    failure: FerryError | None = None
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error = the_error(group)
+        if error is None:
+            raise
+        failure = _ended(job, error)
+    except (FerryError, Interrupted) as error:
+        failure = _ended(job, error)
+    finally:
+        job.report.notes += job.cut.told() + job.odd.told()
+        job.report.elapsed_s = round(anyio.current_time() - began, 3)
+        if job.progress.traffic is not None:
+            traffic = job.progress.traffic()
+            job.report.requests, job.report.throttled = traffic.requests, traffic.throttled
+            job.report.retried = traffic.retried
+    if failure is not None:
+        raise failure from None
+
+
+def _ended(job: Job, error: FerryError | Interrupted) -> FerryError | None:
+    if isinstance(error, Interrupted | StoppedError):
+        job.report.outcome = "interrupted"
+        return None
+    error.report = job.report
+    return error
+
+
+def the_error(group: BaseExceptionGroup[BaseException]) -> FerryError | Interrupted | None:
+    """The one failure that a person must hear of, out of all that a task group brought up; None for a fault of ours."""
+    leaves: list[BaseException] = []
+    stack: list[BaseException] = [group]
+    while stack:
+        error = stack.pop()
+        if isinstance(error, BaseExceptionGroup):
+            stack.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    if any(not isinstance(error, FerryError | Interrupted) for error in leaves):
+        return None
+    return min(leaves, key=_rank)  # type: ignore[return-value]  # just checked
+
+
+def _rank(error: BaseException) -> int:
+    order = (
+        "DiskError",
+        "ForbiddenError",
+        "CannotConnectError",
+        "UnreachableError",
+        "UnsafePlanError",
+        "CheckpointError",
+        "ManifestError",
+    )
+    name = type(error).__name__
+    return order.index(name) if name in order else len(order)
+
+
+def new_job(
+    command: str,
+    access: Access,
+    options: Options | None,
+    progress: Progress | None,
+    stop: Stop | None,
+    seams: Seams | None,
+) -> Job:
+    """A job with defaults for what was not given."""
+    return Job(command, access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())

@@ -1,0 +1,238 @@
+"""The steps that the verbs share: open the checkpoint, read the manifest, count, survey, propose a plan, carry it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..core.dialects import v2
+from ..core.errors import CheckpointError, DiskError, RefusedError, SettingsError, StoppedError
+from ..core.manifest.selection import Selection
+from ..core.plan.batch import Header
+from ..core.plan.run_header import to_retry
+from ..core.quota.stats import Limits
+from ..disk.checkpoint.file import Checkpoint
+from ..disk.filesystem import disk_error
+from ..disk.lock import check_place, held, takes_no_files
+from ..disk.manifest.reader import Manifest, check
+from ..disk.plan_file import PlanFile
+from ..disk.sorter import scratch_folder
+from ..options import Access
+from ..transport.client import Gate
+from ..transport.store import Store
+from .context import Interrupted, Job, Seams
+from .product.io import seen_by
+from .resume import plan_of_unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import ExitStack
+
+    from ..options import Access, Options
+    from ..progress import Progress, Stop
+
+
+def open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
+    """Lock and load a checkpoint; what a crash left to be tidied is tidied.
+
+    Raises DiskError, LockedError, CheckpointError.
+    """
+    opened.enter_context(held(job.seams.disk, job.seams.now, path, job.command))
+    checkpoint = Checkpoint(job.seams.disk, path, job.access.store)
+    checkpoint.load()
+    if checkpoint.stale:
+        checkpoint.retire(changed=bool((checkpoint.header or {}).get("changed")))
+    if job.options.backup is not None and job.command != "undo":
+        job.seams.disk.make_folder(job.options.backup.absolute())
+    if job.options.fresh:
+        for aside in checkpoint.set_aside(int(job.seams.now())):
+            job.progress.say(f"set aside as {aside}")
+    return checkpoint
+
+
+def look_at(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
+    """Load a checkpoint without its lock, for who writes nothing beside it; temporary files lie elsewhere.
+
+    Raises DiskError, CheckpointError.
+    """
+    check_place(job.seams.disk, path)
+    scratch = opened.enter_context(scratch_folder())
+    for again in (True, True, False):
+        checkpoint = Checkpoint(job.seams.disk, path, job.access.store, scratch)
+        try:
+            checkpoint.load()
+            if checkpoint.unfinished is not None:
+                plan_of_unfinished(job.seams.disk, checkpoint.paths.plan, checkpoint.unfinished)
+                checkpoint.copy_unfinished()
+                plan_of_unfinished(job.seams.disk, checkpoint.paths.plan, checkpoint.unfinished)
+        except (CheckpointError, DiskError):
+            # Its run may have come to its end between two looks, and taken its files away.
+            if not again:
+                raise
+        else:
+            break
+    return checkpoint
+
+
+def place_for_dry_run(path: Path) -> Path:
+    """Where a dry run writes its plan: its usual place, or where no file can lie there a folder below the system's temporary one.
+
+    Raises DiskError.
+    """
+    if not takes_no_files(path.parent) and os.access(path.parent, os.W_OK):
+        return path
+    try:
+        folder = Path(mkdtemp(prefix="imageferry-plan-"))
+    except OSError as error:
+        raise disk_error(path, error, "writing the plan") from None
+    return folder / path.name
+
+
+async def count_before(job: Job, store: Store) -> None:
+    """The first call: it also tells at once whether the credentials are good."""
+    job.progress.begin("connecting")
+    job.report.images_before = await _count(store)
+    if job.stop.draining:
+        raise Interrupted
+
+
+async def _count(store: Store) -> int | None:
+    """The store's image count informs and doesn't judge: where the store won't tell it, the run goes on without."""
+    try:
+        return await store.count()
+    except StoppedError:
+        return None
+    except RefusedError as error:
+        if 300 <= error.status < 400:
+            raise
+        return None
+
+
+def read_manifest(job: Job, manifest: str | Path, checkpoint: Checkpoint) -> Manifest:
+    """Check the manifest whole; temporary files lie beside the checkpoint, or where it is only looked at in its scratch folder.
+
+    Raises ManifestError with every fault, DiskError.
+    """
+    job.progress.begin("checking the manifest")
+    selection = Selection(job.options.only, job.options.limit)
+    spool = checkpoint.paths.temporary("")
+    return check(manifest, files=job.options.files, selection=selection, spool=spool, cut=job.cut, odd=job.odd)
+
+
+def files_folder(job: Job, manifest: str | Path) -> Path:
+    """Where local pictures lie: --files, else the manifest's own folder, with `-` the working folder."""
+    if job.options.files is not None:
+        return job.options.files.absolute()
+    return Path.cwd() if str(manifest) == "-" else Path(manifest).absolute().parent
+
+
+def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint, *, resumable: bool = False) -> Header:
+    """What the plan that is about to be made is for."""
+    only = "" if job.options.only is None else "only " + ",".join(map(str, sorted(job.options.only)))
+    limit = "" if job.options.limit is None else f"limit {job.options.limit}"
+    return Header(
+        mode=mode,
+        store=job.access.store,
+        manifest=wanted.path,
+        digest=wanted.digest,
+        files=str(files_folder(job, wanted.path)),
+        checkpoint=str(checkpoint.paths.checkpoint),
+        selection=" ".join(part for part in (only, limit) if part),
+        made_at=job.seams.now(),
+        reading=checkpoint.reading(),
+        resumable=resumable,
+        delete_many=seen_by(checkpoint).delete_many,
+    )
+
+
+def failed_alone(job: Job, checkpoint: Checkpoint, header: Header) -> frozenset[int] | None:
+    """The products that failed in the run before, where this one is the same again and need list no others; else None."""
+    former = checkpoint.header or {}
+    only = to_retry(former, header, job.report.images_before)
+    if job.options.fresh or not only:
+        return None
+    header.retry_of = former["listed_at"]
+    minutes = (header.made_at - header.retry_of) / 60
+    whose = "the product" if len(only) == 1 else f"the {len(only)} products"
+    job.progress.say(
+        f"tried again: {whose} of which something failed. The others were listed {minutes:.0f} min ago and are taken "
+        "as they were; --fresh lists all"
+    )
+    return only
+
+
+def read_plan(access: Access, plan_file: str | Path, seams: Seams) -> PlanFile:
+    """A whole plan for this store.
+
+    Raises CheckpointError where there is none, or it is damaged, or for another store.
+    """
+    path = Path(plan_file).absolute()
+    if seams.disk.size(path) is None:
+        raise CheckpointError(f"{path}: there is no such plan; `imageferry plan MANIFEST` makes one")
+    made = PlanFile(seams.disk, path, "make it again with `imageferry plan`")
+    if made.header.store != access.store:
+        raise CheckpointError(f"{path}: the plan is for the store {made.header.store}, this run is for {access.store}")
+    return made
+
+
+@asynccontextmanager
+async def connected(
+    access: Access, options: Options, seams: Seams, progress: Progress, stop: Stop
+) -> AsyncIterator[tuple[Store, Gate]]:
+    """A store behind its gate, watched until the end."""
+    limits = Limits(
+        concurrency=options.concurrency,
+        rate=options.rate,
+        quota_share=options.quota_share,
+        give_up_after=options.give_up_after,
+        stall_after=options.stall_after,
+    )
+    async with seams.wire(access) as wire:
+        gate = Gate(
+            wire,
+            limits=limits,
+            explain=v2.explain,
+            chance=seams.chance,
+            say=progress.say,
+            plain_read=v2.count_images(),
+            wall=seams.now,
+        )
+        progress.traffic = gate.traffic
+        stop.on_drain(gate.drain)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.watch)
+            try:
+                yield Store(gate, v2), gate
+            finally:
+                tasks.cancel_scope.cancel()
+
+
+def checkpoint_path(manifest: str | Path, options: Options) -> Path:
+    """--checkpoint, else the manifest's path with `.checkpoint.json` added.
+
+    Raises SettingsError where the manifest is standard input and no checkpoint is given.
+    """
+    if options.checkpoint is not None:
+        return options.checkpoint.absolute()
+    if str(manifest) == "-":
+        raise SettingsError(
+            "the manifest comes from standard input, so --checkpoint FILE is needed to remember the run"
+        )
+    path = Path(manifest).absolute()
+    return path.with_name(path.name + ".checkpoint.json")
+
+
+def check_output(output: Path, *spared: Path) -> None:
+    """A file that is to be written whole takes the place of what bears its name: not of a device, nor of what is `spared`.
+
+    Raises SettingsError.
+    """
+    if output.exists() and not output.is_file():
+        raise SettingsError(f"-o {output}: this is no regular file; give the name of one")
+    if any(output.absolute() == each.absolute() for each in spared):
+        raise SettingsError(f"-o {output}: this is a file that the command reads; give another name")

@@ -1,0 +1,288 @@
+"""Lists and diffs, many products at once, into a plan file in product order. Writes nothing to the store.
+
+Manifest and memory come in product order and are merged as they stream; workers finish out of order, and a small
+window puts their lines in order again. So nothing here grows with the number of images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..clock import loop_time
+from ..core.diff.changes import Changes, Difference
+from ..core.diff.compare import VERSION_NEEDS_SYNC, diff
+from ..core.diff.unchanged import glance
+from ..core.errors import MissingError, RefusedError
+from ..core.identities import Memory
+from ..core.model import WantedProduct
+from ..core.plan.batch import Batch, Header, batch_of, guesses
+from ..core.plan.failures import listing_reason, product_failures, row_failure, twin
+from ..core.plan.guards import WRONG_STORE_AT, judge_store
+from ..core.plan.lines import batch_line, unchanged_line
+from ..core.reconcile.duplicates import Resent, late_twins
+from ..disk.checkpoint.identities import joined, lessons, resent_by
+from ..disk.plan_file import START_AGAIN, PlanFile, PlanWriter
+from .context import Interrupted, Job
+from .workers import Crew
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from ..core.diff.renumbering import Reading
+    from ..core.model import Present
+    from ..core.results import Failure
+    from ..disk.checkpoint.file import Checkpoint
+    from ..disk.manifest.reader import Manifest
+    from ..progress import Progress, Stop
+    from ..transport.client import Gate
+    from ..transport.store import Store
+
+_WINDOW = 4096
+"""How many products may be finished ahead of the slowest one."""
+
+Line = tuple[Batch | None, WantedProduct, int, int, int, Memory | None, dict[str, int]]
+
+
+@dataclass(slots=True)
+class Former:
+    """What the former run left to be minded: creates it sent again, whether names get lost, how long listings may lag (s)."""
+
+    resent: dict[int, Resent] = field(default_factory=dict)
+    names_lost: bool = False
+    lag: float = 0.0
+
+
+class Survey:
+    """One survey: `run` lists and diffs every product that comes, and writes the plan's lines."""
+
+    def __init__(
+        self,
+        listing: Callable[[int], Awaitable[list[Present]]],
+        writer: PlanWriter,
+        *,
+        mirror: bool,
+        reading: Reading,
+        former: Former,
+        progress: Progress,
+        stop: Stop,
+        only: frozenset[int] | None = None,
+    ) -> None:
+        self._only = only
+        self._former = former
+        self._trusted_at = loop_time() + former.lag
+        self._listing = listing
+        self._writer = writer
+        self._mirror = mirror
+        self._reading = reading
+        self._progress = progress
+        self._stop = stop
+        self._source: Iterator[tuple[WantedProduct, Memory]] = iter(())
+        self._given = 0
+        self._written = 0
+        self._ready: dict[int, Line] = {}
+        self._waiting: anyio.Event | None = None
+
+    async def run(self, source: Iterator[tuple[WantedProduct, Memory]], workers: Callable[[], int]) -> None:
+        """List and diff until the source ends or the run is asked to stop.
+
+        Raises UnsafePlanError as soon as the store looks like the wrong one, and StoreError where the run can't go on.
+        """
+        self._source = source
+        try:
+            await Crew(workers, self._step).run()
+        finally:
+            self._writer.flush()
+
+    async def _step(self) -> bool:
+        while self._given - self._written > _WINDOW:
+            self._waiting = self._waiting or anyio.Event()
+            await self._waiting.wait()
+        following = None if self._stop.draining else next(self._source, None)
+        if following is None:
+            return False
+        number = self._given
+        self._given += 1
+        line = await self._compare(*following)
+        if number == self._written:
+            self._write(*line)
+            self._written += 1
+            if self._ready or self._waiting is not None:
+                self._write_ready()
+        else:
+            self._ready[number] = line
+        self._progress.products_done += 1
+        return True
+
+    async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
+        if self._only is not None and product.product_id not in self._only:
+            return None, product, len(memory), len(memory), 0, None, {}
+        resent = self._former.resent.get(product.product_id)
+        try:
+            present = await self._listing(product.product_id)
+            learned = glance(product.images, present, memory) if resent is None else None
+            if learned is not None:  # of what is remembered nothing is lost then
+                return None, product, len(present), len(memory), 0, None if learned is memory else learned, {}
+            lost = _lost(present, memory)
+            if lost and (early := self._trusted_at - loop_time()) > 0:
+                # The former run has just ended, and the listing lacks what it made: it may lag behind.
+                await anyio.sleep(early)
+                present = await self._listing(product.product_id)
+                lost = _lost(present, memory)
+        except RefusedError as error:
+            return self._failed(product, memory, error)
+        found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
+        failures = self._told_anyway(product, present, found, resent)
+        if not found.changes and not failures and not found.own:
+            learned = found.memory if found.memory != memory else None
+            return None, product, len(present), len(memory), lost, learned, guesses(product, found)
+        return batch_of(product, present, found, failures), product, len(present), len(memory), lost, None, {}
+
+    def _failed(self, product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
+        """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
+        missing = isinstance(error, MissingError)
+        batch = Batch(product, [], Changes(), memory, [], missing)
+        batch.failures = product_failures(batch, listing_reason(error), error.status)
+        return batch, product, 0, len(memory), len(memory) if missing else 0, None, {}
+
+    def _told_anyway(
+        self, product: WantedProduct, present: list[Present], found: Difference, resent: Resent | None
+    ) -> list[Failure]:
+        """What migrate can't do, for it never deletes: replace an image, remove a twin that came late."""
+        if self._mirror:
+            return []
+        batch = batch_of(product, present, found, [])
+        failures = [row_failure(batch, row, VERSION_NEEDS_SYNC) for row in found.outdated]
+        if resent:
+            paired = set(found.pairs.values())
+            late = late_twins(product, present, paired, resent, names_lost=self._former.names_lost)
+            failures += [twin(batch, row, image) for row, alike in late.items() for image in alike]
+        return failures
+
+    def _write_ready(self) -> None:
+        while (line := self._ready.pop(self._written, None)) is not None:
+            self._write(*line)
+            self._written += 1
+        if self._waiting is not None:
+            self._waiting.set()
+            self._waiting = None
+
+    def _write(
+        self,
+        batch: Batch | None,
+        product: WantedProduct,
+        present: int,
+        known: int,
+        lost: int,
+        learned: Memory | None,
+        guessed: dict[str, int],
+    ) -> None:
+        summary = self._writer.summary
+        if batch is None:
+            images = len(product.images)
+            summary.add_unchanged(images, present, known, lost, len(guessed))
+            self._writer.add(unchanged_line(product.product_id, images, present, learned, known, lost, guessed))
+            return
+        summary.add(batch, lost=lost, known=known)
+        self._progress.failures += len(batch.failures)
+        self._writer.add(batch_line(batch, known, lost))
+        if summary.products == WRONG_STORE_AT:
+            judge_store(summary.products, summary.missing)
+
+
+def _lost(present: list[Present], memory: Memory) -> int:
+    """How many of the remembered images a listing does not show."""
+    if not memory:
+        return 0
+    ids = {image.image_id for image in present}
+    return sum(known[0] not in ids for known in memory.values())
+
+
+async def survey_into(
+    job: Job,
+    wanted: Manifest,
+    checkpoint: Checkpoint,
+    store: Store,
+    gate: Gate,
+    path: Path,
+    header: Header,
+    only: frozenset[int] | None = None,
+) -> PlanFile:
+    """List and diff into a plan file; a resumable one's interrupted listing is gone on with, any other appears whole.
+
+    Where `only` some products are listed, the others are taken to be as the run before left them.
+
+    Raises Interrupted, UnsafePlanError (the wrong store), StoreError, DiskError.
+    """
+    now = job.seams.now() if header.resumable else None
+    writer = PlanWriter(job.seams.disk, path, header, in_place=header.resumable, resume_at=now)
+    job.progress.begin("listing", products=wanted.products)
+    job.progress.products_done = writer.summary.products
+    products = (product for product in wanted.read() if product.product_id > writer.last)
+    former = None if checkpoint.unfinished is None else PlanFile(job.seams.disk, checkpoint.paths.plan, START_AGAIN)
+    source = joined(products, _memories(job, checkpoint, former))
+    try:
+        with anyio.CancelScope() as scope:
+            job.stop.on_cut(scope.cancel)
+            surveyor = _surveyor(job, checkpoint, former, store, writer, header, only)
+            await surveyor.run(source, lambda: gate.callers)
+    except BaseException:
+        writer.close()
+        raise
+    if job.stop.draining:
+        writer.close()
+        raise Interrupted
+    await writer.finish()
+    if guessed := writer.summary.guessed:
+        whose = "1 image was" if guessed == 1 else f"{guessed:,} images were"
+        job.progress.say(
+            f"{whose} matched by a guess: others of the product have the same name, and their fields don't tell them apart "
+            '("guessed" in the plan file names them)'
+        )
+    return PlanFile(job.seams.disk, path)
+
+
+def _surveyor(
+    job: Job,
+    checkpoint: Checkpoint,
+    unfinished: PlanFile | None,
+    store: Store,
+    writer: PlanWriter,
+    header: Header,
+    only: frozenset[int] | None,
+) -> Survey:
+    return Survey(
+        store.images if job.options.backup is None else store.images_with_urls,
+        writer,
+        mirror=header.mirror,
+        reading=header.reading,
+        former=_former(job, checkpoint, unfinished),
+        progress=job.progress,
+        stop=job.stop,
+        only=only,
+    )
+
+
+def _memories(job: Job, checkpoint: Checkpoint, plan: PlanFile | None) -> Iterator[tuple[int, Memory]]:
+    """What is remembered, what an unfinished run has learned included."""
+    unfinished = checkpoint.unfinished
+    if unfinished is None or plan is None:
+        return checkpoint.memories()
+    return checkpoint.memories(lessons(job.seams.disk, checkpoint.paths.journal, plan, unfinished.ledger))
+
+
+def _former(job: Job, checkpoint: Checkpoint, plan: PlanFile | None) -> Former:
+    """What the run before left to be minded, whether it came to its end or not."""
+    settle = job.options.settle
+    lag = min(max(checkpoint.trusted_from(settle) - job.seams.now(), 0.0), settle)
+    former = Former(checkpoint.resent(), checkpoint.names_lost(), lag)
+    unfinished = checkpoint.unfinished
+    if unfinished is not None and plan is not None:
+        ledger = unfinished.ledger
+        former.resent |= ledger.resent | resent_by(plan, ledger)
+        former.names_lost = former.names_lost or bool((ledger.seen or {}).get("names_lost"))
+    return former

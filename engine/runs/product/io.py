@@ -1,0 +1,101 @@
+"""What every errand works with: the store, the journal, the ledger, what the store was seen to do, and the wish to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...core.image_format.truncated import CutFiles
+from ...core.reconcile.traits import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from pathlib import Path
+
+    from ...core.checkpoint import events
+    from ...core.checkpoint.ledger import Ledger
+    from ...core.diff.renumbering import Reading
+    from ...core.model import Present
+    from ...core.reconcile.rejection_streak import Refusals
+    from ...disk.checkpoint.file import Checkpoint
+    from ...disk.checkpoint.journal import Journal
+    from ...images.backup import Backup
+    from ...progress import Progress, Stop
+    from ...transport.store import Store
+
+    Listing = list[Present]
+
+
+class Drained(Exception):  # noqa: N818  # not an error: the run was asked to stop between two calls
+    """The run takes in no more work; this product is gone on with by the next one."""
+
+
+class SetAside(Exception):  # noqa: N818  # not an error: others go on meanwhile
+    """A create in doubt may still appear; look again when `due` (the loop's clock) has come."""
+
+    def __init__(self, due: float) -> None:
+        self.due = due
+
+
+def seen_by(checkpoint: Checkpoint) -> Seen:
+    """What the store was seen to do by the runs of a checkpoint."""
+    delete_many = (checkpoint.header or {}).get("delete_many") is not False
+    return Seen(checkpoint.reading(), checkpoint.names_lost(), delete_many=delete_many)
+
+
+@dataclass(slots=True)
+class Tools:
+    """What every errand works with; `mirror` is sync, `relist` is apply's listing right before the first write.
+
+    `settle_only` finds out what became of what was sent, and sends nothing.
+    """
+
+    store: Store
+    journal: Journal
+    ledger: Ledger
+    stop: Stop
+    progress: Progress
+    seen: Seen
+    mirror: bool
+    relist: bool
+    settle: float
+    files: Path
+    refusals: Refusals
+    backup: Backup | None = None
+    settle_only: bool = False
+    cut: CutFiles = field(default_factory=CutFiles)
+
+    async def list(self, product_id: int) -> Listing:
+        """A fresh listing; with the addresses of the pictures where they are to be kept."""
+        if self.backup is None:
+            return await self.store.images(product_id)
+        return await self.store.images_with_urls(product_id)
+
+    def note(self, event: events.Event) -> None:
+        """An outcome: into the ledger and the journal."""
+        self.ledger.apply(event)
+        self.journal.note(event)
+
+    def see(
+        self, *, names_lost: bool | None = None, reading: Reading | None = None, delete_many: bool | None = None
+    ) -> None:
+        """Believe what the store was seen to do from now on, and after a restart of this run as well."""
+        seen = self.seen
+        was = (seen.names_lost, seen.reading, seen.delete_many)
+        seen.names_lost = seen.names_lost if names_lost is None else names_lost
+        seen.reading = reading or seen.reading
+        seen.delete_many = seen.delete_many if delete_many is None else delete_many
+        if was != (seen.names_lost, seen.reading, seen.delete_many):
+            put, post = seen.reading.put.value, seen.reading.post
+            told = {"names_lost": seen.names_lost, "put": put, "post": post, "delete_many": seen.delete_many}
+            self.note({"event": "seen", **told})
+
+    def intend(self, event: events.Event) -> Awaitable[None]:
+        """An intent, to be awaited: then it is on disk, and the call may go.
+
+        Raises Drained where the run has been asked to stop.
+        """
+        if self.stop.draining:
+            raise Drained
+        self.ledger.apply(event)
+        return self.journal.intend(event)

@@ -1,0 +1,49 @@
+"""Whether an undo may go ahead: its plan is shown, then --yes has answered, or a terminal is asked, or nobody is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import engine
+
+    from ..output.presenter import Telling
+    from .runner import Watch
+
+QUESTION = "Take this back? Nothing is written unless the answer is y. [y/N] "
+
+
+class Approval:
+    """What `engine.undo` asks. `proposal` is the plan that it was shown, None where it never came to one.
+
+    `losses` is what the plan said beforehand that it can't bring back.
+    """
+
+    def __init__(self, telling: Telling, watch: Watch, *, dry_run: bool, yes: bool) -> None:
+        self.proposal: engine.Proposal | None = None
+        self.losses: tuple[str, ...] = ()
+        self._telling = telling
+        self._watch = watch
+        self._dry_run = dry_run
+        self._yes = yes
+
+    async def __call__(self, proposal: engine.Proposal) -> bool:
+        """Show the plan; whether it may be carried out."""
+        self.proposal, self.losses = proposal, tuple(proposal.report.notes)
+        if self._dry_run:
+            return False
+        return await self._watch.aside(self._decide)
+
+    async def _decide(self) -> bool:
+        asks = not self._yes and self._telling.console.can_ask
+        self._show(asks=asks)
+        return self._yes or (asks and await self._telling.console.ask(QUESTION))
+
+    def _show(self, *, asks: bool) -> None:
+        """-q is silent where nobody is asked; --json keeps standard output for the object."""
+        telling = self._telling
+        if self.proposal is None or (not asks and (telling.quiet or telling.json)):
+            return
+        page = telling.plan_page(self.proposal, dry_run=False)
+        write = telling.console.tell if telling.quiet or telling.json else telling.console.data
+        write([*page, ""])
