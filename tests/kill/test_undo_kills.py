@@ -17,9 +17,9 @@ import pytest
 import engine
 from jobs.sandbox import Config, running
 
-from ..engine.test_undo import access, look, mixed, options, versioned
-from ..engine.test_undo_losses import harm, renewed, sizes
 from ..market import lines, state
+from ..verbs.test_undo import access, look, mixed, options, versioned
+from ..verbs.test_undo_losses import harm, renewed, sizes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,7 +1,7 @@
 """A quick look at one product: is it as asked beyond doubt? What a nightly run asks of nearly every product.
 
 `glance` never says yes where `diff` would find a change; where it isn't sure it says nothing, and the diff decides.
-(tests/core/test_glance.py holds that law; benchmarks/ has what it saves.)
+(tests/core/diff/test_unchanged.py holds that law; benchmarks/ has what it saves.)
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from jobs.__main__ import main
 from jobs.cli.flags import COMMANDS, GROUPS
 from jobs.cli.parser import ROOMS_OF_THEIR_OWN, UsageError, parse
 
-from .rehearsal import clean_environment
+from ..rehearsal import clean_environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEAVY = {
     "aiohttp",
     "anyio",

@@ -10,7 +10,7 @@ import pytest
 import engine
 from jobs.sandbox import Config, Sandbox, running
 
-from ..market import lines, log, state, writes
+from ...market import lines, log, state, writes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,12 +14,12 @@ import pytest
 
 from jobs.sandbox import Fault
 
-from .rehearsal import clean_environment, until
+from ..rehearsal import clean_environment, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .rehearsal import Rehearsal
+    from ..rehearsal import Rehearsal
 
 
 @pytest.fixture

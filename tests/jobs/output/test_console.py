@@ -15,7 +15,7 @@ import pytest
 from jobs.output.console import Console, plain
 
 if TYPE_CHECKING:
-    from .rehearsal import Rehearsal
+    from ..rehearsal import Rehearsal
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from jobs.output import plan_text, run_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .rehearsal import Rehearsal
+    from ..rehearsal import Rehearsal
 
 
 def test_the_first_line_says_what_happened() -> None:

@@ -12,7 +12,7 @@ from engine.disk.local_images import MAX_BYTES, inspect, resolve
 from jobs.sandbox.shop.picture_kind import is_cut
 from jobs.sandbox.shop.pictures import kind
 
-from ..picture_corpus import CUT, SOUND, VERDICTS, saved
+from ...picture_corpus import CUT, SOUND, VERDICTS, saved
 
 EXTENSIONS = {"BMP": "bmp", "GIF": "gif", "JPEG": "jpg", "PNG": "png", "WBMP": "wbmp", "WEBP": "webp", "XBM": "xbm"}
 

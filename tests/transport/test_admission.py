@@ -17,7 +17,7 @@ from engine.transport.client import Gate
 from engine.transport.unsent import NotSent
 
 from ..virtual import VirtualLoop, run
-from .test_gate import GET, GOOD, POST, Script
+from .test_client import GET, GOOD, POST, Script
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

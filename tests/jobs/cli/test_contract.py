@@ -12,7 +12,7 @@ import engine
 from jobs.cli.flags import COMMANDS, GROUPS
 from jobs.sandbox import Fault
 
-from .rehearsal import Rehearsal, picture, rehearsing, until
+from ..rehearsal import Rehearsal, picture, rehearsing, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -20,14 +20,14 @@ from engine.core.quota.stats import Traffic
 from jobs.output.console import Console
 from jobs.output.progress import Lines, Pace, calls, counters, duration
 
-from .rehearsal import clean_environment, rehearsing
-from .sick_store import answer, image, sick_store, well
-from .test_hostile import quota, sick_rehearsal
+from ..rehearsal import clean_environment, rehearsing
+from ..sick_store import answer, image, sick_store, well
+from ..test_hostile import quota, sick_rehearsal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .sick_store import Call
+    from ..sick_store import Call
 
 
 class Clock:

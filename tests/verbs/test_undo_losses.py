@@ -19,8 +19,8 @@ from engine.core.undo.reversal import Kept
 from engine.core.undo.revert import settle_doubts, take_back
 from jobs.sandbox import Config, running
 
+from ..images.test_backup import index
 from ..market import lines, state
-from .test_backup import index
 from .test_undo import OPEN, access, edit, look, options, until
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .rehearsal import Rehearsal
+    from ..rehearsal import Rehearsal
 
 URL = "https://old.example.com"
 LINES: list[tuple[str, str | None]] = [

@@ -21,10 +21,10 @@ from jobs.bench.scenarios import NAMES, SCENARIOS
 from jobs.output.console import Console
 from jobs.output.json_record import of_report
 
-from .rehearsal import clean_environment
+from ..rehearsal import clean_environment
 
 pytestmark = pytest.mark.timeout(180)  # each starts processes of its own, and other tests run beside them
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TINY = {"products": 4, "images": 2, "latency": 0.0}
 
 

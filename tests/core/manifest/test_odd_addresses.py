@@ -11,7 +11,7 @@ from engine.core.manifest.fields import image_file_fault
 from engine.core.manifest.odd_addresses import OddAddresses, oddity
 from engine.core.model import Wanted, WantedProduct
 
-from ..jobs.rehearsal import rehearsing
+from ...jobs.rehearsal import rehearsing
 
 if TYPE_CHECKING:
     from pathlib import Path

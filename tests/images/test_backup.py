@@ -16,7 +16,7 @@ from engine.core.checkpoint.records import seal
 from jobs.sandbox import Config, running
 
 from ..market import control, lines, log, state, writes
-from .test_undo import access, look, options, yes
+from ..verbs.test_undo import access, look, options, yes
 
 if TYPE_CHECKING:
     from pathlib import Path

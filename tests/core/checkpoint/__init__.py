@@ -1,0 +1,1 @@
+"""Events, states, ledger and replay."""

@@ -1,0 +1,1 @@
+"""One product carried out."""

@@ -1,0 +1,1 @@
+"""One call and what is around it."""
