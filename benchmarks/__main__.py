@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.bench.measure.machine import machine
-from jobs.bench.measure.processes import StageError
+from jobs.bench.measure.processes import ProcessError
 
 from . import page, pictures, plan, quota, startup, whole, wire
 from .goals import goals
@@ -53,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         home = _home(arguments)
         _measure(arguments, home)
-    except (ResultsError, WrongError, StageError) as error:
+    except (ResultsError, WrongError, ProcessError) as error:
         _say(f"benchmarks: {error}")
         return UNUSABLE if isinstance(error, ResultsError) else FAILED
     except OSError as error:

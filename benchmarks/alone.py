@@ -20,14 +20,14 @@ import orjson
 import engine
 from engine.core.checkpoint.events import outcome, sent
 from engine.core.dialects import v2
-from engine.core.diff.renumbering import Reading
-from engine.core.messages import Answer
+from engine.core.diff.renumbering import RenumberingModel
+from engine.core.messages import Response
 from engine.core.plan.batch import Header
 from engine.disk.checkpoint.journal import Journal
-from engine.disk.filesystem import RealDisk
-from engine.disk.manifest.reader import check
+from engine.disk.filesystem import LocalDisk
+from engine.disk.manifest.reader import check_manifest
 from engine.disk.plan_file import PlanWriter
-from engine.runs.planner import Former, Survey
+from engine.runs.planner import Planner, PriorRun
 from engine.transport.client import MOST_WORKERS
 
 from .resuming import prepare, resume
@@ -35,7 +35,7 @@ from .resuming import prepare, resume
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engine.core.model import Present
+    from engine.core.model import StoredImage
 
 Task = dict[str, Any]
 _FIELDS = {"description": "View 1", "sort_order": 0, "is_thumbnail": True}
@@ -62,20 +62,20 @@ async def _merge(manifest: Path, pages: Path, folder: Path) -> dict[str, Any]:
     began = time.process_time()
     with (
         pages.open("rb", buffering=1 << 18) as file,
-        check(manifest, files=None, spool=folder / "checkpoint") as wanted,
+        check_manifest(manifest, files=None, spool=folder / "checkpoint") as wanted,
     ):
 
-        async def listing(_product_id: int) -> list[Present]:
-            return v2.read_images(Answer(200, {}, file.readline()))
+        async def listing(_product_id: int) -> list[StoredImage]:
+            return v2.read_images(Response(200, {}, file.readline()))
 
-        header = Header("sync", "store", str(manifest), wanted.digest, "", "", "", 0.0, Reading())
-        writer = PlanWriter(RealDisk(), folder / "plan", header)
-        survey = Survey(
+        header = Header("sync", "store", str(manifest), wanted.digest, "", "", "", 0.0, RenumberingModel())
+        writer = PlanWriter(LocalDisk(), folder / "plan", header)
+        survey = Planner(
             listing,
             writer,
-            mirror=True,
-            reading=Reading(),
-            former=Former(),
+            delete_extra=True,
+            reading=RenumberingModel(),
+            prior=PriorRun(),
             progress=engine.Progress(),
             stop=engine.Stop(),
         )
@@ -126,13 +126,13 @@ async def _journal(calls: int, path: Path) -> dict[str, Any]:
         await asyncio.sleep(0)
 
     bare = await _paced(calls, nothing)
-    disk = RealDisk()
+    disk = LocalDisk()
     writing = Journal(disk.create(path))
 
     async def journalled(number: int) -> None:
-        await writing.intend(sent(number, "create:0", fields=_FIELDS))
+        await writing.write_ahead(sent(number, "create:0", fields=_FIELDS))
         await asyncio.sleep(0)
-        writing.note(outcome("confirmed", number, "create:0", image_id=number))
+        writing.append(outcome("confirmed", number, "create:0", image_id=number))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(writing.run)

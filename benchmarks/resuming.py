@@ -17,8 +17,8 @@ import orjson
 
 import engine
 import engine.verbs.apply
-from engine.core.messages import Answer
-from engine.runs.context import Seams
+from engine.core.messages import Response
+from engine.runs.context import Ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -38,16 +38,16 @@ class _Pretended:
         self._until = until
         self._stop = stop
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         await asyncio.sleep(0)
         if request.method == "GET":
-            return Answer(200, {}, b'{"count":0}' if request.path.endswith("/count") else b"[]")
+            return Response(200, {}, b'{"count":0}' if request.path.endswith("/count") else b"[]")
         self._made += 1
         if self._made == self._until:
-            self._stop.ask()
+            self._stop.request()
         fields = orjson.loads(request.body or b"")
         name = fields["image_file"].rpartition("/")[2].replace(".jpg", "__12345.jpg")
-        return Answer(201, {}, orjson.dumps({**fields, "id": self._made, "image_file": f"a/123/{name}"}))
+        return Response(201, {}, orjson.dumps({**fields, "id": self._made, "image_file": f"a/123/{name}"}))
 
 
 def prepare(task: Task) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def prepare(task: Task) -> dict[str, Any]:
         yield _Pretended(task["images"] - 2 * _WORKERS, stop)
 
     options = engine.Options(concurrency=_WORKERS)
-    run = engine.migrate(_ACCESS, task["manifest"], options, stop=stop, seams=Seams(wire=wire))
+    run = engine.migrate(_ACCESS, task["manifest"], options, stop=stop, seams=Ports(transport=wire))
     report = asyncio.run(_awaited(run))
     return {"cpu": time.process_time(), "outcome": report.outcome, "created": report.created}
 
@@ -69,10 +69,10 @@ def resume(task: Task) -> dict[str, Any]:
     told: dict[str, Any] = {}
     progress = _Clocked()
 
-    async def wire(request: Request) -> Answer:
+    async def wire(request: Request) -> Response:
         await asyncio.sleep(0)
         if request.path.endswith("/images/count"):
-            return Answer(200, {}, b'{"count":0}')
+            return Response(200, {}, b'{"count":0}')
         told.update(progress.told())
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
@@ -82,7 +82,7 @@ def resume(task: Task) -> dict[str, Any]:
     async def wired(_access: engine.Access) -> AsyncIterator[Any]:
         yield wire
 
-    asyncio.run(_awaited(engine.migrate(_ACCESS, task["manifest"], progress=progress, seams=Seams(wire=wired))))
+    asyncio.run(_awaited(engine.migrate(_ACCESS, task["manifest"], progress=progress, seams=Ports(transport=wired))))
     raise RuntimeError("nothing was left to be resumed")
 
 
@@ -93,10 +93,10 @@ class _Clocked(engine.Progress):
         super().__init__()
         self._began = [("loading", time.process_time())]
 
-    def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
+    def start_phase(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
         """A new phase begins."""
         self._began.append((phase, time.process_time()))
-        super().begin(phase, products=products, images=images)
+        super().start_phase(phase, products=products, images=images)
 
     def told(self) -> dict[str, Any]:
         """Processor seconds of the manifest's check, which a first run makes as well, and of all the rest."""

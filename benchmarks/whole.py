@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.bench import manifests
-from jobs.bench.measure.processes import Measured, Stage, measured, stage
+from jobs.bench.measure.processes import Measured, StoreProcess, measured, stage
 from jobs.bench.run_scenario import play
 from jobs.bench.scenarios import SCENARIOS
 
@@ -57,7 +57,7 @@ def _nights(products: int) -> dict[str, dict[str, float]]:
         return {night: _figures(_sync(store, manifest, products * _IMAGES)) for night in ("first", "next")}
 
 
-def _sync(store: Stage, manifest: Path, images: int) -> Measured:
+def _sync(store: StoreProcess, manifest: Path, images: int) -> Measured:
     night = measured({"verb": "sync", "access": store.access, "manifest": str(manifest)}, beside=store, pinned=True)
     if night.told.get("outcome") != "done" or night.told["unchanged"] != images:
         raise WrongError(f"no-op sync: {night.told}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.bench import manifests
 from jobs.bench.figures import quota_of
-from jobs.bench.measure.processes import Measured, Stage, measured
+from jobs.bench.measure.processes import Measured, StoreProcess, measured
 
 from .peers.task import WIRE
 
@@ -34,7 +34,7 @@ def installed(peers: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def perform(
-    store: Stage, peer: str, *, products: int, images: int, listed: int = 0, pinned: bool = False, **more: Any
+    store: StoreProcess, peer: str, *, products: int, images: int, listed: int = 0, pinned: bool = False, **more: Any
 ) -> dict[str, Any]:
     """Have a peer list products 1 to N, which show `listed` images, and create `images` for each; returns its figures.
 
@@ -62,7 +62,9 @@ def perform(
     return _figures(run, store, products * (images + 1), whole=whole)
 
 
-def _ferry(store: Stage, products: int, images: int, listed: int, *, pinned: bool, options: dict[str, Any]) -> Measured:
+def _ferry(
+    store: StoreProcess, products: int, images: int, listed: int, *, pinned: bool, options: dict[str, Any]
+) -> Measured:
     """The whole of imageferry: checks the manifest, lists, diffs, plans, journals each call; verifies with the brakes off."""
     with tempfile.TemporaryDirectory(prefix="imageferry-bench-") as folder:
         manifest = Path(folder, "manifest.jsonl")
@@ -78,7 +80,7 @@ def _ferry(store: Stage, products: int, images: int, listed: int, *, pinned: boo
     return run
 
 
-def _judge(store: Stage, peer: str, images: int) -> None:
+def _judge(store: StoreProcess, peer: str, images: int) -> None:
     """The store's own count has the last word."""
     store.settings(quota=None, latency=0.0)
     count = store.images()
@@ -86,7 +88,7 @@ def _judge(store: Stage, peer: str, images: int) -> None:
         raise WrongError(f"{peer}: the store has {count} images, {images} are told of")
 
 
-def _figures(run: Measured, store: Stage, due: int, *, whole: bool) -> dict[str, Any]:
+def _figures(run: Measured, store: StoreProcess, due: int, *, whole: bool) -> dict[str, Any]:
     told: Mapping[str, Any] = run.told
     quota = quota_of(run.readings, store.quota, told["ended"])
     calls = told["requests"]

@@ -31,8 +31,8 @@ class Snapshot:
 class Progress:
     """Counters of one run. `say` is called with each sentence that a person should read at once."""
 
-    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
-        self.say = say
+    def __init__(self, notify: Callable[[str], None] = lambda _: None) -> None:
+        self.notify = notify
         self.phase = "starting"
         self.products_done = 0
         self.products: int | None = None
@@ -43,7 +43,7 @@ class Progress:
         self._sent: Callable[[], int] | None = None
         self.traffic: Callable[[], Traffic] | None = None
 
-    def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
+    def start_phase(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
         """A new phase begins, with its own counts."""
         self.phase, self.products, self.images = phase, products, images
         self.products_done = self.images_done = 0
@@ -52,7 +52,7 @@ class Progress:
         """Count on from what earlier processes of this run have done."""
         self.products_done, self.images_done = products_done, images_done
 
-    def expect(self, calls: int, sent: Callable[[], int]) -> None:
+    def expect_calls(self, calls: int, sent: Callable[[], int]) -> None:
         """So many calls are ahead; `sent` tells how many have gone through the gate in all."""
         self._calls_until, self._sent = sent() + calls, sent
 
@@ -87,29 +87,29 @@ class Stop:
     """Asked once, a run takes in no more work and finishes the calls in flight; asked twice, it is cut."""
 
     def __init__(self) -> None:
-        self.draining = False
+        self.stopping = False
         self.reason: str | None = None
-        self._on_drain: list[Callable[[], None]] = []
-        self._on_cut: list[Callable[[], None]] = []
+        self._on_stop: list[Callable[[], None]] = []
+        self._on_abort: list[Callable[[], None]] = []
 
-    def on_drain(self, act: Callable[[], None]) -> None:
+    def on_stop(self, act: Callable[[], None]) -> None:
         """Have something woken when draining begins."""
-        self._on_drain.append(act)
+        self._on_stop.append(act)
 
-    def on_cut(self, act: Callable[[], None]) -> None:
+    def on_abort(self, act: Callable[[], None]) -> None:
         """Have something cancelled by the second asking."""
-        self._on_cut.append(act)
+        self._on_abort.append(act)
 
-    def drain(self, reason: str) -> None:
+    def stop(self, reason: str) -> None:
         """The run itself stops early, for a reason that the report gives; a second asking is still to come."""
         self.reason = self.reason or reason
-        self.draining = True
-        for act in self._on_drain:
+        self.stopping = True
+        for act in self._on_stop:
             act()
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Ask the run to stop; the second time it is cut."""
-        acts = self._on_cut if self.draining else self._on_drain
-        self.draining = True
+        acts = self._on_abort if self.stopping else self._on_stop
+        self.stopping = True
         for act in acts:
             act()

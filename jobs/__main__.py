@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (contract, Exit codes)."""
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console.standard()
-    return console.last_word(_run(words, console))
+    return console.exit_code(_run(words, console))
 
 
 def process() -> int:
@@ -44,12 +44,12 @@ def _run(words: list[str], console: Console) -> int:
 
 def _dispatch(words: list[str], console: Console) -> int:
     if words == ["--version"]:
-        console.data([f"imageferry {__version__}"])
+        console.out([f"imageferry {__version__}"])
         return 0
     from .cli.parser import UsageError, parse, parser_for  # noqa: PLC0415  # argparse doubles the time of --version
 
     if not words:
-        console.tell(parser_for(words).format_help().splitlines())
+        console.err(parser_for(words).format_help().splitlines())
         return _USAGE
     try:
         arguments = parse(words)
@@ -79,20 +79,20 @@ def _start(arguments: Namespace, console: Console) -> int:
             from .demo.demo import demonstrate  # noqa: PLC0415  # see above
 
             return demonstrate(arguments, console)
-        from .cli.commands import Run  # noqa: PLC0415  # see above
+        from .cli.commands import CommandRun  # noqa: PLC0415  # see above
 
-        return Run(arguments, console)()
+        return CommandRun(arguments, console)()
 
 
 def _interrupted(words: list[str], console: Console) -> int:
     sentence = "interrupted outside of the run itself; nothing was in flight"
-    console.tell([f"imageferry: {sentence}"])
+    console.err([f"imageferry: {sentence}"])
     _record(words, "interrupted", sentence, console)
     return _INTERRUPTED
 
 
 def _unusable(words: list[str], sentence: str, console: Console) -> int:
-    console.tell([f"imageferry: {sentence}"])
+    console.err([f"imageferry: {sentence}"])
     _record(words, "invalid", sentence, console)
     return _USAGE
 
@@ -101,9 +101,9 @@ def _bug(words: list[str], error: Exception, console: Console) -> int:
     if {"-v", "--verbose"} & set(words):
         import traceback  # noqa: PLC0415  # hoped never to be needed
 
-        console.tell("".join(traceback.format_exception(error)).splitlines())
+        console.err("".join(traceback.format_exception(error)).splitlines())
     sentence = f"this is a fault of imageferry itself, please report it: {type(error).__name__}: {error}"
-    console.tell([f"imageferry: {sentence} (-v shows where)"])
+    console.err([f"imageferry: {sentence} (-v shows where)"])
     _record(words, "failed", sentence, console)
     return _BUG
 
@@ -114,10 +114,10 @@ def _record(words: list[str], outcome: str, sentence: str, console: Console) -> 
         return
     import json  # noqa: PLC0415  # most command lines are fine
 
-    from .output.json_record import of_report  # noqa: PLC0415  # as above
+    from .output.json_record import report_record  # noqa: PLC0415  # as above
 
     command = None if words[0].startswith("-") else words[0]
-    console.data([json.dumps(of_report(command, outcome, None, error=sentence))])
+    console.out([json.dumps(report_record(command, outcome, None, error=sentence))])
 
 
 if __name__ == "__main__":

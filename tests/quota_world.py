@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from engine.core.messages import Answer, Request
+from engine.core.messages import Request, Response
 
 from .virtual import BEGIN
 
@@ -97,7 +97,7 @@ class QuotaWorld:
         self.chance = random.Random(self.seed)
         self._next_other = next(self.others) if self.others else math.inf
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         self.calls += 1
         await anyio.sleep(self.latency.draw(self.chance))
         answer = self.take(self.now())
@@ -109,7 +109,7 @@ class QuotaWorld:
         at = anyio.current_time()
         return at + sum(seconds for when, seconds in self.sleeps if when <= at)
 
-    def take(self, at: float) -> Answer:
+    def take(self, at: float) -> Response:
         """Count a call of the run's that reaches the store at `at`."""
         self._others_until(at)
         window = self._window(at)
@@ -118,7 +118,7 @@ class QuotaWorld:
             window.own += 1
         else:
             window.own_rejected += 1
-        return Answer(200 if ok else 429, self.headers(window, at), b"[]" if ok else b"{}")
+        return Response(200 if ok else 429, self.headers(window, at), b"[]" if ok else b"{}")
 
     def headers(self, window: Window, at: float) -> dict[str, str]:
         """The four rate headers as of `at`."""
@@ -201,7 +201,7 @@ class OpenStore:
         self.chance = random.Random(self.seed)
         self._served = anyio.Semaphore(self.slots)
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         self.calls += 1
         self.inside += 1
         self.most_inside = max(self.most_inside, self.inside)
@@ -209,9 +209,9 @@ class OpenStore:
             if self.inside > self.limit:
                 self.refused += 1
                 await anyio.sleep(0.01)
-                return Answer(self.status, {}, b"")
+                return Response(self.status, {}, b"")
             async with self._served:
                 await anyio.sleep(self.work * self.chance.uniform(0.7, 1.3))
-            return Answer(200, {}, b"[]")
+            return Response(200, {}, b"[]")
         finally:
             self.inside -= 1

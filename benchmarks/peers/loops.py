@@ -22,7 +22,7 @@ from .task import WIRE, Tally, Task
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from engine.transport.session import HttpWire
+    from engine.transport.session import AiohttpTransport
 
     Send = Callable[[str, str, bytes | None], Awaitable[bytes]]
 
@@ -53,9 +53,9 @@ async def work(task: Task) -> dict[str, Any]:
 @asynccontextmanager
 async def _connected(task: Task) -> AsyncIterator[Callable[[Tally], Send]]:
     if task.peer == WIRE:
-        from engine.transport.session import HttpWire  # noqa: PLC0415  # the other peers' memory is theirs alone
+        from engine.transport.session import AiohttpTransport  # noqa: PLC0415  # the other peers' memory is theirs alone
 
-        async with HttpWire(task.api_url, task.store_hash, task.access_token) as wire:
+        async with AiohttpTransport(task.api_url, task.store_hash, task.access_token) as wire:
             yield partial(_by_wire, wire, _store(task))
         return
     async with aiohttp.ClientSession(
@@ -68,7 +68,7 @@ async def _connected(task: Task) -> AsyncIterator[Callable[[Tally], Send]]:
         yield partial(_sender, session)
 
 
-def _by_wire(wire: HttpWire, store: str, tally: Tally) -> Send:
+def _by_wire(wire: AiohttpTransport, store: str, tally: Tally) -> Send:
     from engine.core.messages import Request  # noqa: PLC0415  # as above
 
     async def send(method: str, url: str, body: bytes | None) -> bytes:

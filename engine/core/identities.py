@@ -14,29 +14,29 @@ from .model import Wanted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .model import Present
+    from .model import StoredImage
 
-Kept = dict[str, tuple[Any, Any]]
+OwnValues = dict[str, tuple[Any, Any]]
 """Field -> (the value asked for, the value that the store keeps instead)."""
-Known = tuple[int, str | None] | tuple[int, str | None, Kept]
+KnownImage = tuple[int, str | None] | tuple[int, str | None, OwnValues]
 """One remembered image: its id, the version of its bytes and, where there is any, what the store made of its fields."""
-Memory = dict[str, Known]
+IdentityMap = dict[str, KnownImage]
 """What the ledger knows of one product: source -> image; of a replaced image, GONE and its id."""
 
 FIELDS = ("description", "sort_order", "is_thumbnail")
 
 
-def kept_of(known: Known | None) -> Kept:
+def own_values_of(known: KnownImage | None) -> OwnValues:
     """What the store was seen to make of an image's fields."""
     return known[2] if known is not None and len(known) > 2 else {}
 
 
-def known_as(image_id: int, version: str | None, kept: Kept) -> Known:
+def known_image(image_id: int, version: str | None, kept: OwnValues) -> KnownImage:
     """An image as it is remembered; the third part is there only where it says something, as older readers know two."""
     return (image_id, version, kept) if kept else (image_id, version)
 
 
-def read_known(row: Any) -> Known:
+def read_known_image(row: Any) -> KnownImage:
     """A remembered image back from its JSON.
 
     Raises KeyError, TypeError, IndexError or AttributeError where it has not the shape of one.
@@ -44,22 +44,22 @@ def read_known(row: Any) -> Known:
     image_id, version = row[0], row[1]
     if len(row) < 3:
         return (image_id, version)
-    return known_as(image_id, version, {name: (pair[0], pair[1]) for name, pair in row[2].items() if name in FIELDS})
+    return known_image(image_id, version, {name: (pair[0], pair[1]) for name, pair in row[2].items() if name in FIELDS})
 
 
-def other_values(fields: Mapping[str, Any], answered: Present) -> Kept:
+def other_values(fields: Mapping[str, Any], answered: StoredImage) -> OwnValues:
     """The fields that a store answered with another value than it was sent."""
     return {name: (value, now) for name, value in fields.items() if (now := getattr(answered, name)) != value}
 
 
-def that_hold(image: Wanted, there: Present, kept: Kept) -> Kept:
+def that_hold(image: Wanted, there: StoredImage, kept: OwnValues) -> OwnValues:
     """What still is so: the manifest asks for the same value, and the store shows what it made of it."""
     return {
         name: pair for name, pair in kept.items() if (getattr(image, name), getattr(there, name)) == (pair[0], pair[1])
     }
 
 
-def as_wanted(image: Wanted, own: Kept, former: Kept, written: Iterable[str]) -> Kept:
+def as_wanted(image: Wanted, own: OwnValues, former: OwnValues, written: Iterable[str]) -> OwnValues:
     """What to remember of an image: the store's `own` values of what was sent, told by what the manifest asks for.
 
     What is sent for a sort order may differ from what is asked for, where siblings will move it or their order alone counts:
@@ -79,7 +79,7 @@ def without(image: Wanted, names: Iterable[str]) -> Wanted:
     return Wanted(image.image_file, **fields, version=image.version, line=image.line)
 
 
-def shown_now(own: Kept, there: Present | None) -> Kept:
+def shown_now(own: OwnValues, there: StoredImage | None) -> OwnValues:
     """A store's own values as a look shows them: an order of its own may have moved since with its siblings."""
     if there is None or "sort_order" not in own:
         return own

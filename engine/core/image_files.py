@@ -44,7 +44,7 @@ def basename(image_file: str) -> str:
     return unquote(name) if "%" in name else name
 
 
-def stem(image_file: str) -> str:
+def base_name(image_file: str) -> str:
     """The name as it was before the store renamed it: the same for a source and for what the store made of it."""
     body, dot, extension = _parts(image_file)
     return f"{body}{dot}{extension.lower()}"
@@ -63,14 +63,14 @@ def _parts(image_file: str) -> tuple[str, str, str]:
     return body, dot, extension
 
 
-def loose(name_stem: str) -> str:
+def folded_name(name_stem: str) -> str:
     """A stem with runs of `_` folded: how many the store writes for one character outside ASCII is unknown."""
     return _RUN.sub("_", name_stem)
 
 
 def one_extension(image_file: str) -> str:
     """The loose stem with one extension for all that JPEGs bear: a store may write its own."""
-    body, dot, extension = loose(stem(image_file)).rpartition(".")
+    body, dot, extension = folded_name(base_name(image_file)).rpartition(".")
     return f"{body}{dot}{'jpg' if extension in {'jpeg', 'jpe'} else extension}"
 
 
@@ -123,7 +123,7 @@ def is_uncertain(source: str) -> bool:
     return is_completed(source) or len(cut_key(source)) > CUT_FROM
 
 
-def bears_name(source: str, stored: str) -> bool:
+def same_name(source: str, stored: str) -> bool:
     """Whether a stored name is what the store makes of a source's."""
     return likeness(source, stored) is not None
 
@@ -139,7 +139,7 @@ def likeness(source: str, stored: str) -> int | None:
         and stored[6 + dot : 8 + dot] == "__"
     ):
         return 0  # nearly all are as plain as this
-    if stem(source) == stem(stored):
+    if base_name(source) == base_name(stored):
         return 0
     if one_extension(source) == one_extension(stored):
         return 1
@@ -166,7 +166,7 @@ def _with_query(source: str, name: str) -> list[str]:
 
 
 def _key(text: str) -> str:
-    return loose(_UNSAFE.sub("_", text).replace(".", "_"))
+    return folded_name(_UNSAFE.sub("_", text).replace(".", "_"))
 
 
 def source_kind(image_file: str) -> Literal["url", "import", "file"]:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 # What is said of an answer that says nothing about itself.
-UNSAID = "no reason given"
+NO_REASON = "no reason given"
 
 
-class Replay(Enum):
+class Resend(Enum):
     """What may be done when a call's outcome is unknown."""
 
-    FREELY = "freely"  # sending it again changes nothing more: GET, DELETE by id, a PUT that moves no sibling
-    LOOK = "look"  # it may have happened and must not happen twice: the caller looks first
+    SAFE = "freely"  # sending it again changes nothing more: GET, DELETE by id, a PUT that moves no sibling
+    CHECK_FIRST = "look"  # it may have happened and must not happen twice: the caller looks first
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """What came back, whole. Header names are looked up in lower case."""
 
     status: int

@@ -27,7 +27,7 @@ class WantedProduct:
 
 
 @dataclass(slots=True)
-class Present:
+class StoredImage:
     """One image as the store lists it; a null description reads as "" (store-api.md 1.1)."""
 
     image_id: int

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
-from .image_files import GONE, loose, source_kind, stem
+from .image_files import GONE, base_name, folded_name, source_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
-    from .identities import Memory
+    from .identities import IdentityMap
     from .model import Wanted
 
 _PLAIN = re.compile(
@@ -88,10 +88,10 @@ def unsigned(image_file: str) -> str:
 
 def identity(image_file: str) -> str:
     """What stays the same when a picture moves to another host or folder: its name and what its query asks for."""
-    return f"{loose(stem(image_file))}?{unsigned(image_file).partition('?')[2]}"
+    return f"{folded_name(base_name(image_file))}?{unsigned(image_file).partition('?')[2]}"
 
 
-def respelled(images: list[Wanted], memory: Memory, there: Container[int]) -> Memory:
+def respelled(images: list[Wanted], memory: IdentityMap, there: Container[int]) -> IdentityMap:
     """The memory under the manifest's own spellings: a source that is only written in another way is the same source.
 
     So is one whose signature alone is new. Where several could be meant of the images that are `there`, none is taken.

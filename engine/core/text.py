@@ -9,7 +9,7 @@ from .masking import masked
 _SHOWN = 76  # of 80 characters of input that a fault may repeat; quotes and an ellipsis take the rest
 
 
-def escaped(text: str, room: int = _SHOWN) -> str:
+def printable(text: str, room: int = _SHOWN) -> str:
     """Make the text one short printable line: what doesn't print is escaped, passwords are masked, what is too long is cut."""
     text = masked(text)
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: room + 1])
@@ -18,7 +18,7 @@ def escaped(text: str, room: int = _SHOWN) -> str:
 
 def quoted(text: str) -> str:
     """Put the text in quotes, short and printable."""
-    return f'"{escaped(text)}"'
+    return f'"{printable(text)}"'
 
 
 def found(value: Any) -> str:
@@ -34,7 +34,7 @@ def found(value: Any) -> str:
             return "an object"
         case list():
             return "an array"
-    return escaped(str(value), 40)
+    return printable(str(value), 40)
 
 
 # A wait of over a minute is said, with its reason.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .interface import Appending
+    from .interface import AppendOnlyFile
 
 fcntl: Any
 try:
@@ -80,18 +80,18 @@ class _File:
         os.close(self._fd)
 
 
-class RealDisk:
+class LocalDisk:
     """The file system."""
 
-    def append(self, path: Path) -> Appending:
+    def append(self, path: Path) -> AppendOnlyFile:
         """A file to go on with, made where there is none."""
         return _File(path, _FLAGS)
 
-    def create(self, path: Path) -> Appending:
+    def create(self, path: Path) -> AppendOnlyFile:
         """A new file in place of whatever is there; what was open to others is its owner's alone from then on."""
         return _File(path, _FLAGS | os.O_TRUNC, private=True)
 
-    async def publish(self, made: Path, path: Path) -> None:
+    async def replace(self, made: Path, path: Path) -> None:
         """Give a file that is written and synced its final name, in one step that a power cut can't split."""
         try:
             os.replace(made, path)  # noqa: PTH105  # the call that POSIX promises to be atomic
@@ -153,7 +153,7 @@ class RealDisk:
         except OSError as error:
             raise disk_error(path, error, "reading") from None
 
-    def blocks(self, path: Path) -> Iterator[bytes]:
+    def chunks(self, path: Path) -> Iterator[bytes]:
         """The file in pieces of 256 KiB, for who looks at bytes alone."""
         try:
             with path.open("rb", buffering=0) as file:

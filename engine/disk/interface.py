@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Appending(Protocol):
+class AppendOnlyFile(Protocol):
     """A file that only grows."""
 
     def write(self, data: bytes) -> None:
@@ -24,15 +24,15 @@ class Appending(Protocol):
 
 
 class Disk(Protocol):
-    """What the engine asks of a disk; `RealDisk` says what each must do."""
+    """What the engine asks of a disk; `LocalDisk` says what each must do."""
 
-    def append(self, path: Path) -> Appending:
+    def append(self, path: Path) -> AppendOnlyFile:
         """A file to go on with."""
 
-    def create(self, path: Path) -> Appending:
+    def create(self, path: Path) -> AppendOnlyFile:
         """A new file."""
 
-    async def publish(self, made: Path, path: Path) -> None:
+    async def replace(self, made: Path, path: Path) -> None:
         """Rename so that a power cut can't split it."""
 
     async def publish_new(self, made: Path, path: Path) -> bool:
@@ -47,7 +47,7 @@ class Disk(Protocol):
     def lines(self, path: Path, offset: int = 0) -> Iterator[bytes]:
         """Lines with their ends."""
 
-    def blocks(self, path: Path) -> Iterator[bytes]:
+    def chunks(self, path: Path) -> Iterator[bytes]:
         """The file in large pieces."""
 
     def size(self, path: Path) -> int | None:

@@ -20,7 +20,7 @@ from ..core.text import quoted
 if TYPE_CHECKING:
     from ..core.image_format.truncated import CutFiles
 
-__all__ = ["MAX_BYTES", "Inspection", "inspect", "is_picture", "preflight", "resolve", "source_kind"]
+__all__ = ["MAX_BYTES", "Inspection", "inspect", "is_picture", "path_to_upload", "source_kind", "why_not_uploadable"]
 
 MAX_BYTES = 8 * 1024 * 1024
 _KINDS = "BMP, GIF, JPEG, PNG, WBMP, XBM or WEBP"
@@ -34,7 +34,7 @@ class Inspection:
     cut: bool = False
 
 
-def preflight(files: Path, image_file: str, cut: CutFiles | None = None) -> str | None:
+def why_not_uploadable(files: Path, image_file: str, cut: CutFiles | None = None) -> str | None:
     """Say why the picture at this path below `files` can't be uploaded; None if it can. One that is cut off goes into `cut`."""
     found = inspect(files, image_file)
     if found.cut and cut is not None:
@@ -63,7 +63,7 @@ def inspect(files: Path, image_file: str) -> Inspection:
         return Inspection(f"{shown} can't be the name of a file here")
 
 
-def resolve(files: Path, image_file: str, cut: CutFiles | None = None) -> Path:
+def path_to_upload(files: Path, image_file: str, cut: CutFiles | None = None) -> Path:
     """Return the picture's real path, looked at once more: to be asked right before uploading. One that is cut off goes into `cut`.
 
     Raises RefusedError, which fails that image alone, if it can't be uploaded any more.

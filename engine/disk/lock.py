@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..clock import shown_time
-from ..core.checkpoint.lock_info import ELSEWHERE, GONE, place_of, sight
+from ..core.checkpoint.lock_info import ELSEWHERE, GONE, locate, process_place
 from ..core.errors import DiskError, LockedError
 from .processes import began, here, is_running
 
@@ -41,7 +41,7 @@ def takes_no_files(folder: Path) -> bool:
 
 
 @contextmanager
-def held(disk: Disk, now: Callable[[], float], checkpoint: Path, command: str) -> Iterator[None]:
+def checkpoint_lock(disk: Disk, now: Callable[[], float], checkpoint: Path, command: str) -> Iterator[None]:
     """Hold the checkpoint's lock, and say who holds it.
 
     Raises DiskError where no lock can be made, LockedError where another run has it.
@@ -52,7 +52,7 @@ def held(disk: Disk, now: Callable[[], float], checkpoint: Path, command: str) -
             f"{checkpoint.parent}: no checkpoint can be kept there. A manifest that comes through a pipe has no folder: "
             "give --checkpoint FILE, to remember the run by"
         )
-    holder = _note(checkpoint)
+    holder = _lock_info_path(checkpoint)
     with _locked(disk, checkpoint) as got:
         if not got:
             raise LockedError(
@@ -82,13 +82,13 @@ def _locked(disk: Disk, checkpoint: Path) -> Iterator[bool]:
         yield got
 
 
-def read_holder(checkpoint: Path) -> dict[str, Any] | None:
+def read_lock_info(checkpoint: Path) -> dict[str, Any] | None:
     """Who says that it holds the checkpoint; a process that died leaves its name behind.
 
     None where there is no note, or one that makes no sense: a note only informs, the lock decides.
     """
     try:
-        row = orjson.loads(_note(checkpoint).read_bytes())
+        row = orjson.loads(_lock_info_path(checkpoint).read_bytes())
     except (OSError, ValueError):
         return None
     return row if isinstance(row, dict) and _makes_sense(row) else None
@@ -102,7 +102,7 @@ def _makes_sense(row: dict[str, Any]) -> bool:
     return process and date and isinstance(row.get("command"), str)
 
 
-def _note(checkpoint: Path) -> Path:
+def _lock_info_path(checkpoint: Path) -> Path:
     return checkpoint.with_name(checkpoint.name + ".holder")
 
 
@@ -112,22 +112,22 @@ def is_alive(holder: dict[str, Any]) -> bool:
     Here it is one of that number that began at that time. One on another machine or in another container can't be seen,
     so it is never taken for dead.
     """
-    where = sight(place_of(holder), here())
+    where = locate(process_place(holder), here())
     return where == ELSEWHERE or (where != GONE and is_running(holder["pid"], holder.get("began")))
 
 
 def host_elsewhere(holder: dict[str, Any]) -> str | None:
     """The machine or container where a note's process runs; None where that is here."""
-    place = place_of(holder)
-    return place.host if place is not None and sight(place, here()) == ELSEWHERE else None
+    place = process_place(holder)
+    return place.host if place is not None and locate(place, here()) == ELSEWHERE else None
 
 
 def _describe(checkpoint: Path) -> str:
     """The holder, as far as its note tells; it is written right after the lock is taken."""
-    who = read_holder(checkpoint)
+    who = read_lock_info(checkpoint)
     if who is None:
         return (
-            f"by whom is not readable ({_note(checkpoint).name})"
+            f"by whom is not readable ({_lock_info_path(checkpoint).name})"
             if _is_there(checkpoint)
             else "one that has just begun"
         )
@@ -138,6 +138,6 @@ def _describe(checkpoint: Path) -> str:
 
 def _is_there(checkpoint: Path) -> bool:
     try:
-        return _note(checkpoint).stat().st_size > 0
+        return _lock_info_path(checkpoint).stat().st_size > 0
     except OSError:
         return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..core.errors import CheckpointError, DiskError
-from ..core.plan.guards import looks_sick
+from ..core.plan.guards import listing_incomplete
 from ..core.plan.lines import add_line, header_line, read_header, read_line, read_summary, summary_line
 from ..core.plan.summary import Summary
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
     from pathlib import Path
 
-    from ..core.plan.batch import Batch, Header
-    from .interface import Appending, Disk
+    from ..core.plan.batch import Header, ProductPlan
+    from .interface import AppendOnlyFile, Disk
 
 _BUFFER = 1 << 15
 _PRODUCT = b'{"product_id":'
@@ -52,7 +52,7 @@ class PlanWriter:
         self._forget()
         if resume_at is not None and _interrupted(disk, path, header, resume_at):
             self._replay(disk, path)
-        if self.last and not looks_sick(self.summary):
+        if self.last and not listing_incomplete(self.summary):
             self._file = disk.append(path)
             return
         self._forget()
@@ -65,7 +65,7 @@ class PlanWriter:
         self.summary = Summary(one_by_one=self._one_by_one)
         self.last = 0
 
-    def _begin(self) -> Appending:
+    def _begin(self) -> AppendOnlyFile:
         if self._grows_at != self._path:
             self._disk.remove(self._path.with_name(self._path.name + ".new"))  # what a killed process of old left
         return self._disk.create(self._grows_at)
@@ -110,7 +110,7 @@ class PlanWriter:
             self._file.close()
         if self._grows_at != self._path:
             try:
-                await self._disk.publish(self._grows_at, self._path)
+                await self._disk.replace(self._grows_at, self._path)
             except DiskError:
                 self._disk.remove(self._grows_at)
                 raise
@@ -145,7 +145,7 @@ class PlanFile:
             raise self._unfit(f":1: {error}") from None
         digest = hashlib.sha256()
         held = b""
-        for block in self._disk.blocks(self._path):
+        for block in self._disk.chunks(self._path):
             # The last line is not part of the digest that it carries.
             at = block.rfind(b"\n", 0, len(block) - 1) + 1
             if at:
@@ -179,7 +179,7 @@ class PlanFile:
             if "product_id" in row:
                 yield row, "unchanged" not in row
 
-    def batches(self, but: Container[int] = (), only: Container[int] | None = None) -> Iterator[Batch]:
+    def batches(self, but: Container[int] = (), only: Container[int] | None = None) -> Iterator[ProductPlan]:
         """The products that are to change or have failed, in product order, `but` those named, or `only` those."""
         for line in self._disk.lines(self._path):
             if not line.startswith(_PRODUCT) or b',"unchanged":' in line[:48]:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import psutil
 
-from ..core.checkpoint.lock_info import Place
+from ..core.checkpoint.lock_info import ProcessPlace
 
 
-def here() -> Place:
+def here() -> ProcessPlace:
     """Return where this process runs: host, machine, boot and process namespace, each None where the system does not tell."""
     try:
         processes = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         processes = None
     machine, boot = _line("/etc/machine-id"), _line("/proc/sys/kernel/random/boot_id")
-    return Place(platform.node() or "an unnamed machine", machine, boot, processes)
+    return ProcessPlace(platform.node() or "an unnamed machine", machine, boot, processes)
 
 
 def _line(path: str) -> str | None:

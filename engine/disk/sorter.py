@@ -26,7 +26,7 @@ _FAN_IN = 64  # runs that are merged at once: file handles are few on some syste
 _BUFFER = 64 * 1024
 
 
-class Spill:
+class ExternalSorter:
     """Records of (key, sequence, payload), given back in the order of the first two, as often as asked.
 
     Both numbers have 64 bits, unsigned; where both are equal no order is promised. A payload is bytes without a line feed.
@@ -73,7 +73,7 @@ class Spill:
                 run.unlink(missing_ok=True)
         self._runs = []
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove the files of this prefix that a killed process left behind."""
         with suppress(OSError):  # no such folder: nothing was left
             for path in self._prefix.parent.iterdir():

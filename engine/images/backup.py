@@ -16,15 +16,24 @@ from urllib.parse import quote
 
 from ..core.checkpoint.records import seal
 from ..core.errors import BackupError, DiskError, LostError, StoppedError, StoreError
-from ..core.image_files import stem
+from ..core.image_files import base_name
 from ..disk.local_images import is_picture
-from .backup_index import INDEX, Kept, best, digest_of, read_index, refuse_links, refuse_links_among, store_folder
+from .backup_index import (
+    INDEX,
+    BackupEntry,
+    best,
+    digest_of,
+    read_index,
+    refuse_links,
+    refuse_links_among,
+    store_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
-    from ..core.model import Present
+    from ..core.model import StoredImage
     from ..disk.interface import Disk
 
     Fetch = Callable[[str], Awaitable[bytes]]
@@ -61,7 +70,7 @@ class Backup:
         """
         refuse_links_among(self._disk, self._folder, self._store, products)
 
-    async def keep(self, product_id: int, image: Present) -> None:
+    async def keep(self, product_id: int, image: StoredImage) -> None:
         """Have the picture and its fields on disk.
 
         Raises BackupError where the picture can't be had, and then the image must not be deleted; DiskError; StoppedError
@@ -80,7 +89,7 @@ class Backup:
             self._broken = error
             raise
 
-    async def _best(self, product_id: int, image: Present) -> tuple[bytes, str, str]:
+    async def _best(self, product_id: int, image: StoredImage) -> tuple[bytes, str, str]:
         tries = []
         smaller = "without --storefront-url the originals are not asked for"
         if self._storefront is not None:
@@ -108,7 +117,7 @@ class Backup:
                 reason = smaller = f"what {url[:120]} serves is not a picture"
         raise BackupError(f"the picture of image {image.image_id} of product {product_id} can't be kept: {reason}")
 
-    async def _write(self, product_id: int, image: Present, data: bytes, url: str, rendition: str) -> None:
+    async def _write(self, product_id: int, image: StoredImage, data: bytes, url: str, rendition: str) -> None:
         digest = hashlib.sha256(data).hexdigest()
         name = await self._place(f"{store_folder(self._store)}/{product_id}/{image.image_id}", image, data, digest)
         fields = {
@@ -130,12 +139,12 @@ class Backup:
         }
         await self._enter(seal(row))
         self._kept[rendition] += 1
-        kept = Kept(image.image_file, name, rendition, digest, fields)
+        kept = BackupEntry(image.image_file, name, rendition, digest, fields)
         self._known.setdefault((product_id, image.image_id), []).append(kept)
 
-    async def _place(self, folder: str, image: Present, data: bytes, digest: str) -> str:
+    async def _place(self, folder: str, image: StoredImage, data: bytes, digest: str) -> str:
         """Have the bytes on disk under the image's name, or where that is taken by others, below a folder of their digest."""
-        name = _safe_name(stem(image.image_file))
+        name = _safe_name(base_name(image.image_file))
         place, aside = f"{folder}/{name}", f"{folder}/{digest[:32]}/{name}"
         for file in (place, aside):
             refuse_links(self._disk, self._folder, file)
@@ -146,7 +155,7 @@ class Backup:
         if await self._disk.publish_new(made, self._folder / place):
             return place
         self._make_folders(aside)
-        await self._disk.publish(made, self._folder / aside)
+        await self._disk.replace(made, self._folder / aside)
         return aside
 
     def _make_folders(self, file: str) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.undo.reversal import Kept
+from ..core.undo.reversal import BackupCopy
 from .backup_index import best, read_index
 
 if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
 
-    from ..core.checkpoint.states import Course
-    from ..core.plan.batch import Batch
+    from ..core.checkpoint.states import ProductLedger
+    from ..core.plan.batch import ProductPlan
     from ..disk.interface import Disk
-    from .backup_index import Kept as Entry
+    from .backup_index import BackupEntry as Entry
 
 
 class Copies:
@@ -30,7 +30,7 @@ class Copies:
         for product_id, image_id in self._index.pictures:
             self._images.setdefault(product_id, []).append(image_id)
 
-    def of(self, batch: Batch, course: Course) -> dict[int, Kept]:
+    def of(self, batch: ProductPlan, course: ProductLedger) -> dict[int, BackupCopy]:
         """What there is of each image that the run deleted; each file is looked at, byte by byte.
 
         Raises DiskError.
@@ -40,21 +40,23 @@ class Copies:
             image_id: self._kept(batch.product_id, image_id, former.get(image_id, "")) for image_id in course.deleted
         }
 
-    def known(self, product_id: int) -> dict[int, Kept]:
+    def known(self, product_id: int) -> dict[int, BackupCopy]:
         """Under which files each of a product's images was ever kept, whole or not."""
-        return {image_id: Kept(self._files(product_id, image_id)) for image_id in self._images.get(product_id, ())}
+        return {
+            image_id: BackupCopy(self._files(product_id, image_id)) for image_id in self._images.get(product_id, ())
+        }
 
     def _files(self, product_id: int, image_id: int) -> tuple[str, ...]:
         return tuple(entry.file for entry in self._index.pictures.get((product_id, image_id), ()))
 
-    def _kept(self, product_id: int, image_id: int, image_file: str) -> Kept:
+    def _kept(self, product_id: int, image_id: int, image_file: str) -> BackupCopy:
         entries = self._index.pictures.get((product_id, image_id), [])
         files = self._files(product_id, image_id)
         alike = [entry for entry in entries if entry.image_file == image_file]
         entry = best(self._disk, self._folder, alike)
         if entry is not None:
-            return Kept(files, entry.file, entry.rendition == "original")
-        return Kept(files, fault=self._fault(entries, alike))
+            return BackupCopy(files, entry.file, entry.rendition == "original")
+        return BackupCopy(files, fault=self._fault(entries, alike))
 
     def _fault(self, entries: list[Entry], alike: list[Entry]) -> str:
         if alike:

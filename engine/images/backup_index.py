@@ -26,7 +26,7 @@ _BELOW = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9.
 
 
 @dataclass(slots=True, frozen=True)
-class Kept:
+class BackupEntry:
     """One picture of a backup: where it lies below the folder, and which rendition it is ("original" or "largest")."""
 
     image_file: str
@@ -40,7 +40,7 @@ class Kept:
 class Index:
     """The pictures of one store by (product id, image id), oldest first; which other stores have some there; damaged lines."""
 
-    pictures: dict[tuple[int, int], list[Kept]] = field(default_factory=dict)
+    pictures: dict[tuple[int, int], list[BackupEntry]] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
     damaged: list[int] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ def read_index(disk: Disk, folder: Path, store: str, products: Container[int] | 
     return index
 
 
-def _read(row: dict[str, Any]) -> Kept | None:
+def _read(row: dict[str, Any]) -> BackupEntry | None:
     """A picture's line; None where it makes no sense, or names a place that is not below the folder."""
     try:
         name, file, rendition, digest = (row[n] for n in ("image_file", "file", "rendition", "sha256"))
@@ -78,10 +78,10 @@ def _read(row: dict[str, Any]) -> Kept | None:
         return None
     if any(type(text) is not str for text in texts) or any(type(number) is not int for number in numbers):
         return None
-    return Kept(name, file, rendition, digest, fields) if _BELOW.fullmatch(file) else None
+    return BackupEntry(name, file, rendition, digest, fields) if _BELOW.fullmatch(file) else None
 
 
-def best(disk: Disk, folder: Path, kept: Iterable[Kept]) -> Kept | None:
+def best(disk: Disk, folder: Path, kept: Iterable[BackupEntry]) -> BackupEntry | None:
     """The picture to go by, of all that were kept of one image: one that is whole, the original before a rendition.
 
     Raises DiskError where a symbolic link lies on the way to it.
@@ -91,7 +91,7 @@ def best(disk: Disk, folder: Path, kept: Iterable[Kept]) -> Kept | None:
     return next((each for each in newest_first if is_intact(disk, folder, each)), None)
 
 
-def is_intact(disk: Disk, folder: Path, kept: Kept) -> bool:
+def is_intact(disk: Disk, folder: Path, kept: BackupEntry) -> bool:
     """Whether a kept picture is there, and still what the index says of it.
 
     Raises DiskError where a symbolic link lies on the way to it.
@@ -105,7 +105,7 @@ def digest_of(disk: Disk, path: Path) -> str | None:
     if disk.size(path) is None:
         return None
     digest = hashlib.sha256()
-    for block in disk.blocks(path):
+    for block in disk.chunks(path):
         digest.update(block)
     return digest.hexdigest()
 

@@ -25,7 +25,7 @@ _PAUSES = (1, 2, 4, None)
 _SHOWN = 200
 
 
-class Pictures:
+class PictureDownloader:
     """`await pictures(url)`: the bytes, whole. Times in seconds; `say` is told of what is cut."""
 
     def __init__(
@@ -37,11 +37,11 @@ class Pictures:
         self._stop = stop
         self._say = say
         self._stopping = anyio.Event()
-        stop.on_drain(self._stopping.set)
+        stop.on_stop(self._stopping.set)
         self._out = 0
         self._said_at = 0.0
-        self._silent: dict[str, float] = {}
-        self._given_up: set[str] = set()
+        self._unresponsive: dict[str, float] = {}
+        self._abandoned_hosts: set[str] = set()
 
     async def __call__(self, url: str) -> bytes:
         """The picture behind an address.
@@ -53,7 +53,7 @@ class Pictures:
 
         """
         host, began = _host(url), anyio.current_time()
-        if host in self._given_up:
+        if host in self._abandoned_hosts:
             raise LostError(
                 f"{host} has not served a picture for {self._give_up_after:g} s and is not asked again in this run"
             )
@@ -64,11 +64,11 @@ class Pictures:
             self._lost(host, began)
             raise
         except RefusedError:
-            self._silent.pop(host, None)
+            self._unresponsive.pop(host, None)
             raise
         finally:
             self._out -= 1
-        self._silent.pop(host, None)
+        self._unresponsive.pop(host, None)
         return data
 
     async def _within_bounds(self, url: str, began: float) -> bytes:
@@ -83,7 +83,7 @@ class Pictures:
 
     async def _try(self, url: str) -> bytes:
         for pause in _PAUSES:
-            if self._stop.draining:
+            if self._stop.stopping:
                 raise StoppedError("the run was asked to stop")
             try:
                 return await self._fetch(url)
@@ -95,9 +95,9 @@ class Pictures:
         raise AssertionError
 
     def _lost(self, host: str, began: float) -> None:
-        since = self._silent.setdefault(host, began)
+        since = self._unresponsive.setdefault(host, began)
         if anyio.current_time() - since >= self._give_up_after:
-            self._given_up.add(host)
+            self._abandoned_hosts.add(host)
 
 
 def _host(url: str) -> str:

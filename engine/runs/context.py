@@ -14,7 +14,7 @@ from ..core.errors import FerryError, StoppedError
 from ..core.image_format.truncated import CutFiles
 from ..core.manifest.odd_addresses import OddAddresses
 from ..core.results import Report
-from ..disk.filesystem import RealDisk
+from ..disk.filesystem import LocalDisk
 from ..options import Access, Options
 from ..progress import Progress, Stop
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from ..disk.interface import Disk
     from ..images.backup import Fetch
     from ..options import Access
-    from ..transport.client import Wire
+    from ..transport.client import Transport
 
 
-def _http_wire(access: Access) -> AbstractAsyncContextManager[Wire]:
-    from ..transport.session import HttpWire  # noqa: PLC0415  # aiohttp costs 185 ms; what sends nothing does not pay for it
+def _aiohttp_transport(access: Access) -> AbstractAsyncContextManager[Transport]:
+    from ..transport.session import AiohttpTransport  # noqa: PLC0415  # aiohttp costs 185 ms; what sends nothing does not pay for it
 
-    return HttpWire(access.api_url, access.store_hash, access.access_token)
+    return AiohttpTransport(access.api_url, access.store_hash, access.access_token)
 
 
 def _http_fetch() -> AbstractAsyncContextManager[Fetch]:
@@ -40,14 +40,14 @@ def _http_fetch() -> AbstractAsyncContextManager[Fetch]:
 
 
 @dataclass(slots=True)
-class Seams:
+class Ports:
     """Where the world comes in: the network, the disk, the wall clock (for records only) and chance."""
 
-    wire: Callable[[Access], AbstractAsyncContextManager[Wire]] = _http_wire
+    transport: Callable[[Access], AbstractAsyncContextManager[Transport]] = _aiohttp_transport
     fetch: Callable[[], AbstractAsyncContextManager[Fetch]] = _http_fetch
-    disk: Disk = field(default_factory=RealDisk)
+    disk: Disk = field(default_factory=LocalDisk)
     now: Callable[[], float] = time.time
-    chance: random.Random = field(default_factory=random.Random)
+    random: random.Random = field(default_factory=random.Random)
 
 
 class Interrupted(Exception):  # noqa: N818  # not an error: a person asked for it
@@ -55,7 +55,7 @@ class Interrupted(Exception):  # noqa: N818  # not an error: a person asked for 
 
 
 @dataclass(slots=True)
-class Job:
+class RunContext:
     """A verb, the store, the options, and those who watch or stop it."""
 
     command: str
@@ -63,7 +63,7 @@ class Job:
     options: Options
     progress: Progress
     stop: Stop
-    seams: Seams
+    ports: Ports
     report: Report = field(init=False)
     cut: CutFiles = field(default_factory=CutFiles)
     odd: OddAddresses = field(default_factory=OddAddresses)
@@ -73,7 +73,7 @@ class Job:
 
 
 @asynccontextmanager
-async def telling(job: Job) -> AsyncIterator[None]:
+async def reporting_outcome(job: RunContext) -> AsyncIterator[None]:
     """Whatever ends the run, its report has the traffic and the time, and goes with the error.
 
     Raises the one FerryError that a person must hear of, out of all that task groups bring up.
@@ -100,7 +100,7 @@ async def telling(job: Job) -> AsyncIterator[None]:
         raise failure from None
 
 
-def _ended(job: Job, error: FerryError | Interrupted) -> FerryError | None:
+def _ended(job: RunContext, error: FerryError | Interrupted) -> FerryError | None:
     if isinstance(error, Interrupted | StoppedError):
         job.report.outcome = "interrupted"
         return None
@@ -137,13 +137,13 @@ def _rank(error: BaseException) -> int:
     return order.index(name) if name in order else len(order)
 
 
-def new_job(
+def new_context(
     command: str,
     access: Access,
     options: Options | None,
     progress: Progress | None,
     stop: Stop | None,
-    seams: Seams | None,
-) -> Job:
+    seams: Ports | None,
+) -> RunContext:
     """A job with defaults for what was not given."""
-    return Job(command, access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
+    return RunContext(command, access, options or Options(), progress or Progress(), stop or Stop(), seams or Ports())

@@ -18,14 +18,14 @@ from ..core.plan.run_header import to_retry
 from ..core.quota.stats import Limits
 from ..disk.checkpoint.file import Checkpoint
 from ..disk.filesystem import disk_error
-from ..disk.lock import check_place, held, takes_no_files
-from ..disk.manifest.reader import Manifest, check
+from ..disk.lock import check_place, checkpoint_lock, takes_no_files
+from ..disk.manifest.reader import Manifest, check_manifest
 from ..disk.plan_file import PlanFile
 from ..disk.sorter import scratch_folder
 from ..options import Access
-from ..transport.client import Gate
+from ..transport.client import ApiClient
 from ..transport.store import Store
-from .context import Interrupted, Job, Seams
+from .context import Interrupted, Ports, RunContext
 from .product.io import seen_by
 from .resume import plan_of_unfinished
 
@@ -37,39 +37,39 @@ if TYPE_CHECKING:
     from ..progress import Progress, Stop
 
 
-def open_checkpoint(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
+def open_checkpoint(job: RunContext, opened: ExitStack, path: Path) -> Checkpoint:
     """Lock and load a checkpoint; what a crash left to be tidied is tidied.
 
     Raises DiskError, LockedError, CheckpointError.
     """
-    opened.enter_context(held(job.seams.disk, job.seams.now, path, job.command))
-    checkpoint = Checkpoint(job.seams.disk, path, job.access.store)
+    opened.enter_context(checkpoint_lock(job.ports.disk, job.ports.now, path, job.command))
+    checkpoint = Checkpoint(job.ports.disk, path, job.access.store)
     checkpoint.load()
-    if checkpoint.stale:
-        checkpoint.retire(changed=bool((checkpoint.header or {}).get("changed")))
+    if checkpoint.already_closed:
+        checkpoint.close_run(changed=bool((checkpoint.header or {}).get("changed")))
     if job.options.backup is not None and job.command != "undo":
-        job.seams.disk.make_folder(job.options.backup.absolute())
+        job.ports.disk.make_folder(job.options.backup.absolute())
     if job.options.fresh:
-        for aside in checkpoint.set_aside(int(job.seams.now())):
-            job.progress.say(f"set aside as {aside}")
+        for aside in checkpoint.archive(int(job.ports.now())):
+            job.progress.notify(f"set aside as {aside}")
     return checkpoint
 
 
-def look_at(job: Job, opened: ExitStack, path: Path) -> Checkpoint:
+def load_without_lock(job: RunContext, opened: ExitStack, path: Path) -> Checkpoint:
     """Load a checkpoint without its lock, for who writes nothing beside it; temporary files lie elsewhere.
 
     Raises DiskError, CheckpointError.
     """
-    check_place(job.seams.disk, path)
+    check_place(job.ports.disk, path)
     scratch = opened.enter_context(scratch_folder())
     for again in (True, True, False):
-        checkpoint = Checkpoint(job.seams.disk, path, job.access.store, scratch)
+        checkpoint = Checkpoint(job.ports.disk, path, job.access.store, scratch)
         try:
             checkpoint.load()
-            if checkpoint.unfinished is not None:
-                plan_of_unfinished(job.seams.disk, checkpoint.paths.plan, checkpoint.unfinished)
+            if checkpoint.open_run is not None:
+                plan_of_unfinished(job.ports.disk, checkpoint.paths.plan, checkpoint.open_run)
                 checkpoint.copy_unfinished()
-                plan_of_unfinished(job.seams.disk, checkpoint.paths.plan, checkpoint.unfinished)
+                plan_of_unfinished(job.ports.disk, checkpoint.paths.plan, checkpoint.open_run)
         except (CheckpointError, DiskError):
             # Its run may have come to its end between two looks, and taken its files away.
             if not again:
@@ -93,15 +93,15 @@ def place_for_dry_run(path: Path) -> Path:
     return folder / path.name
 
 
-async def count_before(job: Job, store: Store) -> None:
+async def count_before(job: RunContext, store: Store) -> None:
     """The first call: it also tells at once whether the credentials are good."""
-    job.progress.begin("connecting")
-    job.report.images_before = await _count(store)
-    if job.stop.draining:
+    job.progress.start_phase("connecting")
+    job.report.images_before = await count_images(store)
+    if job.stop.stopping:
         raise Interrupted
 
 
-async def _count(store: Store) -> int | None:
+async def count_images(store: Store) -> int | None:
     """The store's image count informs and doesn't judge: where the store won't tell it, the run goes on without."""
     try:
         return await store.count()
@@ -113,25 +113,27 @@ async def _count(store: Store) -> int | None:
         return None
 
 
-def read_manifest(job: Job, manifest: str | Path, checkpoint: Checkpoint) -> Manifest:
+def read_manifest(job: RunContext, manifest: str | Path, checkpoint: Checkpoint) -> Manifest:
     """Check the manifest whole; temporary files lie beside the checkpoint, or where it is only looked at in its scratch folder.
 
     Raises ManifestError with every fault, DiskError.
     """
-    job.progress.begin("checking the manifest")
+    job.progress.start_phase("checking the manifest")
     selection = Selection(job.options.only, job.options.limit)
     spool = checkpoint.paths.temporary("")
-    return check(manifest, files=job.options.files, selection=selection, spool=spool, cut=job.cut, odd=job.odd)
+    return check_manifest(manifest, files=job.options.files, selection=selection, spool=spool, cut=job.cut, odd=job.odd)
 
 
-def files_folder(job: Job, manifest: str | Path) -> Path:
+def files_folder(job: RunContext, manifest: str | Path) -> Path:
     """Where local pictures lie: --files, else the manifest's own folder, with `-` the working folder."""
     if job.options.files is not None:
         return job.options.files.absolute()
     return Path.cwd() if str(manifest) == "-" else Path(manifest).absolute().parent
 
 
-def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint, *, resumable: bool = False) -> Header:
+def header_for(
+    job: RunContext, mode: str, wanted: Manifest, checkpoint: Checkpoint, *, resumable: bool = False
+) -> Header:
     """What the plan that is about to be made is for."""
     only = "" if job.options.only is None else "only " + ",".join(map(str, sorted(job.options.only)))
     limit = "" if job.options.limit is None else f"limit {job.options.limit}"
@@ -143,14 +145,14 @@ def header_for(job: Job, mode: str, wanted: Manifest, checkpoint: Checkpoint, *,
         files=str(files_folder(job, wanted.path)),
         checkpoint=str(checkpoint.paths.checkpoint),
         selection=" ".join(part for part in (only, limit) if part),
-        made_at=job.seams.now(),
+        made_at=job.ports.now(),
         reading=checkpoint.reading(),
         resumable=resumable,
         delete_many=seen_by(checkpoint).delete_many,
     )
 
 
-def failed_alone(job: Job, checkpoint: Checkpoint, header: Header) -> frozenset[int] | None:
+def failed_alone(job: RunContext, checkpoint: Checkpoint, header: Header) -> frozenset[int] | None:
     """The products that failed in the run before, where this one is the same again and need list no others; else None."""
     former = checkpoint.header or {}
     only = to_retry(former, header, job.report.images_before)
@@ -159,14 +161,14 @@ def failed_alone(job: Job, checkpoint: Checkpoint, header: Header) -> frozenset[
     header.retry_of = former["listed_at"]
     minutes = (header.made_at - header.retry_of) / 60
     whose = "the product" if len(only) == 1 else f"the {len(only)} products"
-    job.progress.say(
+    job.progress.notify(
         f"tried again: {whose} of which something failed. The others were listed {minutes:.0f} min ago and are taken "
         "as they were; --fresh lists all"
     )
     return only
 
 
-def read_plan(access: Access, plan_file: str | Path, seams: Seams) -> PlanFile:
+def read_plan(access: Access, plan_file: str | Path, seams: Ports) -> PlanFile:
     """A whole plan for this store.
 
     Raises CheckpointError where there is none, or it is damaged, or for another store.
@@ -182,8 +184,8 @@ def read_plan(access: Access, plan_file: str | Path, seams: Seams) -> PlanFile:
 
 @asynccontextmanager
 async def connected(
-    access: Access, options: Options, seams: Seams, progress: Progress, stop: Stop
-) -> AsyncIterator[tuple[Store, Gate]]:
+    access: Access, options: Options, seams: Ports, progress: Progress, stop: Stop
+) -> AsyncIterator[tuple[Store, ApiClient]]:
     """A store behind its gate, watched until the end."""
     limits = Limits(
         concurrency=options.concurrency,
@@ -192,20 +194,20 @@ async def connected(
         give_up_after=options.give_up_after,
         stall_after=options.stall_after,
     )
-    async with seams.wire(access) as wire:
-        gate = Gate(
+    async with seams.transport(access) as wire:
+        gate = ApiClient(
             wire,
             limits=limits,
             explain=v2.explain,
-            chance=seams.chance,
-            say=progress.say,
+            chance=seams.random,
+            say=progress.notify,
             plain_read=v2.count_images(),
             wall=seams.now,
         )
         progress.traffic = gate.traffic
-        stop.on_drain(gate.drain)
+        stop.on_stop(gate.close)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(gate.watch)
+            tasks.start_soon(gate.run_watchdog)
             try:
                 yield Store(gate, v2), gate
             finally:

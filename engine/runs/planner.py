@@ -14,99 +14,99 @@ import anyio
 
 from ..clock import loop_time
 from ..core.diff.changes import Changes, Difference
-from ..core.diff.compare import VERSION_NEEDS_SYNC, diff
-from ..core.diff.unchanged import glance
+from ..core.diff.compare import VERSION_NEEDS_SYNC, compare
+from ..core.diff.unchanged import is_unchanged
 from ..core.errors import MissingError, RefusedError
-from ..core.identities import Memory
+from ..core.identities import IdentityMap
 from ..core.model import WantedProduct
-from ..core.plan.batch import Batch, Header, batch_of, guesses
-from ..core.plan.failures import listing_reason, product_failures, row_failure, twin
-from ..core.plan.guards import WRONG_STORE_AT, judge_store
+from ..core.plan.batch import Header, ProductPlan, guesses, product_plan
+from ..core.plan.failures import duplicate_image, listing_reason, product_failures, row_failure
+from ..core.plan.guards import WRONG_STORE_AT, check_right_store
 from ..core.plan.lines import batch_line, unchanged_line
-from ..core.reconcile.duplicates import Resent, late_twins
-from ..disk.checkpoint.identities import joined, lessons, resent_by
+from ..core.reconcile.duplicates import RetriedCreates, late_duplicates
+from ..disk.checkpoint.identities import joined, learned_identities, retried_by
 from ..disk.plan_file import START_AGAIN, PlanFile, PlanWriter
-from .context import Interrupted, Job
-from .workers import Crew
+from .context import Interrupted, RunContext
+from .workers import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from ..core.diff.renumbering import Reading
-    from ..core.model import Present
+    from ..core.diff.renumbering import RenumberingModel
+    from ..core.model import StoredImage
     from ..core.results import Failure
     from ..disk.checkpoint.file import Checkpoint
     from ..disk.manifest.reader import Manifest
     from ..progress import Progress, Stop
-    from ..transport.client import Gate
+    from ..transport.client import ApiClient
     from ..transport.store import Store
 
 _WINDOW = 4096
 """How many products may be finished ahead of the slowest one."""
 
-Line = tuple[Batch | None, WantedProduct, int, int, int, Memory | None, dict[str, int]]
+Line = tuple[ProductPlan | None, WantedProduct, int, int, int, IdentityMap | None, dict[str, int]]
 
 
 @dataclass(slots=True)
-class Former:
+class PriorRun:
     """What the former run left to be minded: creates it sent again, whether names get lost, how long listings may lag (s)."""
 
-    resent: dict[int, Resent] = field(default_factory=dict)
-    names_lost: bool = False
+    retried_creates: dict[int, RetriedCreates] = field(default_factory=dict)
+    renames_files: bool = False
     lag: float = 0.0
 
 
-class Survey:
+class Planner:
     """One survey: `run` lists and diffs every product that comes, and writes the plan's lines."""
 
     def __init__(
         self,
-        listing: Callable[[int], Awaitable[list[Present]]],
+        listing: Callable[[int], Awaitable[list[StoredImage]]],
         writer: PlanWriter,
         *,
-        mirror: bool,
-        reading: Reading,
-        former: Former,
+        delete_extra: bool,
+        reading: RenumberingModel,
+        prior: PriorRun,
         progress: Progress,
         stop: Stop,
         only: frozenset[int] | None = None,
     ) -> None:
         self._only = only
-        self._former = former
-        self._trusted_at = loop_time() + former.lag
+        self._prior = prior
+        self._trusted_at = loop_time() + prior.lag
         self._listing = listing
         self._writer = writer
-        self._mirror = mirror
+        self._delete_extra = delete_extra
         self._reading = reading
         self._progress = progress
         self._stop = stop
-        self._source: Iterator[tuple[WantedProduct, Memory]] = iter(())
-        self._given = 0
+        self._source: Iterator[tuple[WantedProduct, IdentityMap]] = iter(())
+        self._started = 0
         self._written = 0
         self._ready: dict[int, Line] = {}
         self._waiting: anyio.Event | None = None
 
-    async def run(self, source: Iterator[tuple[WantedProduct, Memory]], workers: Callable[[], int]) -> None:
+    async def run(self, source: Iterator[tuple[WantedProduct, IdentityMap]], workers: Callable[[], int]) -> None:
         """List and diff until the source ends or the run is asked to stop.
 
         Raises UnsafePlanError as soon as the store looks like the wrong one, and StoreError where the run can't go on.
         """
         self._source = source
         try:
-            await Crew(workers, self._step).run()
+            await WorkerPool(workers, self._step).run()
         finally:
             self._writer.flush()
 
     async def _step(self) -> bool:
-        while self._given - self._written > _WINDOW:
+        while self._started - self._written > _WINDOW:
             self._waiting = self._waiting or anyio.Event()
             await self._waiting.wait()
-        following = None if self._stop.draining else next(self._source, None)
+        following = None if self._stop.stopping else next(self._source, None)
         if following is None:
             return False
-        number = self._given
-        self._given += 1
+        number = self._started
+        self._started += 1
         line = await self._compare(*following)
         if number == self._written:
             self._write(*line)
@@ -118,13 +118,13 @@ class Survey:
         self._progress.products_done += 1
         return True
 
-    async def _compare(self, product: WantedProduct, memory: Memory) -> Line:
+    async def _compare(self, product: WantedProduct, memory: IdentityMap) -> Line:
         if self._only is not None and product.product_id not in self._only:
             return None, product, len(memory), len(memory), 0, None, {}
-        resent = self._former.resent.get(product.product_id)
+        resent = self._prior.retried_creates.get(product.product_id)
         try:
             present = await self._listing(product.product_id)
-            learned = glance(product.images, present, memory) if resent is None else None
+            learned = is_unchanged(product.images, present, memory) if resent is None else None
             if learned is not None:  # of what is remembered nothing is lost then
                 return None, product, len(present), len(memory), 0, None if learned is memory else learned, {}
             lost = _lost(present, memory)
@@ -135,32 +135,32 @@ class Survey:
                 lost = _lost(present, memory)
         except RefusedError as error:
             return self._failed(product, memory, error)
-        found = diff(product, present, memory, mirror=self._mirror, reading=self._reading)
-        failures = self._told_anyway(product, present, found, resent)
+        found = compare(product, present, memory, delete_extra=self._delete_extra, reading=self._reading)
+        failures = self._failures_beside(product, present, found, resent)
         if not found.changes and not failures and not found.own:
-            learned = found.memory if found.memory != memory else None
+            learned = found.identities if found.identities != memory else None
             return None, product, len(present), len(memory), lost, learned, guesses(product, found)
-        return batch_of(product, present, found, failures), product, len(present), len(memory), lost, None, {}
+        return product_plan(product, present, found, failures), product, len(present), len(memory), lost, None, {}
 
-    def _failed(self, product: WantedProduct, memory: Memory, error: RefusedError) -> Line:
+    def _failed(self, product: WantedProduct, memory: IdentityMap, error: RefusedError) -> Line:
         """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
         missing = isinstance(error, MissingError)
-        batch = Batch(product, [], Changes(), memory, [], missing)
+        batch = ProductPlan(product, [], Changes(), memory, [], missing)
         batch.failures = product_failures(batch, listing_reason(error), error.status)
         return batch, product, 0, len(memory), len(memory) if missing else 0, None, {}
 
-    def _told_anyway(
-        self, product: WantedProduct, present: list[Present], found: Difference, resent: Resent | None
+    def _failures_beside(
+        self, product: WantedProduct, present: list[StoredImage], found: Difference, resent: RetriedCreates | None
     ) -> list[Failure]:
         """What migrate can't do, for it never deletes: replace an image, remove a twin that came late."""
-        if self._mirror:
+        if self._delete_extra:
             return []
-        batch = batch_of(product, present, found, [])
+        batch = product_plan(product, present, found, [])
         failures = [row_failure(batch, row, VERSION_NEEDS_SYNC) for row in found.outdated]
         if resent:
             paired = set(found.pairs.values())
-            late = late_twins(product, present, paired, resent, names_lost=self._former.names_lost)
-            failures += [twin(batch, row, image) for row, alike in late.items() for image in alike]
+            late = late_duplicates(product, present, paired, resent, renames_files=self._prior.renames_files)
+            failures += [duplicate_image(batch, row, image) for row, alike in late.items() for image in alike]
         return failures
 
     def _write_ready(self) -> None:
@@ -173,12 +173,12 @@ class Survey:
 
     def _write(
         self,
-        batch: Batch | None,
+        batch: ProductPlan | None,
         product: WantedProduct,
         present: int,
         known: int,
         lost: int,
-        learned: Memory | None,
+        learned: IdentityMap | None,
         guessed: dict[str, int],
     ) -> None:
         summary = self._writer.summary
@@ -191,10 +191,10 @@ class Survey:
         self._progress.failures += len(batch.failures)
         self._writer.add(batch_line(batch, known, lost))
         if summary.products == WRONG_STORE_AT:
-            judge_store(summary.products, summary.missing)
+            check_right_store(summary.products, summary.missing)
 
 
-def _lost(present: list[Present], memory: Memory) -> int:
+def _lost(present: list[StoredImage], memory: IdentityMap) -> int:
     """How many of the remembered images a listing does not show."""
     if not memory:
         return 0
@@ -202,12 +202,12 @@ def _lost(present: list[Present], memory: Memory) -> int:
     return sum(known[0] not in ids for known in memory.values())
 
 
-async def survey_into(
-    job: Job,
+async def make_plan(
+    job: RunContext,
     wanted: Manifest,
     checkpoint: Checkpoint,
     store: Store,
-    gate: Gate,
+    gate: ApiClient,
     path: Path,
     header: Header,
     only: frozenset[int] | None = None,
@@ -218,71 +218,71 @@ async def survey_into(
 
     Raises Interrupted, UnsafePlanError (the wrong store), StoreError, DiskError.
     """
-    now = job.seams.now() if header.resumable else None
-    writer = PlanWriter(job.seams.disk, path, header, in_place=header.resumable, resume_at=now)
-    job.progress.begin("listing", products=wanted.products)
+    now = job.ports.now() if header.resumable else None
+    writer = PlanWriter(job.ports.disk, path, header, in_place=header.resumable, resume_at=now)
+    job.progress.start_phase("listing", products=wanted.products)
     job.progress.products_done = writer.summary.products
     products = (product for product in wanted.read() if product.product_id > writer.last)
-    former = None if checkpoint.unfinished is None else PlanFile(job.seams.disk, checkpoint.paths.plan, START_AGAIN)
-    source = joined(products, _memories(job, checkpoint, former))
+    former = None if checkpoint.open_run is None else PlanFile(job.ports.disk, checkpoint.paths.plan, START_AGAIN)
+    source = joined(products, _identities(job, checkpoint, former))
     try:
         with anyio.CancelScope() as scope:
-            job.stop.on_cut(scope.cancel)
-            surveyor = _surveyor(job, checkpoint, former, store, writer, header, only)
-            await surveyor.run(source, lambda: gate.callers)
+            job.stop.on_abort(scope.cancel)
+            surveyor = _planner(job, checkpoint, former, store, writer, header, only)
+            await surveyor.run(source, lambda: gate.useful_workers)
     except BaseException:
         writer.close()
         raise
-    if job.stop.draining:
+    if job.stop.stopping:
         writer.close()
         raise Interrupted
     await writer.finish()
     if guessed := writer.summary.guessed:
         whose = "1 image was" if guessed == 1 else f"{guessed:,} images were"
-        job.progress.say(
+        job.progress.notify(
             f"{whose} matched by a guess: others of the product have the same name, and their fields don't tell them apart "
             '("guessed" in the plan file names them)'
         )
-    return PlanFile(job.seams.disk, path)
+    return PlanFile(job.ports.disk, path)
 
 
-def _surveyor(
-    job: Job,
+def _planner(
+    job: RunContext,
     checkpoint: Checkpoint,
     unfinished: PlanFile | None,
     store: Store,
     writer: PlanWriter,
     header: Header,
     only: frozenset[int] | None,
-) -> Survey:
-    return Survey(
+) -> Planner:
+    return Planner(
         store.images if job.options.backup is None else store.images_with_urls,
         writer,
-        mirror=header.mirror,
+        delete_extra=header.delete_extra,
         reading=header.reading,
-        former=_former(job, checkpoint, unfinished),
+        prior=_prior_run(job, checkpoint, unfinished),
         progress=job.progress,
         stop=job.stop,
         only=only,
     )
 
 
-def _memories(job: Job, checkpoint: Checkpoint, plan: PlanFile | None) -> Iterator[tuple[int, Memory]]:
+def _identities(job: RunContext, checkpoint: Checkpoint, plan: PlanFile | None) -> Iterator[tuple[int, IdentityMap]]:
     """What is remembered, what an unfinished run has learned included."""
-    unfinished = checkpoint.unfinished
+    unfinished = checkpoint.open_run
     if unfinished is None or plan is None:
-        return checkpoint.memories()
-    return checkpoint.memories(lessons(job.seams.disk, checkpoint.paths.journal, plan, unfinished.ledger))
+        return checkpoint.identities()
+    return checkpoint.identities(learned_identities(job.ports.disk, checkpoint.paths.journal, plan, unfinished.ledger))
 
 
-def _former(job: Job, checkpoint: Checkpoint, plan: PlanFile | None) -> Former:
+def _prior_run(job: RunContext, checkpoint: Checkpoint, plan: PlanFile | None) -> PriorRun:
     """What the run before left to be minded, whether it came to its end or not."""
     settle = job.options.settle
-    lag = min(max(checkpoint.trusted_from(settle) - job.seams.now(), 0.0), settle)
-    former = Former(checkpoint.resent(), checkpoint.names_lost(), lag)
-    unfinished = checkpoint.unfinished
+    lag = min(max(checkpoint.trusted_from(settle) - job.ports.now(), 0.0), settle)
+    former = PriorRun(checkpoint.retried_creates(), checkpoint.renames_files(), lag)
+    unfinished = checkpoint.open_run
     if unfinished is not None and plan is not None:
         ledger = unfinished.ledger
-        former.resent |= ledger.resent | resent_by(plan, ledger)
-        former.names_lost = former.names_lost or bool((ledger.seen or {}).get("names_lost"))
+        former.retried_creates |= ledger.retried_creates | retried_by(plan, ledger)
+        former.renames_files = former.renames_files or bool((ledger.traits or {}).get("names_lost"))
     return former

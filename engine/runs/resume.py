@@ -10,11 +10,11 @@ from ..disk.plan_file import START_AGAIN, PlanFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..disk.checkpoint.run_files import Unfinished
+    from ..disk.checkpoint.run_files import OpenRun
     from ..disk.interface import Disk
 
 
-def plan_of_unfinished(disk: Disk, path: Path, unfinished: Unfinished) -> PlanFile:
+def plan_of_unfinished(disk: Disk, path: Path, unfinished: OpenRun) -> PlanFile:
     """The plan that an unfinished run was carrying out.
 
     Raises CheckpointError where it is missing, damaged, or another run's.

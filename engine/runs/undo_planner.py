@@ -7,81 +7,81 @@ from typing import TYPE_CHECKING
 from ..core.diff.changes import Changes
 from ..core.errors import RefusedError
 from ..core.model import WantedProduct
-from ..core.plan.batch import Batch, Header
+from ..core.plan.batch import Header, ProductPlan
 from ..core.plan.failures import image_failure, listing_reason
 from ..core.plan.lines import batch_line
-from ..core.reconcile.doubts import sight
-from ..core.undo.reversal import TakenBack
-from ..core.undo.revert import settle_doubts, take_back
+from ..core.reconcile.doubts import match_unconfirmed
+from ..core.undo.reversal import Reversal
+from ..core.undo.revert import revert, settle_doubts
 from ..disk.plan_file import PlanFile, PlanWriter
-from .context import Interrupted, Job
+from .context import Interrupted, RunContext
 from .product.io import seen_by
-from .workers import Crew
+from .workers import WorkerPool
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..core.checkpoint.states import Course
-    from ..core.identities import Memory
+    from ..core.checkpoint.states import ProductLedger
+    from ..core.identities import IdentityMap
     from ..core.results import Failure
     from ..disk.checkpoint.file import Checkpoint
-    from ..disk.checkpoint.run_files import Unfinished
+    from ..disk.checkpoint.run_files import OpenRun
     from ..disk.interface import Disk
     from ..images.backup_copies import Copies
-    from ..transport.client import Gate
+    from ..transport.client import ApiClient
     from ..transport.store import Store
 
-    History = tuple[PlanFile, Unfinished]
+    History = tuple[PlanFile, OpenRun]
 
 
 _WITH_LOSSES, _WITHOUT_LOSSES = "with losses", "without losses"
 """What a plan may do; one of an older version says neither, and is made anew."""
 
 
-async def _plan(
-    job: Job,
+async def plan_undo(
+    job: RunContext,
     history: History,
     kept: Checkpoint,
     store: Store,
-    gate: Gate,
+    gate: ApiClient,
     header: Header,
     copies: Copies,
     path: Path,
     *,
-    names_lost: bool,
+    renames_files: bool,
 ) -> PlanFile:
     """Survey what the run changed, and write the plan that takes it back."""
     done, told = history
-    writer = PlanWriter(job.seams.disk, path, header, in_place=path == kept.paths.plan)
-    restored = dict(kept.memories())
-    to_do = told.ledger.courses.keys() - _taken_back_before(job.seams.disk, kept, done.digest)
+    writer = PlanWriter(job.ports.disk, path, header, in_place=path == kept.paths.plan)
+    restored = dict(kept.identities())
+    to_do = told.ledger.courses.keys() - _reverted_before(job.ports.disk, kept, done.digest)
     batches = enumerate(batch for batch in done.batches() if batch.product_id in to_do)
-    job.progress.begin("listing", products=len(to_do))
-    ready: dict[int, TakenBack] = {}
+    job.progress.start_phase("listing", products=len(to_do))
+    ready: dict[int, Reversal] = {}
     written = 0
 
     async def look() -> bool:
         nonlocal written
-        number, batch = (0, None) if job.stop.draining else next(batches, (0, None))
+        number, batch = (0, None) if job.stop.stopping else next(batches, (0, None))
         if batch is None:
             return False
         course, memory = told.ledger.courses[batch.product_id], restored.get(batch.product_id, {})
-        ready[number] = await _take_back(store, batch, course, copies, memory, header, names_lost=names_lost)
+        ready[number] = await _revert_product(store, batch, course, copies, memory, header, renames_files=renames_files)
         while (taken := ready.pop(written, None)) is not None:
             _write(writer, taken)
             written += 1
         job.progress.products_done += 1
         return True
 
-    await Crew(lambda: gate.workers, look).run()
-    if job.stop.draining:
+    await WorkerPool(lambda: gate.workers, look).run()
+    if job.stop.stopping:
         writer.close()
         raise Interrupted
     await writer.finish()
-    return PlanFile(job.seams.disk, path)
+    return PlanFile(job.ports.disk, path)
 
 
-def _header(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path, digest: str) -> Header:
+def undo_header(job: RunContext, done: Checkpoint, kept: Checkpoint, folder: Path, digest: str) -> Header:
     return Header(
         mode="undo",
         store=job.access.store,
@@ -90,48 +90,48 @@ def _header(job: Job, done: Checkpoint, kept: Checkpoint, folder: Path, digest: 
         files=str(folder),
         checkpoint=str(kept.paths.checkpoint),
         selection=_WITH_LOSSES if job.options.allow_loss else _WITHOUT_LOSSES,
-        made_at=job.seams.now(),
+        made_at=job.ports.now(),
         reading=done.reading(),
         delete_many=seen_by(done).delete_many,
     )
 
 
-def _write(writer: PlanWriter, taken: TakenBack) -> None:
-    taken.batch.left_alone, taken.batch.losses = taken.left_alone, taken.losses
+def _write(writer: PlanWriter, taken: Reversal) -> None:
+    taken.batch.skipped, taken.batch.losses = taken.skipped, taken.losses
     writer.summary.add(taken.batch)
     writer.add(batch_line(taken.batch, 0, 0))
 
 
-async def _take_back(
+async def _revert_product(
     store: Store,
-    batch: Batch,
-    course: Course,
+    batch: ProductPlan,
+    course: ProductLedger,
     copies: Copies,
-    restored: Memory,
+    restored: IdentityMap,
     header: Header,
     *,
-    names_lost: bool,
-) -> TakenBack:
+    renames_files: bool,
+) -> Reversal:
     try:
         present = await store.images(batch.product_id)
     except RefusedError as error:
         nothing = WantedProduct(batch.product_id, [], batch.product.line)
-        return TakenBack(Batch(nothing, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
-    for row, image_id in sight(batch, course, present, names_lost=False).found.items():
+        return Reversal(ProductPlan(nothing, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
+    for row, image_id in match_unconfirmed(batch, course, present, renames_files=False).found.items():
         course.made[image_id] = row
     settle_doubts(course, present)
     pictures, allowed = copies.of(batch, course), header.selection == _WITH_LOSSES
-    return take_back(
-        batch, course, present, pictures, header.reading, restored, names_lost=names_lost, allow_loss=allowed
+    return revert(
+        batch, course, present, pictures, header.reading, restored, renames_files=renames_files, allow_loss=allowed
     )
 
 
-def _unlisted(batch: Batch, error: RefusedError) -> Failure:
+def _unlisted(batch: ProductPlan, error: RefusedError) -> Failure:
     reason = f"{listing_reason(error)}; nothing of it was taken back"
     return image_failure(batch, None, reason, error.status)
 
 
-def _taken_back_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
+def _reverted_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
     """The products that an earlier undo of the same run took back and finished well."""
     found = kept.history()
     if found is None:

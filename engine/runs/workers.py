@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-class Crew:
+class WorkerPool:
     """Runs `step` in several tasks until it says that there is no more; `wanted` tells how many tasks are worth having now."""
 
-    def __init__(self, wanted: Callable[[], int], step: Callable[[], Awaitable[bool]]) -> None:
-        self._wanted = wanted
+    def __init__(self, size: Callable[[], int], step: Callable[[], Awaitable[bool]]) -> None:
+        self._size = size
         self._step = step
-        self._hired = 0
+        self._started = 0
 
     async def run(self) -> None:
         """Return when every worker has found no more work.
@@ -24,15 +24,15 @@ class Crew:
         Raises what `step` raises, gathered by the task group.
         """
         async with anyio.create_task_group() as tasks:
-            self._hire(tasks)
-            while self._hired < self._wanted():
-                self._hire(tasks)
+            self._start(tasks)
+            while self._started < self._size():
+                self._start(tasks)
 
-    def _hire(self, tasks: anyio.abc.TaskGroup) -> None:
-        self._hired += 1
+    def _start(self, tasks: anyio.abc.TaskGroup) -> None:
+        self._started += 1
         tasks.start_soon(self._work, tasks)
 
     async def _work(self, tasks: anyio.abc.TaskGroup) -> None:
         while await self._step():
-            if self._hired < self._wanted():
-                self._hire(tasks)
+            if self._started < self._size():
+                self._start(tasks)

@@ -14,60 +14,60 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..core.errors import StoreError
-    from ..core.quota.concurrency import Flow
-    from ..core.quota.controller import Quota, Ticket
+    from ..core.quota.concurrency import ConcurrencyLimit
+    from ..core.quota.controller import Permit, QuotaController
 
 # Timers this close are due: the loop's clock is no finer.
 NEAR = 1e-6
 
 
-class Turnstile:
+class AdmissionQueue:
     """Hands out tickets. `enter` and `leave` make a pair; whoever is cancelled in `enter` holds nothing."""
 
-    def __init__(self, quota: Quota, flow: Flow, say: Callable[[str], None]) -> None:
+    def __init__(self, quota: QuotaController, concurrency: ConcurrencyLimit, say: Callable[[str], None]) -> None:
         self.in_flight = 0
-        self._quota, self._flow, self._say = quota, flow, say
-        self._line = asyncio.Lock()
+        self._quota, self._concurrency, self._say = quota, concurrency, say
+        self._waiting = asyncio.Lock()
         self._news: asyncio.Future[None] | None = None  # what the first in line waits for
         self._said = -math.inf
         self._shut: StoreError | None = None
         self._held_until = -math.inf
 
-    async def enter(self) -> Ticket:
+    async def acquire(self) -> Permit:
         """Wait for a turn. Nothing is awaited after the ticket was made, so no cancellation can lose it.
 
         Raises:
             StoreError: the turnstile was shut with it.
 
         """
-        async with self._line:
+        async with self._waiting:
             while True:
                 if self._shut is not None:
                     raise renewed(self._shut)
                 now = loop_time()
-                due = math.inf if self.in_flight >= self._flow.limit else self._due(now)
+                due = math.inf if self.in_flight >= self._concurrency.limit else self._due(now)
                 if due <= now + NEAR:
                     return self._admit(now)
                 await self._wait_until(due, now)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Free the slot of a call that came back."""
         self.in_flight -= 1
-        self.pump()
+        self.dispatch()
 
-    def pump(self) -> None:
+    def dispatch(self) -> None:
         """Let the first in line see whether its turn has come: something that it waits for has changed."""
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
-    def shut(self, error: StoreError) -> None:
+    def close(self, error: StoreError) -> None:
         """Turn away everybody in line, and whoever comes later, with `error`."""
         self._shut = error
-        self.pump()
+        self.dispatch()
 
     def waits_until(self, now: float) -> float | None:
         """When the first in line will go, as far as time alone decides it; None where nobody waits, or not for time."""
-        if not self._line.locked() or self.in_flight >= self._flow.limit:
+        if not self._waiting.locked() or self.in_flight >= self._concurrency.limit:
             return None
         due = self._due(now)
         return due if due > now else None
@@ -76,32 +76,32 @@ class Turnstile:
         """Let nobody through before `until`: the store has asked for that."""
         self._held_until = max(self._held_until, until)
 
-    def release(self) -> None:
+    def unhold(self) -> None:
         """The store has answered well since it asked for a wait: that was about one call."""
         if self._held_until > -math.inf:
             self._held_until = -math.inf
-            self.pump()
+            self.dispatch()
 
     def reason(self, now: float) -> str:
         """Why the first in line has to wait now."""
-        if now < self._held_until and self._quota.due(now) <= self._held_until:
+        if now < self._held_until and self._quota.next_send_at(now) <= self._held_until:
             return "the store is unavailable for now (503) and named a time"
         return self._quota.reason(now)
 
     def _due(self, now: float) -> float:
-        return max(self._quota.due(now), self._held_until)
+        return max(self._quota.next_send_at(now), self._held_until)
 
-    def _admit(self, now: float) -> Ticket:
+    def _admit(self, now: float) -> Permit:
         self.in_flight += 1
-        if self.in_flight >= self._flow.limit:
-            self._flow.pressed = True
-        return self._quota.send(now)
+        if self.in_flight >= self._concurrency.limit:
+            self._concurrency.saturated = True
+        return self._quota.record_send(now)
 
     async def _wait_until(self, due: float, now: float) -> None:
         """Wait until `due`, or until there is news before it."""
         loop = asyncio.get_running_loop()
         self._news = loop.create_future()
-        timer = None if math.isinf(due) else loop.call_at(due, self.pump)
+        timer = None if math.isinf(due) else loop.call_at(due, self.dispatch)
         if LONG_WAIT < due - now < math.inf and due > self._said + LONG_WAIT:
             self._said = due
             self._say(f"waiting {in_words(due - now)}: {self.reason(now)}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..core.errors import StoreError
 
 
-class Bench:
+class BackoffQueue:
     """The calls that sit out a delay; all of them can be sent home at once."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -24,7 +24,7 @@ class Bench:
         self._shut: StoreError | None = None
         self._said = -math.inf
 
-    async def sit(self, delay: float, reason: str) -> None:
+    async def sleep(self, delay: float, reason: str) -> None:
         """Wait `delay` seconds because of `reason`; over a minute is said.
 
         Raises:
@@ -47,7 +47,7 @@ class Bench:
             timer.cancel()
             del self._sitting[over]
 
-    def shut(self, error: StoreError) -> None:
+    def close(self, error: StoreError) -> None:
         """Send everybody home, and whoever comes later, with `error`."""
         self._shut = error
         for over in self._sitting:

@@ -15,10 +15,10 @@ from .unsent import NotSent
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..core.messages import Answer, Request
+    from ..core.messages import Request, Response
 
 
-class _Flight:
+class _Call:
     __slots__ = ("before", "cut", "request", "since", "task")
 
     def __init__(self, request: Request, since: float, task: asyncio.Task[object]) -> None:
@@ -33,15 +33,15 @@ class _Flight:
         return f"{self.request.method} {self.request.path}"
 
 
-class Flights:
+class InFlight:
     """The calls in flight, oldest first."""
 
-    def __init__(self, wire: Callable[[Request], Awaitable[Answer]]) -> None:
-        self._wire = wire
-        self._out: dict[int, _Flight] = {}
-        self.moved_at = 0.0  # when the last answer came, or the last stall was dealt with
+    def __init__(self, wire: Callable[[Request], Awaitable[Response]]) -> None:
+        self._transport = wire
+        self._out: dict[int, _Call] = {}
+        self.last_response_at = 0.0  # when the last answer came, or the last stall was dealt with
 
-    async def fly(self, number: int, request: Request, now: float) -> Answer:
+    async def send(self, number: int, request: Request, now: float) -> Response:
         """Send, and wait for the answer until `cut` or the caller's own cancellation ends it.
 
         Raises:
@@ -51,9 +51,9 @@ class Flights:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call needs a task to run in")
-        flight = self._out[number] = _Flight(request, now, task)
+        flight = self._out[number] = _Call(request, now, task)
         try:
-            answer = await self._wire(request)
+            answer = await self._transport(request)
         except asyncio.CancelledError as error:
             # A cut looks like a cancellation from outside; it is ours only if nobody else cancelled the task, too.
             if flight.cut is None or task.uncancel() > flight.before:
@@ -65,29 +65,29 @@ class Flights:
         finally:
             del self._out[number]
         _settle(flight)
-        self.moved_at = task.get_loop().time()
+        self.last_response_at = task.get_loop().time()
         return answer
 
-    def scan(self, now: float, timeout: float, stall_after: float) -> str | None:
+    def check_timeouts(self, now: float, timeout: float, stall_after: float) -> str | None:
         """Cut what has been out for `timeout`. Where nothing came back for `stall_after`, say so and cut what is out as long."""
-        self.cut(now, timeout)
+        self.abort(now, timeout)
         if not self._out:
-            self.moved_at = now
-        if now - self.moved_at < stall_after:
+            self.last_response_at = now
+        if now - self.last_response_at < stall_after:
             return None
-        self.moved_at = now
+        self.last_response_at = now
         oldest = next(iter(self._out.values()))
         more = f" and {len(self._out) - 1} more" if len(self._out) > 1 else ""
-        self.cut(now, stall_after)
+        self.abort(now, stall_after)
         return f"nothing has come back for {stall_after:g} s; in flight: {oldest.name} (for {now - oldest.since:.0f} s){more}"
 
     def slept(self, now: float, seconds: float) -> None:
         """Take out time in which this process did not run: answers may lie there unread, and nobody was late."""
-        self.moved_at = min(now, self.moved_at + seconds)
+        self.last_response_at = min(now, self.last_response_at + seconds)
         for flight in self._out.values():
             flight.since = min(now, flight.since + seconds)
 
-    def cut(self, now: float, age: float) -> None:
+    def abort(self, now: float, age: float) -> None:
         """End the calls that have been out for `age` seconds: their senders get a LostError."""
         for flight in self._out.values():
             out_for = now - flight.since
@@ -98,7 +98,7 @@ class Flights:
                 flight.task.cancel()
 
 
-def _settle(flight: _Flight) -> None:
+def _settle(flight: _Call) -> None:
     """Take back a cut that came too late to be noticed."""
     if flight.cut is not None:
         flight.task.uncancel()

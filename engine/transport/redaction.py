@@ -15,7 +15,7 @@ from urllib.parse import quote
 # What stands where a store said the token back.
 REDACTED = "[token]"
 # So many letters of it tell it from other text; with fewer, base64 would be found by chance.
-TELLING = 8
+MIN_PREFIX = 8
 # The quickest length to search for, and unlikely enough by chance.
 NEEDLE = 24
 
@@ -28,12 +28,12 @@ _ESCAPED = rb"\\u00(?:3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]"
 _FLAGS = re.ASCII | re.IGNORECASE
 
 
-class Secret:
+class TokenRedactor:
     """One token. `redacted` is thorough; `hinted` is quick, and fit for every answer that went well."""
 
     def __init__(self, token: str) -> None:
         encoded = [_in_base64(token, before) for before in range(3)]
-        known = [token, *(each for each in encoded if len(each) >= TELLING)]
+        known = [token, *(each for each in encoded if len(each) >= MIN_PREFIX)]
         self._spellings = [_Spelling(each) for each in known]
         exact = {*known, token.replace("/", "\\/"), quote(token), quote(token, safe="")}
         self._needles = [(_rarest(each), each[:NEEDLE].encode()) for each in sorted(exact)]
@@ -45,7 +45,7 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret()"
 
-    def hinted(self, body: bytes) -> bool:
+    def may_contain(self, body: bytes) -> bool:
         """Whether the token may be in there: exactly, in base64, with any letter of it escaped, or all percent-encoded."""
         for letter, needle in self._needles:
             # One letter is looked for five times as fast, and most bodies don't have the rarest.
@@ -55,7 +55,7 @@ class Secret:
             return True
         return b"%" in body and any(head in body for head in self._percent)
 
-    def redacted(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Take the token out of a text, in whatever spelling, upper or lower case, mixed, or cut off after TELLING letters."""
         for spelling in self._spellings:
             text = spelling.taken_out_of(text)
@@ -63,15 +63,15 @@ class Secret:
 
     def redacted_bytes(self, body: bytes) -> bytes:
         """As `redacted`, for raw bytes of any encoding that has ASCII in it."""
-        return self.redacted(body.decode("latin-1")).encode("latin-1")
+        return self.redact(body.decode("latin-1")).encode("latin-1")
 
 
 class _Spelling:
     """One string, each letter of which may be written in any of its ways."""
 
     def __init__(self, letters: str) -> None:
-        self._head = re.compile("".join(map(_ways, letters[:TELLING])), _FLAGS)
-        self._rest = letters[TELLING:]
+        self._head = re.compile("".join(map(_ways, letters[:MIN_PREFIX])), _FLAGS)
+        self._rest = letters[MIN_PREFIX:]
 
     def taken_out_of(self, text: str) -> str:
         found = self._head.search(text)
@@ -130,7 +130,7 @@ def _in_base64(token: str, before: int) -> str:
 
 def _heads(token: str, form: str) -> list[bytes]:
     """The first letters in an escape's form, its hexadecimal digits small and large."""
-    codes = token[: TELLING // 2].encode()
+    codes = token[: MIN_PREFIX // 2].encode()
     small = "".join(form.format(code) for code in codes)
     large = "".join(form.replace("x}", "X}").format(code) for code in codes)
     return [each.encode() for each in sorted({small, large})]

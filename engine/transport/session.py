@@ -21,10 +21,10 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ..core.errors import CannotConnectError, LostError, RefusedError, SettingsError, StoreError, UnsentError
-from ..core.messages import Answer
+from ..core.messages import Response
 from .address import _HASH, _TOKEN, check_address
 from .bounds import _read
-from .redaction import Secret
+from .redaction import TokenRedactor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -129,7 +129,7 @@ def _plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)[:200]
 
 
-class HttpWire:
+class AiohttpTransport:
     """The wire to one store: `await wire(request)` inside `async with`.
 
     Raises:
@@ -147,7 +147,7 @@ class HttpWire:
         address = check_address(api_url)
         self._store = URL(f"{address.origin()}{address.raw_path.rstrip('/')}/stores/{store_hash}", encoded=True)
         self._token = token
-        self._secret = Secret(token)
+        self._secret = TokenRedactor(token)
         self._headers = CIMultiDict(
             {
                 "X-Auth-Token": token,
@@ -181,7 +181,7 @@ class HttpWire:
         if self._session is not None:
             await self._session.close()
 
-    def __call__(self, request: Request) -> Awaitable[Answer]:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         """Send once and read the answer whole.
 
         Raises:
@@ -195,7 +195,7 @@ class HttpWire:
             return self._send_picture(request, request.upload)
         return self._send(request, request.body)
 
-    async def _send_picture(self, request: Request, upload: Upload) -> Answer:
+    async def _send_picture(self, request: Request, upload: Upload) -> Response:
         try:
             picture, media = await anyio.to_thread.run_sync(_open, upload)
         except OSError as error:
@@ -207,7 +207,7 @@ class HttpWire:
         finally:
             picture.close()
 
-    async def _send(self, request: Request, data: bytes | aiohttp.FormData | None) -> Answer:
+    async def _send(self, request: Request, data: bytes | aiohttp.FormData | None) -> Response:
         if self._session is None:
             raise RuntimeError("the wire is used before `async with`")
         url = URL(f"{self._store}{request.path}", encoded=True)
@@ -225,14 +225,14 @@ class HttpWire:
                     raise
             return self._redacted(response, body)
         except LostError as error:
-            failure: StoreError = LostError(self._secret.redacted(error.reason), error.status)
+            failure: StoreError = LostError(self._secret.redact(error.reason), error.status)
         except (aiohttp.ClientError, OSError, ssl.SSLError, EOFError, ValueError, zlib.error) as error:
             call = f"{request.method} {request.path}"
-            failure = failure_of(error, call, self._secret.redacted, reached_before=self._reached)
+            failure = failure_of(error, call, self._secret.redact, reached_before=self._reached)
         # Raised out here so that the failure doesn't drag along an exception whose repr shows the token.
         raise failure
 
-    def _redacted(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
+    def _redacted(self, response: aiohttp.ClientResponse, body: bytes) -> Response:
         """The answer without the token, should the store say it back: from here on nothing can pass it on.
 
         Done before anything is decoded or cut short. What went well is searched the quick way, of all else the beginning is kept.
@@ -241,11 +241,11 @@ class HttpWire:
         headers: Mapping[str, str] = response.headers
         if not well:
             body = self._secret.redacted_bytes(body[:REFUSAL_LIMIT])
-        elif self._secret.hinted(body):
+        elif self._secret.may_contain(body):
             body = self._secret.redacted_bytes(body)
         if not well or self._token in "".join(headers.values()):
-            headers = CIMultiDict((name, self._secret.redacted(value)) for name, value in headers.items())
-        return Answer(response.status, headers, body)
+            headers = CIMultiDict((name, self._secret.redact(value)) for name, value in headers.items())
+        return Response(response.status, headers, body)
 
 
 def _tame(name: str) -> str:

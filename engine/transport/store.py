@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core.errors import RefusedError
-from ..core.messages import Replay
+from ..core.messages import Resend
 from ..core.plan.summary import PAGE, SURE_PAGE
-from .client import Gate, naming
+from .client import ApiClient, describe_call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ..core.dialects.protocol import Dialect
     from ..core.errors import StoreError
-    from ..core.messages import Answer, Request
-    from ..core.model import Present
+    from ..core.messages import Request, Response
+    from ..core.model import StoredImage
 
 T = TypeVar("T")
 
@@ -29,24 +29,24 @@ _MORE_PRODUCTS = 1000
 
 
 class Store:
-    """List, get, count, create, update and delete. Raises what `Gate.call` raises."""
+    """List, get, count, create, update and delete. Raises what `ApiClient.send` raises."""
 
-    def __init__(self, gate: Gate, dialect: Dialect) -> None:
-        self._gate = gate
+    def __init__(self, client: ApiClient, dialect: Dialect) -> None:
+        self._client = client
         self._dialect = dialect
 
     # What only hands a call on is no coroutine of its own: each one is gone through at every wake-up of the call.
 
-    def images(self, product_id: int) -> Awaitable[list[Present]]:
+    def images(self, product_id: int) -> Awaitable[list[StoredImage]]:
         """All images of a product, each once, lowest id first."""
         return self._pages(product_id, self._dialect.read_images)
 
-    async def images_with_urls(self, product_id: int) -> list[Present]:
+    async def images_with_urls(self, product_id: int) -> list[StoredImage]:
         """As `images`, each with the address of its largest rendition."""
         return await self._pages(product_id, self._dialect.read_images_with_urls)
 
-    async def _pages(self, product_id: int, read: Callable[[Answer], list[Present]]) -> list[Present]:
-        images = await self._gate.call(self._dialect.list_images(product_id, 1), read, own=True)
+    async def _pages(self, product_id: int, read: Callable[[Response], list[StoredImage]]) -> list[StoredImage]:
+        images = await self._client.send(self._dialect.list_images(product_id, 1), read, own=True)
         if len(images) < SURE_PAGE and len({image.image_id for image in images}) == len(images):
             return images
         found = {image.image_id: image for image in images}
@@ -54,7 +54,7 @@ class Store:
         for page in range(2, _MOST_PAGES):
             if full not in (SURE_PAGE, PAGE):
                 return list(found.values())
-            images = await self._gate.call(self._dialect.list_images(product_id, page), read, own=True)
+            images = await self._client.send(self._dialect.list_images(product_id, page), read, own=True)
             full = len(images)
             if all(image.image_id in found for image in images):
                 return list(found.values())
@@ -63,9 +63,11 @@ class Store:
             f"the listing of product {product_id} goes on after {_MOST_PAGES} pages; a product has 1,000 images at most"
         )
 
-    async def image(self, product_id: int, image_id: int) -> Present:
+    async def image(self, product_id: int, image_id: int) -> StoredImage:
         """One image."""
-        return await self._gate.call(self._dialect.get_image(product_id, image_id), self._dialect.read_image, own=True)
+        return await self._client.send(
+            self._dialect.get_image(product_id, image_id), self._dialect.read_image, own=True
+        )
 
     async def count(self) -> int:
         """How many images the whole store has."""
@@ -90,38 +92,38 @@ class Store:
                 yield product_id
             last = fresh[-1]
 
-    async def _ask(self, request: Request, read: Callable[[Answer], T]) -> T:
+    async def _ask(self, request: Request, read: Callable[[Response], T]) -> T:
         """What is asked of the whole store: no product's failure would name the call, so the error does."""
         try:
-            return await self._gate.call(request, read)
+            return await self._client.send(request, read)
         except RefusedError as error:
-            raise type(error)(naming(request, error), error.status) from None
+            raise type(error)(describe_call(request, error), error.status) from None
 
     def create(
         self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None
-    ) -> Awaitable[Present]:
+    ) -> Awaitable[StoredImage]:
         """Make an image; LostError means that it may exist."""
         request = self._dialect.create_image(product_id, image_file, fields, picture)
-        return self._gate.call(request, self._dialect.read_created, Replay.LOOK, own=True)
+        return self._client.send(request, self._dialect.read_created, Resend.CHECK_FIRST, own=True)
 
-    async def update(self, product_id: int, image_id: int, fields: dict[str, Any]) -> Present:
+    async def update(self, product_id: int, image_id: int, fields: dict[str, Any]) -> StoredImage:
         """Write fields of an image; one that moves siblings is not sent twice unseen (LostError)."""
-        replay = Replay.LOOK if "sort_order" in fields else Replay.FREELY
+        replay = Resend.CHECK_FIRST if "sort_order" in fields else Resend.SAFE
         request = self._dialect.update_image(product_id, image_id, fields)
-        return await self._gate.call(request, self._dialect.read_image, replay, own=True)
+        return await self._client.send(request, self._dialect.read_image, replay, own=True)
 
     def wait(self, error: StoreError) -> Awaitable[None]:
         """Wait for the time that the store has named with a failure, if it has named one."""
-        return self._gate.wait(error.after or 0.0, error.reason)
+        return self._client.wait(error.after or 0.0, error.reason)
 
     async def delete(self, product_id: int, image_id: int) -> None:
         """Remove one image; MissingError means that it is gone already."""
-        await self._gate.call(self._dialect.delete_image(product_id, image_id), self._dialect.read_nothing, own=True)
+        await self._client.send(self._dialect.delete_image(product_id, image_id), self._dialect.read_nothing, own=True)
 
     async def delete_page(self, product_id: int) -> None:
         """Remove a page of a product's images; not sent twice unseen, for somebody may add one meanwhile (LostError)."""
-        await self._gate.call(
-            self._dialect.delete_images(product_id), self._dialect.read_nothing, Replay.LOOK, own=True
+        await self._client.send(
+            self._dialect.delete_images(product_id), self._dialect.read_nothing, Resend.CHECK_FIRST, own=True
         )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import CheckpointError, UnsafePlanError
 from ..disk.checkpoint.undo_state import GIVEN_UP, open_undo, set_aside
 from ..disk.plan_file import PlanFile
-from ..runs.context import new_job, telling
+from ..runs.context import new_context, reporting_outcome
 from ..runs.opening import (
     checkpoint_path,
     connected,
@@ -24,8 +24,8 @@ from ..runs.opening import (
     read_manifest,
     read_plan,
 )
-from ..runs.pipeline import carry_plan, new_ferry
-from ..runs.planner import survey_into
+from ..runs.pipeline import apply_plan, new_run
+from ..runs.planner import make_plan
 from ..runs.product.io import seen_by
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from ..disk.checkpoint.undo_state import OpenUndo
     from ..options import Access, Options
     from ..progress import Progress, Stop
-    from ..runs.context import Job, Seams
-    from ..transport.client import Gate
+    from ..runs.context import Ports, RunContext
+    from ..transport.client import ApiClient
     from ..transport.store import Store
 
 
@@ -46,13 +46,13 @@ async def migrate(
     *,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Report:
     """Create and update what the manifest wants, and delete nothing.
 
     Raises FerryError (its subclasses say what to do); the checkpoint lets the same call go on after that.
     """
-    return await _carry_manifest(new_job("migrate", access, options, progress, stop, seams), manifest)
+    return await _carry_manifest(new_context("migrate", access, options, progress, stop, seams), manifest)
 
 
 async def sync(
@@ -62,13 +62,13 @@ async def sync(
     *,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Report:
     """Bring the products that the manifest names to exactly what it says; deletes are guarded.
 
     Raises FerryError; UnsafePlanError where a guard refused and nothing was written.
     """
-    return await _carry_manifest(new_job("sync", access, options, progress, stop, seams), manifest)
+    return await _carry_manifest(new_context("sync", access, options, progress, stop, seams), manifest)
 
 
 async def apply(
@@ -78,66 +78,72 @@ async def apply(
     *,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Report:
     """Carry out a plan file that a person has read; a product changed since is left alone and reported.
 
     Raises FerryError; CheckpointError where the plan is damaged or for another store.
     """
-    job = new_job("apply", access, options, progress, stop, seams)
-    plan = read_plan(access, plan_file, job.seams)
+    job = new_context("apply", access, options, progress, stop, seams)
+    plan = read_plan(access, plan_file, job.ports)
     checkpoint_file = job.options.checkpoint or Path(plan.header.checkpoint)
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
         undo = _open_undo(job, checkpoint)
-        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
-            ferry = new_ferry(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
-            set_aside = checkpoint.unfinished is not None and job.options.fresh
+        async with (
+            reporting_outcome(job),
+            connected(access, job.options, job.ports, job.progress, job.stop) as (store, gate),
+        ):
+            ferry = new_run(job, checkpoint, store, gate, job.options.files or Path(plan.header.files))
+            set_aside = checkpoint.open_run is not None and job.options.fresh
             if undo is None and not set_aside:
                 checkpoint.reopen(plan.digest)
-            former = None if set_aside else ferry.resumes("apply", None, plan.digest)
-            ferry.tell(job.report)
+            former = None if set_aside else ferry.resume("apply", None, plan.digest)
+            ferry.fill(job.report)
             await count_before(job, store)
             await _give_up(job, checkpoint, undo, store, gate)
             if former is None:
-                await (ferry.settle_fresh() if set_aside else ferry.settle_former())
-                ferry.judge(plan)
-                former = await _take_over(job, checkpoint, plan, Path(plan_file))
-            await carry_plan(job, ferry, former, store, relist=True)
+                await (ferry.settle_fresh() if set_aside else ferry.resolve_prior_run())
+                ferry.check_guards(plan)
+                former = await _copy_plan(job, checkpoint, plan, Path(plan_file))
+            await apply_plan(job, ferry, former, store, recheck_first=True)
     return job.report
 
 
-async def _carry_manifest(job: Job, manifest: str | Path) -> Report:
+async def _carry_manifest(job: RunContext, manifest: str | Path) -> Report:
     checkpoint_file = checkpoint_path(manifest, job.options)
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
         checkpoint = open_checkpoint(job, opened, checkpoint_file)
         undo = _open_undo(job, checkpoint)
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
-        async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
-            ferry = new_ferry(job, checkpoint, store, gate, files_folder(job, manifest))
+        async with (
+            reporting_outcome(job),
+            connected(job.access, job.options, job.ports, job.progress, job.stop) as (store, gate),
+        ):
+            ferry = new_run(job, checkpoint, store, gate, files_folder(job, manifest))
             header = header_for(job, job.command, wanted, checkpoint, resumable=True)
-            made = None if job.options.fresh else ferry.resumes(job.command, header, None)
-            ferry.tell(job.report)
+            made = None if job.options.fresh else ferry.resume(job.command, header, None)
+            ferry.fill(job.report)
             await count_before(job, store)
             await _give_up(job, checkpoint, undo, store, gate)
             if made is None:
-                await (ferry.settle_fresh() if job.options.fresh else ferry.settle_former())
+                await (ferry.settle_fresh() if job.options.fresh else ferry.resolve_prior_run())
                 only = failed_alone(job, checkpoint, header)
-                made = await survey_into(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header, only)
-                ferry.judge(made)
-            await carry_plan(job, ferry, made, store, relist=False)
+                made = await make_plan(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header, only)
+                ferry.check_guards(made)
+            await apply_plan(job, ferry, made, store, recheck_first=False)
     return job.report
 
 
-def _open_undo(job: Job, checkpoint: Checkpoint) -> OpenUndo | None:
+def _open_undo(job: RunContext, checkpoint: Checkpoint) -> OpenUndo | None:
     """The undo that is open; with --fresh one that can't be read any more is renamed out of the way.
 
     Raises CheckpointError.
     """
     try:
-        return open_undo(job.seams.disk, checkpoint)
+        return open_undo(job.ports.disk, checkpoint)
     except CheckpointError:
         if not job.options.fresh:
             raise
@@ -145,7 +151,9 @@ def _open_undo(job: Job, checkpoint: Checkpoint) -> OpenUndo | None:
         return None
 
 
-async def _give_up(job: Job, checkpoint: Checkpoint, undo: OpenUndo | None, store: Store, gate: Gate) -> None:
+async def _give_up(
+    job: RunContext, checkpoint: Checkpoint, undo: OpenUndo | None, store: Store, gate: ApiClient
+) -> None:
     """With --fresh an undo that is open is given up: what it has in doubt is settled, and it is remembered, but no more open.
 
     Raises UnsafePlanError without --fresh.
@@ -156,26 +164,28 @@ async def _give_up(job: Job, checkpoint: Checkpoint, undo: OpenUndo | None, stor
         raise UnsafePlanError(undo.refusal)
     own = undo.own
     try:
-        await new_ferry(job, own, store, gate, checkpoint.paths.checkpoint.parent).settle_former()
+        await new_run(job, own, store, gate, checkpoint.paths.checkpoint.parent).resolve_prior_run()
         await own.compact({**(own.header or {}), "state": GIVEN_UP}, seen_by(own), ())
     except CheckpointError:
         _set_aside(job, checkpoint)
         return
-    if checkpoint.unfinished is None and checkpoint.header is not None:
+    if checkpoint.open_run is None and checkpoint.header is not None:
         # What the undo took back is not as the run's listing showed it: all has to be listed anew.
         await checkpoint.compact({**checkpoint.header, "listed_at": 0.0}, seen_by(checkpoint), ())
         checkpoint.load()
-    job.progress.say(f"the undo that was not finished is given up; {own.paths.checkpoint} remembers what it took back")
+    job.progress.notify(
+        f"the undo that was not finished is given up; {own.paths.checkpoint} remembers what it took back"
+    )
 
 
-def _set_aside(job: Job, checkpoint: Checkpoint) -> None:
-    for aside in set_aside(job.seams.disk, checkpoint, int(job.seams.now())):
-        job.progress.say(f"set aside as {aside}")
+def _set_aside(job: RunContext, checkpoint: Checkpoint) -> None:
+    for aside in set_aside(job.ports.disk, checkpoint, int(job.ports.now())):
+        job.progress.notify(f"set aside as {aside}")
 
 
-async def _take_over(job: Job, checkpoint: Checkpoint, made: PlanFile, source: Path) -> PlanFile:
+async def _copy_plan(job: RunContext, checkpoint: Checkpoint, made: PlanFile, source: Path) -> PlanFile:
     """The run keeps a copy of the plan that it carries out, so that it can be resumed whatever becomes of the original."""
-    disk, copy = job.seams.disk, checkpoint.paths.beside(".plan.new")
+    disk, copy = job.ports.disk, checkpoint.paths.sibling(".plan.new")
     file = disk.create(copy)
     try:
         for line in disk.lines(source.absolute()):
@@ -183,7 +193,7 @@ async def _take_over(job: Job, checkpoint: Checkpoint, made: PlanFile, source: P
         await file.sync()
     finally:
         file.close()
-    await disk.publish(copy, checkpoint.paths.plan)
+    await disk.replace(copy, checkpoint.paths.plan)
     taken = PlanFile(disk, checkpoint.paths.plan)
     if taken.digest != made.digest:
         raise CheckpointError(f"{source}: the plan changed while it was read; give the command again")

@@ -13,16 +13,16 @@ from ..core.manifest.writer import NAMES, Writer, fits
 from ..core.results import MOST_FAILURES, Failure, Report
 from ..options import Options
 from ..progress import Progress, Stop
-from ..runs.context import Interrupted, Job, Seams, telling
+from ..runs.context import Interrupted, Ports, RunContext, reporting_outcome
 from ..runs.opening import check_output, connected
-from ..runs.workers import Crew
+from ..runs.workers import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..core.model import Present
+    from ..core.model import StoredImage
     from ..options import Access
-    from ..transport.client import Gate
+    from ..transport.client import ApiClient
     from ..transport.store import Store
 
 _AHEAD = 512
@@ -40,7 +40,7 @@ async def export(
     *,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Report:
     """Write every product's images as a manifest, in product order: to a file in the format of its name, or lines to a callable.
 
@@ -50,8 +50,8 @@ async def export(
 
     Raises FerryError; SettingsError where no manifest of that name can be read back.
     """
-    job = Job("export", access, options or Options(), progress or Progress(), stop or Stop(), seams or Seams())
-    async with telling(job):
+    job = RunContext("export", access, options or Options(), progress or Progress(), stop or Stop(), seams or Ports())
+    async with reporting_outcome(job):
         if not isinstance(output, Path):
             await _export(job, output, Writer(""))
             return job.report
@@ -59,24 +59,24 @@ async def export(
         if not fits(output.name):
             raise SettingsError(f"-o {output}: its name doesn't say which format to write; a manifest is {NAMES}")
         made = output.absolute().with_name(output.name + ".new")
-        file = job.seams.disk.create(made)
+        file = job.ports.disk.create(made)
         try:
             await _export(job, file.write, Writer(output.name))
             await file.sync()
         except BaseException:
-            job.seams.disk.remove(made)
+            job.ports.disk.remove(made)
             raise
         finally:
             file.close()
-        await job.seams.disk.publish(made, output.absolute())
+        await job.ports.disk.replace(made, output.absolute())
     return job.report
 
 
-async def _export(job: Job, write: Callable[[bytes], None], writer: Writer) -> None:
-    async with connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
-        job.progress.begin("connecting")
+async def _export(job: RunContext, write: Callable[[bytes], None], writer: Writer) -> None:
+    async with connected(job.access, job.options, job.ports, job.progress, job.stop) as (store, gate):
+        job.progress.start_phase("connecting")
         job.report.images_before = await store.count()
-        job.progress.begin("exporting")
+        job.progress.start_phase("exporting")
         exporting = _Exporting(job, store, write, writer)
         await exporting.run(gate)
         job.report.images_after = await store.count()
@@ -86,7 +86,7 @@ async def _export(job: Job, write: Callable[[bytes], None], writer: Writer) -> N
 class _Exporting:
     """Products are listed side by side and written in order."""
 
-    def __init__(self, job: Job, store: Store, write: Callable[[bytes], None], writer: Writer) -> None:
+    def __init__(self, job: RunContext, store: Store, write: Callable[[bytes], None], writer: Writer) -> None:
         self._job = job
         self._store = store
         self._write = write
@@ -97,11 +97,11 @@ class _Exporting:
         self._products = store.product_ids()
         self._turn = anyio.Lock()
 
-    async def run(self, gate: Gate) -> None:
+    async def run(self, gate: ApiClient) -> None:
         """Export every product, as many at once as the gate allows."""
         self._give(self._writer.begin())
-        await Crew(lambda: gate.workers, self._step).run()
-        if self._job.stop.draining:
+        await WorkerPool(lambda: gate.workers, self._step).run()
+        if self._job.stop.stopping:
             raise Interrupted
         self._give(self._writer.end())
 
@@ -113,7 +113,7 @@ class _Exporting:
         while self._given - self._written > _AHEAD or self._held > _HELD:
             await self._moved.wait()
         async with self._turn:
-            product_id = None if self._job.stop.draining else await anext(self._products, None)
+            product_id = None if self._job.stop.stopping else await anext(self._products, None)
             number = self._given
             self._given += product_id is not None
         if product_id is None:
@@ -148,7 +148,7 @@ class _Exporting:
         if len(report.failures) < MOST_FAILURES:
             report.failures.append(failure)
 
-    def _row(self, product_id: int, image: Present) -> dict[str, object] | None:
+    def _row(self, product_id: int, image: StoredImage) -> dict[str, object] | None:
         storefront = self._job.options.storefront_url
         url = image.url
         if storefront is not None:

@@ -10,28 +10,28 @@ from ..core.errors import CheckpointError, SettingsError
 from ..core.plan.proposal import Proposal
 from ..core.plan.summary import Summary
 from ..disk.checkpoint.undo_state import open_undo
-from ..runs.context import new_job, telling
+from ..runs.context import new_context, reporting_outcome
 from ..runs.opening import (
     check_output,
     checkpoint_path,
     connected,
     count_before,
     header_for,
-    look_at,
+    load_without_lock,
     open_checkpoint,
     place_for_dry_run,
     read_manifest,
     read_plan,
 )
-from ..runs.pipeline import new_ferry, propose
-from ..runs.planner import survey_into
+from ..runs.pipeline import new_run, propose
+from ..runs.planner import make_plan
 
 if TYPE_CHECKING:
     from ..core.results import Report
     from ..disk.checkpoint.file import Checkpoint
     from ..options import Access, Options
     from ..progress import Progress, Stop
-    from ..runs.context import Job, Seams
+    from ..runs.context import Ports, RunContext
 
 
 async def plan(
@@ -44,7 +44,7 @@ async def plan(
     dry_run: bool = False,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Proposal:
     """List, diff, and say what sync (or, without `delete`, migrate) would change and cost; writes the plan file.
 
@@ -52,7 +52,7 @@ async def plan(
     checkpoint; where a dry run can't write beside the manifest, its plan lies in a folder below the system's temporary one.
     Raises FerryError; a guard's objection is told in `refusal`, since the plan is made all the same.
     """
-    job = new_job("plan", access, options, progress, stop, seams)
+    job = new_context("plan", access, options, progress, stop, seams)
     checkpoint_file = checkpoint_path(manifest, job.options)
     job.report.checkpoint = str(checkpoint_file)
     path = output or default_plan_path(manifest, checkpoint_file)
@@ -64,24 +64,27 @@ async def plan(
         path = place_for_dry_run(path)
     proposal: Proposal | None = None
     with ExitStack() as opened:
-        checkpoint = (look_at if looks else open_checkpoint)(job, opened, checkpoint_file)
+        checkpoint = (load_without_lock if looks else open_checkpoint)(job, opened, checkpoint_file)
         _say_open_undo(job, checkpoint)
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
-        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
+        async with (
+            reporting_outcome(job),
+            connected(access, job.options, job.ports, job.progress, job.stop) as (store, gate),
+        ):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
-            made = await survey_into(job, wanted, checkpoint, store, gate, path, header)
-            objection = new_ferry(job, checkpoint, store, gate, path).objection(made)
+            made = await make_plan(job, wanted, checkpoint, store, gate, path, header)
+            objection = new_run(job, checkpoint, store, gate, path).guard_refusal(made)
             proposal = propose(job, made, str(path), gate, objection)
     return proposal or _nothing(job.report)
 
 
-def _say_open_undo(job: Job, checkpoint: Checkpoint) -> None:
+def _say_open_undo(job: RunContext, checkpoint: Checkpoint) -> None:
     """What is planned can't be carried out while an undo is open; to look is allowed."""
     with suppress(CheckpointError):
-        undo = open_undo(job.seams.disk, checkpoint)
+        undo = open_undo(job.ports.disk, checkpoint)
         if undo is not None:
-            job.progress.say(undo.refusal)
+            job.progress.notify(undo.refusal)
 
 
 def _nothing(report: Report) -> Proposal:
@@ -96,22 +99,25 @@ async def review(
     *,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Proposal:
     """What `apply` would do with a plan file, judged by the guards and priced at the quota in force; writes nothing.
 
     Raises FerryError; a guard's objection is told in `refusal`.
     """
-    job = new_job("apply", access, options, progress, stop, seams)
-    made = read_plan(access, plan_file, job.seams)
+    job = new_context("apply", access, options, progress, stop, seams)
+    made = read_plan(access, plan_file, job.ports)
     checkpoint_file = job.options.checkpoint or Path(made.header.checkpoint)
     job.report.checkpoint = str(checkpoint_file)
     proposal: Proposal | None = None
     with ExitStack() as opened:
-        checkpoint = look_at(job, opened, checkpoint_file)
-        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
+        checkpoint = load_without_lock(job, opened, checkpoint_file)
+        async with (
+            reporting_outcome(job),
+            connected(access, job.options, job.ports, job.progress, job.stop) as (store, gate),
+        ):
             await count_before(job, store)
-            objection = new_ferry(job, checkpoint, store, gate, Path(made.header.files)).objection(made)
+            objection = new_run(job, checkpoint, store, gate, Path(made.header.files)).guard_refusal(made)
             proposal = propose(job, made, str(Path(plan_file).absolute()), gate, objection)
     return proposal or _nothing(job.report)
 

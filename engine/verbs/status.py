@@ -16,8 +16,8 @@ from ..core.results import Report
 from ..disk.checkpoint.file import Checkpoint
 from ..disk.checkpoint.run_files import UNDONE
 from ..disk.checkpoint.undo_state import is_undo_checkpoint, open_undo, undo_checkpoint
-from ..disk.filesystem import RealDisk
-from ..disk.lock import host_elsewhere, is_alive, read_holder
+from ..disk.filesystem import LocalDisk
+from ..disk.lock import host_elsewhere, is_alive, read_lock_info
 from ..disk.plan_file import PlanFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Standing:
+class RunStatus:
     """`state`: none, listing, applying, finished, interrupted or died; `run`: the command; `report`: the counts.
 
     `host`: another machine or container, whose processes can't be seen from here.
@@ -40,22 +40,22 @@ class Standing:
     changes_left: int | None = None
 
 
-def status(checkpoint: str | Path) -> Standing:
+def status(checkpoint: str | Path) -> RunStatus:
     """How the run of this checkpoint stands.
 
     Raises CheckpointError where it is damaged.
     """
     path = Path(checkpoint).absolute()
-    disk = RealDisk()
+    disk = LocalDisk()
     kept = _loaded(disk, path)
-    holder = read_holder(path)
+    holder = read_lock_info(path)
     alive = holder is not None and is_alive(holder)
     undoing = alive and holder is not None and holder["command"] == "undo"
     if undoing and not is_undo_checkpoint(path):
         # The run of this checkpoint is over; what is at work is remembered beside it.
-        standing = _standing(disk, _loaded(disk, undo_checkpoint(path)), holder, alive=True)
+        standing = _run_status(disk, _loaded(disk, undo_checkpoint(path)), holder, alive=True)
     else:
-        standing = _standing(disk, kept, holder, alive=alive)
+        standing = _run_status(disk, kept, holder, alive=alive)
         _tell_open_undo(disk, kept, standing)
     standing.report.checkpoint = str(path)
     if alive and holder is not None:
@@ -71,7 +71,7 @@ def _loaded(disk: Disk, path: Path) -> Checkpoint:
     return kept
 
 
-def _tell_open_undo(disk: Disk, kept: Checkpoint, standing: Standing) -> None:
+def _tell_open_undo(disk: Disk, kept: Checkpoint, standing: RunStatus) -> None:
     with suppress(
         CheckpointError
     ):  # what is asked about is the run; an undo's own checkpoint can be asked about as well
@@ -80,29 +80,29 @@ def _tell_open_undo(disk: Disk, kept: Checkpoint, standing: Standing) -> None:
             standing.report.notes.append(undo.refusal)
 
 
-def _standing(disk: Disk, kept: Checkpoint, holder: dict[str, Any] | None, *, alive: bool) -> Standing:
+def _run_status(disk: Disk, kept: Checkpoint, holder: dict[str, Any] | None, *, alive: bool) -> RunStatus:
     unfinished_as = "died" if holder is not None and not alive else "interrupted"
-    if kept.unfinished is not None:
+    if kept.open_run is not None:
         return _applying(disk, kept, "applying" if alive else unfinished_as)
     writes = alive and holder is not None and holder["command"] in {"sync", "migrate", "apply", "undo"}
-    if disk.size(kept.paths.plan) and not kept.stale:
+    if disk.size(kept.paths.plan) and not kept.already_closed:
         return _listing(disk, kept, "listing" if writes else unfinished_as)
     if writes:
-        return Standing("listing", None, Report("status", outcome=""))
+        return RunStatus("listing", None, Report("status", outcome=""))
     if kept.header is not None:
         standing = _finished(kept.header)
         if (missing := kept.missing_history()) is not None:
             standing.report.notes.append(f"{missing} is missing: without it nothing can be undone")
         return standing
-    return Standing("none", None, Report("status", outcome=""))
+    return RunStatus("none", None, Report("status", outcome=""))
 
 
-def _applying(disk: Disk, kept: Checkpoint, state: str) -> Standing:
-    unfinished = kept.unfinished
+def _applying(disk: Disk, kept: Checkpoint, state: str) -> RunStatus:
+    unfinished = kept.open_run
     assert unfinished is not None
     report = Report("status", outcome="")
-    unfinished.ledger.tell(report)
-    standing = Standing(state, unfinished.header.get("command"), report)
+    unfinished.ledger.fill(report)
+    standing = RunStatus(state, unfinished.header.get("command"), report)
     if disk.size(kept.paths.plan):
         plan = PlanFile(disk, kept.paths.plan)
         plan.summary.tell(report)
@@ -112,7 +112,7 @@ def _applying(disk: Disk, kept: Checkpoint, state: str) -> Standing:
     return standing
 
 
-def _listing(disk: Disk, kept: Checkpoint, state: str) -> Standing:
+def _listing(disk: Disk, kept: Checkpoint, state: str) -> RunStatus:
     """The plan so far; its last line may be half written at this very moment."""
     summary = Summary()
     command: str | None = None
@@ -126,10 +126,10 @@ def _listing(disk: Disk, kept: Checkpoint, state: str) -> Standing:
             break
     report = Report("status", outcome="")
     summary.tell(report)
-    return Standing(state, command, report)
+    return RunStatus(state, command, report)
 
 
-def _finished(header: dict[str, Any]) -> Standing:
+def _finished(header: dict[str, Any]) -> RunStatus:
     told = header.get("report", {})
     report = Report("status", outcome="")
     for name in (
@@ -148,6 +148,6 @@ def _finished(header: dict[str, Any]) -> Standing:
             setattr(report, name, told[name])
     if header.get("state") == UNDONE:
         report.notes.append("an undo has taken back what it did, or part of it")
-    return Standing(
+    return RunStatus(
         "interrupted" if header.get("state") == "interrupted" else "finished", header.get("command"), report
     )

@@ -15,33 +15,33 @@ import anyio
 from ..clock import shown_time
 from ..core.errors import CheckpointError, SettingsError, UnsafePlanError
 from ..core.text import in_words
-from ..core.undo.revert import as_before
-from ..disk.checkpoint.identities import lessons
+from ..core.undo.revert import identities_before
+from ..disk.checkpoint.identities import learned_identities
 from ..disk.checkpoint.run_files import UNDONE
 from ..disk.checkpoint.undo_state import undo_checkpoint
 from ..disk.plan_file import START_AGAIN, PlanFile
 from ..images.backup_copies import Copies
 from ..images.backup_index import INDEX
 from ..options import Options
-from ..runs.context import Interrupted, Job, Seams, new_job, telling
-from ..runs.opening import connected, count_before, look_at, open_checkpoint, place_for_dry_run
-from ..runs.pipeline import carry_plan, propose
+from ..runs.context import Interrupted, Ports, RunContext, new_context, reporting_outcome
+from ..runs.opening import connected, count_before, load_without_lock, open_checkpoint, place_for_dry_run
+from ..runs.pipeline import apply_plan, propose
 from ..runs.product.io import seen_by
-from ..runs.run import Ferry
-from ..runs.undo_planner import _header, _plan
+from ..runs.run import Run
+from ..runs.undo_planner import plan_undo, undo_header
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from ..core.identities import Memory
+    from ..core.identities import IdentityMap
     from ..core.plan.proposal import Proposal
     from ..core.results import Report
     from ..disk.checkpoint.file import Checkpoint
-    from ..disk.checkpoint.run_files import Unfinished
+    from ..disk.checkpoint.run_files import OpenRun
     from ..options import Access
     from ..progress import Progress, Stop
     from ..runs.undo_planner import History
-    from ..transport.client import Gate
+    from ..transport.client import ApiClient
     from ..transport.store import Store
 
     Approve = Callable[[Proposal], Awaitable[bool]]
@@ -56,7 +56,7 @@ async def undo(
     dry_run: bool = False,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Report:
     """Take back what the run of this checkpoint did; `approve` is shown the plan first and may say no.
 
@@ -67,43 +67,55 @@ async def undo(
 
     Raises FerryError; UnsafePlanError where the plan was not approved, and then nothing was written.
     """
-    job = new_job("undo", access, options, progress, stop, seams)
+    job = new_context("undo", access, options, progress, stop, seams)
     path = Path(checkpoint).absolute()
     own = undo_checkpoint(path)
     job.report.checkpoint = str(own)
     with ExitStack() as opened:
         _check(job, path)
-        opening = look_at if dry_run else open_checkpoint
+        opening = load_without_lock if dry_run else open_checkpoint
         done, kept = opening(job, opened, path), opening(job, opened, own)
         if (done.header or {}).get("state") == UNDONE and done.history() is None:
             job.report.notes.append("the run was taken back already; there is nothing left to undo")
             return job.report
-        async with telling(job), connected(job.access, job.options, job.seams, job.progress, job.stop) as (store, gate):
+        async with (
+            reporting_outcome(job),
+            connected(job.access, job.options, job.ports, job.progress, job.stop) as (store, gate),
+        ):
             await _undo(job, done, kept, store, gate, approve, dry_run=dry_run)
     return job.report
 
 
 async def _undo(
-    job: Job, done: Checkpoint, kept: Checkpoint, store: Store, gate: Gate, approve: Approve, *, dry_run: bool
+    job: RunContext,
+    done: Checkpoint,
+    kept: Checkpoint,
+    store: Store,
+    gate: ApiClient,
+    approve: Approve,
+    *,
+    dry_run: bool,
 ) -> None:
     folder = _folder(job, done, kept)
-    ferry = Ferry(kept, store, gate, _without_backup(job.options), job.seams, job.progress, job.stop, folder, job.cut)
+    ferry = Run(kept, store, gate, _without_backup(job.options), job.ports, job.progress, job.stop, folder, job.cut)
     history, told = _history(job, done)
-    header = _header(job, done, kept, folder, history.digest)
+    header = undo_header(job, done, kept, folder, history.digest)
     copies = Copies(
-        job.seams.disk, folder, job.access.store, told.ledger.courses, named=folder != done.paths.checkpoint.parent
+        job.ports.disk, folder, job.access.store, told.ledger.courses, named=folder != done.paths.checkpoint.parent
     )
-    made = ferry.resumes("undo", header, None)
-    ferry.tell(job.report)
+    made = ferry.resume("undo", header, None)
+    ferry.fill(job.report)
     await count_before(job, store)
-    path = kept.paths.beside(".plan")
+    path = kept.paths.sibling(".plan")
     if made is None or not _can_still_give(made, kept, copies):
         if dry_run:
-            path = place_for_dry_run(kept.paths.beside(".proposed"))
+            path = place_for_dry_run(kept.paths.sibling(".proposed"))
         else:
-            await ferry.settle_former()
+            await ferry.resolve_prior_run()
             await _wait_for_doubts(job, done, told)
-        made = await _plan(job, (history, told), kept, store, gate, header, copies, path, names_lost=done.names_lost())
+        made = await plan_undo(
+            job, (history, told), kept, store, gate, header, copies, path, renames_files=done.renames_files()
+        )
     job.report.notes += [loss for batch in made.batches() for loss in batch.losses]
     proposal = propose(job, made, str(path), gate, None)
     proposal.about = f"only {_named(told.header)} is taken back; what earlier runs did stays"
@@ -111,18 +123,18 @@ async def _undo(
         raise UnsafePlanError("the undo was not approved, so nothing was written. Give --yes to approve it unasked")
     standing = _left_standing(made)
     await _close(job, done, history)
-    await carry_plan(job, ferry, made, store, relist=True)
-    if job.report.outcome in {"done", "failed"} and not job.stop.draining:
-        await _unlearn(job, done, kept, copies, standing)
+    await apply_plan(job, ferry, made, store, recheck_first=True)
+    if job.report.outcome in {"done", "failed"} and not job.stop.stopping:
+        await _drop_identities(job, done, kept, copies, standing)
 
 
-def _folder(job: Job, done: Checkpoint, kept: Checkpoint) -> Path:
+def _folder(job: RunContext, done: Checkpoint, kept: Checkpoint) -> Path:
     """Where the pictures are: --backup, else what the undo that is gone on with was given."""
     if job.options.backup is not None:
         return job.options.backup.absolute()
-    before = kept.history() if kept.unfinished is None else (kept.paths.plan, kept.unfinished)
-    if before is not None and job.seams.disk.size(before[0]):
-        plan = PlanFile(job.seams.disk, before[0], START_AGAIN)
+    before = kept.history() if kept.open_run is None else (kept.paths.plan, kept.open_run)
+    if before is not None and job.ports.disk.size(before[0]):
+        plan = PlanFile(job.ports.disk, before[0], START_AGAIN)
         if plan.header.manifest == str(done.paths.checkpoint):
             return Path(plan.header.files)
     return done.paths.checkpoint.parent
@@ -130,7 +142,7 @@ def _folder(job: Job, done: Checkpoint, kept: Checkpoint) -> Path:
 
 def _can_still_give(made: PlanFile, kept: Checkpoint, copies: Copies) -> bool:
     """Whether the pictures that a plan brings back are still what was kept: the folder may have been harmed since it was made."""
-    over = kept.unfinished.ledger.finished if kept.unfinished is not None else ()
+    over = kept.open_run.ledger.finished if kept.open_run is not None else ()
     return all(
         copies.whole(batch.product.images[create.row].image_file, batch.product_id)
         for batch in made.batches(but=over)
@@ -138,47 +150,47 @@ def _can_still_give(made: PlanFile, kept: Checkpoint, copies: Copies) -> bool:
     )
 
 
-async def _wait_for_doubts(job: Job, done: Checkpoint, told: Unfinished) -> None:
+async def _wait_for_doubts(job: RunContext, done: Checkpoint, told: OpenRun) -> None:
     """What the run sent last, and had no answer to, may still happen: until a settle after it no listing tells.
 
     Raises Interrupted.
     """
-    disk, journal = job.seams.disk, done.paths.journal
+    disk, journal = job.ports.disk, done.paths.journal
     if disk.size(journal) is None:
         journal = done.paths.history[1]
-    seconds = job.options.settle - disk.age(journal, job.seams.now())
-    if not told.ledger.unknown() or seconds <= 0:
+    seconds = job.options.settle - disk.age(journal, job.ports.now())
+    if not told.ledger.unconfirmed() or seconds <= 0:
         return
     seconds = min(seconds, job.options.settle)
-    job.progress.say(
+    job.progress.notify(
         f"waiting {in_words(seconds)}: the run had no answer to some calls, which may still happen (--settle)"
     )
     with anyio.move_on_after(seconds) as scope:
-        job.stop.on_drain(scope.cancel)
+        job.stop.on_stop(scope.cancel)
         await anyio.sleep_forever()
-    if job.stop.draining:
+    if job.stop.stopping:
         raise Interrupted
 
 
-async def _close(job: Job, done: Checkpoint, history: PlanFile) -> None:
+async def _close(job: RunContext, done: Checkpoint, history: PlanFile) -> None:
     """A run that never came to its end is over once undo writes: it must not be gone on with as if nothing had happened."""
-    unfinished = done.unfinished
+    unfinished = done.open_run
     if unfinished is None:
         return
-    learned = lessons(job.seams.disk, done.paths.journal, history, unfinished.ledger)
+    learned = learned_identities(job.ports.disk, done.paths.journal, history, unfinished.ledger)
     kept = {key: value for key, value in (done.header or {}).items() if key in {"wanted", "report"}}
-    over = {"state": "interrupted", "finished_at": job.seams.now(), "changed": True}
+    over = {"state": "interrupted", "finished_at": job.ports.now(), "changed": True}
     await done.compact({**unfinished.header, **kept, **over}, seen_by(done), learned)
-    done.unfinished = None
+    done.open_run = None
     done.load()
 
 
-def _check(job: Job, checkpoint: Path) -> None:
+def _check(job: RunContext, checkpoint: Path) -> None:
     """A mistyped name must not look like a run that changed nothing, or a backup that holds nothing.
 
     Raises CheckpointError, SettingsError.
     """
-    disk, folder = job.seams.disk, job.options.backup
+    disk, folder = job.ports.disk, job.options.backup
     if disk.size(checkpoint) is None and disk.size(checkpoint.with_name(checkpoint.name + ".journal")) is None:
         raise CheckpointError(f"{checkpoint}: there is no such checkpoint, so there is nothing to undo")
     if folder is not None and disk.size(folder.absolute() / INDEX) is None:
@@ -190,7 +202,7 @@ def _without_backup(options: Options) -> Options:
     return Options(**{name: getattr(options, name) for name in Options.__slots__ if name != "backup"})
 
 
-def _history(job: Job, done: Checkpoint) -> History:
+def _history(job: RunContext, done: Checkpoint) -> History:
     found = done.history()
     missing = done.missing_history()
     if missing is not None and (found is None or found[0] == missing):
@@ -203,7 +215,7 @@ def _history(job: Job, done: Checkpoint) -> History:
             f"{done.paths.checkpoint}: no run of this checkpoint has changed anything, so there is nothing to undo"
         )
     plan, told = found
-    made = PlanFile(job.seams.disk, plan)
+    made = PlanFile(job.ports.disk, plan)
     if made.digest != told.header.get("plan"):
         raise CheckpointError(f"{plan}: this is not the plan of the run in {done.paths.journal}; it can't be undone")
     return made, told
@@ -213,23 +225,25 @@ def _named(header: dict[str, Any]) -> str:
     return f"the `{header.get('command')}` that began at {shown_time(header.get('started_at', 0))}"
 
 
-async def _unlearn(job: Job, done: Checkpoint, kept: Checkpoint, copies: Copies, standing: dict[int, set[int]]) -> None:
+async def _drop_identities(
+    job: RunContext, done: Checkpoint, kept: Checkpoint, copies: Copies, standing: dict[int, set[int]]
+) -> None:
     """The run's checkpoint forgets what was taken back, so that the next run does not miss it, and learns the new ids."""
     history, told = _history(job, done)
-    restored = dict(kept.memories())
+    restored = dict(kept.identities())
 
-    def learned() -> Iterator[tuple[int, Memory]]:
+    def learned() -> Iterator[tuple[int, IdentityMap]]:
         for batch in history.batches():
             course = told.ledger.courses.get(batch.product_id)
             if course is not None:
                 pictures, back = copies.known(batch.product_id), restored.get(batch.product_id, {})
                 stands = standing.get(batch.product_id, set())
-                yield batch.product_id, as_before(batch, course, pictures, back, stands)
+                yield batch.product_id, identities_before(batch, course, pictures, back, stands)
 
     seen = seen_by(done)
     await done.compact({**(done.header or told.header), "state": UNDONE, "changed": True}, seen, learned())
     if job.report.outcome == "done":
-        done.forget_history()
+        done.drop_history()
 
 
 def _left_standing(made: PlanFile) -> dict[int, set[int]]:
@@ -237,5 +251,5 @@ def _left_standing(made: PlanFile) -> dict[int, set[int]]:
     return {
         batch.product_id: {image.image_id for image in batch.present} - set(batch.changes.deletes)
         for batch in made.batches()
-        if batch.left_alone
+        if batch.skipped
     }

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..core.plan.differences import differences
 from ..core.results import MOST_FAILURES, Report
-from ..runs.context import Seams, new_job, telling
-from ..runs.opening import checkpoint_path, connected, count_before, header_for, look_at, read_manifest
-from ..runs.planner import survey_into
+from ..runs.context import Ports, new_context, reporting_outcome
+from ..runs.opening import checkpoint_path, connected, count_before, header_for, load_without_lock, read_manifest
+from ..runs.planner import make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,23 +27,26 @@ async def verify(
     delete: bool = True,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    seams: Seams | None = None,
+    seams: Ports | None = None,
 ) -> Report:
     """List and compare only; every difference is a failure of the report, surplus images too unless not `delete`.
 
     Raises FerryError.
     """
-    job = new_job("verify", access, options, progress, stop, seams)
+    job = new_context("verify", access, options, progress, stop, seams)
     checkpoint_file = checkpoint_path(manifest, job.options)
     job.report.checkpoint = str(checkpoint_file)
     with ExitStack() as opened:
-        checkpoint = look_at(job, opened, checkpoint_file)
+        checkpoint = load_without_lock(job, opened, checkpoint_file)
         wanted = opened.enter_context(read_manifest(job, manifest, checkpoint))
         path = checkpoint.paths.temporary(".verify")
-        async with telling(job), connected(access, job.options, job.seams, job.progress, job.stop) as (store, gate):
+        async with (
+            reporting_outcome(job),
+            connected(access, job.options, job.ports, job.progress, job.stop) as (store, gate),
+        ):
             header = header_for(job, "sync" if delete else "migrate", wanted, checkpoint)
             await count_before(job, store)
-            made = await survey_into(job, wanted, checkpoint, store, gate, path, header)
+            made = await make_plan(job, wanted, checkpoint, store, gate, path, header)
             _judge_differences(job.report, made)
     return job.report
 

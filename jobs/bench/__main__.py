@@ -14,7 +14,7 @@ def main() -> int:
     console = Console.standard()
     parser = argparse.ArgumentParser(prog="imageferry bench")
     add_arguments(parser)
-    return console.last_word(run(parser.parse_args(), console))
+    return console.exit_code(run(parser.parse_args(), console))
 
 
 if __name__ == "__main__":

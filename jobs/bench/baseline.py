@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class FormerError(Exception):
+class BaselineError(Exception):
     """The file is no result of `imageferry bench --json`; the text says which file, and why."""
 
 
 @dataclass(slots=True, frozen=True)
-class Former:
+class Baseline:
     """The scenarios of an earlier result, and what it was taken on, as far as it tells."""
 
     scenarios: list[dict[str, Any]]
@@ -33,7 +33,7 @@ class Former:
         )
 
 
-def read(path: Path) -> Former:
+def read(path: Path) -> Baseline:
     """The earlier result in the last line of a file.
 
     Raises FormerError.
@@ -46,10 +46,10 @@ def read(path: Path) -> Former:
         reason = error.strerror or str(error)
     except (ValueError, RecursionError) as error:
         reason = str(error)
-    raise FormerError(f"--compare {path}: not a result of `imageferry bench --json`: {reason}")
+    raise BaselineError(f"--compare {path}: not a result of `imageferry bench --json`: {reason}")
 
 
-def _read(told: Any) -> Former:
+def _read(told: Any) -> Baseline:
     scenarios = told.get("scenarios") if type(told) is dict else None
     if type(scenarios) is not list or not scenarios:
         _none("it has no scenarios")
@@ -60,7 +60,7 @@ def _read(told: Any) -> Former:
             if not _is_figure(each.get(figure)):
                 _none(f"{each['name']}: {figure} is no figure")
     machine = told.get("machine")
-    return Former(scenarios, machine if type(machine) is dict else {})
+    return Baseline(scenarios, machine if type(machine) is dict else {})
 
 
 def _is_figure(value: Any) -> bool:

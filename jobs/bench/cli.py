@@ -124,6 +124,6 @@ def _quota(text: str) -> int | str:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Measure, print, and return the exit code."""
-    from .command import Bench  # noqa: PLC0415  # help does without
+    from .command import BenchCommand  # noqa: PLC0415  # help does without
 
-    return Bench(arguments, console)()
+    return BenchCommand(arguments, console)()

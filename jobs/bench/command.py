@@ -14,10 +14,10 @@ from engine.core.errors import SettingsError
 from .. import exit_codes
 from ..cli import settings
 from ..output import json_record
-from .baseline import Former, FormerError, read
+from .baseline import Baseline, BaselineError, read
 from .figures import COUNTS
 from .measure.machine import machine
-from .measure.processes import StageError
+from .measure.processes import ProcessError
 from .run_scenario import WrongError, play, sample
 from .selection import chosen, misfit
 from .table import compare, lines, ratio_lines
@@ -34,7 +34,7 @@ _STORE_PRODUCTS = 200
 _PACE = ("concurrency", "rate", "quota_share", "give_up_after")
 
 
-class Bench:
+class BenchCommand:
     """The command with its flags, and the streams that it may write to."""
 
     def __init__(self, arguments: argparse.Namespace, console: Console) -> None:
@@ -54,13 +54,13 @@ class Bench:
             path = self._arguments.bench_compare
             former = None if path is None else read(path)
             self._store() if self._arguments.bench_store else self._scenarios()
-        except (FormerError, SettingsError) as error:
+        except (BaselineError, SettingsError) as error:
             return self._unusable(str(error))
         self._show(former)
         return self._ending[0]
 
     def _unusable(self, sentence: str) -> int:
-        self._console.tell([f"imageferry: {sentence}"])
+        self._console.err([f"imageferry: {sentence}"])
         self._record("invalid", None, error=sentence)
         return exit_codes.INVALID
 
@@ -79,7 +79,7 @@ class Bench:
 
     def _say(self, sentence: str) -> None:
         if not self._arguments.bench_quiet:
-            self._console.tell([sentence])
+            self._console.err([sentence])
 
     def _one(self, measure: Play) -> None:
         """Measure once; what went wrong is said, and the figures of the others are given all the same."""
@@ -87,26 +87,26 @@ class Bench:
             self._results.append(measure())
         except WrongError as error:
             self._no_figures(str(error), error.code, error.outcome)
-        except (StageError, URLError) as error:
+        except (ProcessError, URLError) as error:
             self._no_figures(str(error), exit_codes.FAILED, "failed")
         except OSError as error:
             self._no_figures(f"the disk failed under the temporary folder: {error}", exit_codes.DISK, "disk")
 
     def _no_figures(self, sentence: str, code: int, outcome: str) -> None:
-        self._console.tell([f"imageferry: no figures: {sentence}"])
+        self._console.err([f"imageferry: no figures: {sentence}"])
         self._wrong.append(sentence)
         self._ending = (code, outcome)
 
-    def _show(self, former: Former | None) -> None:
+    def _show(self, former: Baseline | None) -> None:
         ratios = None if former is None else compare(self._results, former.scenarios)
         notes = former.differences(machine()) if former and ratios else []
         told = lines(self._results) if self._results else []
         if ratios:
             told += ["", *ratio_lines(ratios), *notes]
         if not self._arguments.bench_json:
-            self._console.data(told)
+            self._console.out(told)
         elif not self._arguments.bench_quiet:
-            self._console.tell(told)
+            self._console.err(told)
         more = {"error": "; ".join(self._wrong)} if self._wrong else {}
         self._record(self._ending[1], ratios, notes=notes, **more)
 
@@ -120,8 +120,8 @@ class Bench:
         counts["elapsed_s"] = time.perf_counter() - self._began
         own = {"machine": machine(), "scenarios": self._results, "ratios": ratios}
         failures = [_FAILURE | {"reason": sentence} for sentence in self._wrong]
-        record = json_record.of_report("bench", outcome, None, **counts, failures=failures, **own, **more)
-        self._console.data([json.dumps(record)])
+        record = json_record.report_record("bench", outcome, None, **counts, failures=failures, **own, **more)
+        self._console.out([json.dumps(record)])
 
 
 _TRAFFIC = {"requests": "calls", "throttled": "throttled", "retried": "retried"}

@@ -22,7 +22,7 @@ COUNTS = ("wanted", "unchanged", "created", "updated", "deleted", "adopted", "fa
 
 
 @dataclass(slots=True, frozen=True)
-class Quota:
+class QuotaFigures:
     """What became of the quota in the windows that were whole: the share that all apps used; the other app's lot of the whole run."""
 
     used: float | None
@@ -32,7 +32,7 @@ class Quota:
     other_refused: int
 
 
-def quota_of(readings: Sequence[Usage], quota: int | None, ended: float) -> Quota:
+def quota_of(readings: Sequence[Usage], quota: int | None, ended: float) -> QuotaFigures:
     """Fold the meter's readings at the windows' ends.
 
     The first window is the one after calls had begun, the last the one before the run `ended`; what lies between was whole.
@@ -44,12 +44,12 @@ def quota_of(readings: Sequence[Usage], quota: int | None, ended: float) -> Quot
     whole = [each for each in readings[1:-1] if each.taken > first.taken and each.at < ended]
     windows = len(whole) - 1
     if quota is None or windows < 1:
-        return Quota(None, 0, throttled, others, refused)
+        return QuotaFigures(None, 0, throttled, others, refused)
     spent = whole[-1].taken + whole[-1].other_taken - whole[0].taken - whole[0].other_taken
-    return Quota(spent / (windows * quota), windows, throttled, others, refused)
+    return QuotaFigures(spent / (windows * quota), windows, throttled, others, refused)
 
 
-def result_of(measured: Measured, quota: Quota, changes: int) -> dict[str, Any]:
+def result_of(measured: Measured, quota: QuotaFigures, changes: int) -> dict[str, Any]:
     """The figures of one run, by the names that --json gives them."""
     told = measured.told
     calls = told["requests"]

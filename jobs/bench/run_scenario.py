@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..exit_codes import FAILED
 from . import manifests
-from .figures import Quota, quota_of, result_of
-from .measure.processes import Measured, Stage, measured, stage
+from .figures import QuotaFigures, quota_of, result_of
+from .measure.processes import Measured, StoreProcess, measured, stage
 
 if TYPE_CHECKING:
     from .scenarios import Scenario
@@ -57,7 +57,7 @@ def _size(scenario: Scenario) -> dict[str, Any]:
     return {name: getattr(scenario, name) for name in ("products", "images", "latency", "quota")}
 
 
-def _task(scenario: Scenario, store: Stage, manifest: Path) -> dict[str, Any]:
+def _task(scenario: Scenario, store: StoreProcess, manifest: Path) -> dict[str, Any]:
     options = {"settle": scenario.settle, "max_deletes": "100%"}
     return {"verb": scenario.verb, "access": store.access, "manifest": str(manifest), "options": options}
 
@@ -72,7 +72,7 @@ def _unless_wrong(run: Measured, scenario: Scenario) -> Measured:
     return run
 
 
-def _verify(store: Stage, task: dict[str, Any], scenario: Scenario) -> None:
+def _verify(store: StoreProcess, task: dict[str, Any], scenario: Scenario) -> None:
     """Judge with the store at its best behaviour: no faults, no quota, no latency; its own count of images is asked, too."""
     store.play([])
     store.settings(quota=None, latency=0.0, write_latency=0.0)
@@ -97,7 +97,7 @@ def sample(access: dict[str, str], products: int, options: dict[str, Any]) -> di
             raise WrongError("store: there is no product that could be listed")
         run = measured({**task, "verb": "verify"})
         _unless_broken_off(run.told)
-    result = result_of(run, Quota(None, 0, run.told["throttled"], 0, 0), 0)
+    result = result_of(run, QuotaFigures(None, 0, run.told["throttled"], 0, 0), 0)
     differed, result["failed"] = result["failed"], 0
     remarks = []
     if first["left_out"]:

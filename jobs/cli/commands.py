@@ -13,11 +13,11 @@ from engine.core import errors
 
 from .. import exit_codes
 from ..output import json_record, run_text
-from ..output.presenter import Telling
+from ..output.presenter import Presenter
 from ..output.progress import Display, Lines, Live, Silent
 from . import settings, signals
 from .confirm import Approval
-from .runner import Watch
+from .runner import EngineRunner
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 _CARRIERS = {"migrate": engine.migrate, "sync": engine.sync, "apply": engine.apply}
 
 
-class Run:
+class CommandRun:
     """A command with its flags and the two streams that it may write to."""
 
     def __init__(self, arguments: Namespace, console: Console) -> None:
         self.arguments = arguments
         self.command: str = arguments.command
         self.console = console
-        self.telling = Telling(arguments, console)
+        self.telling = Presenter(arguments, console)
 
     def __call__(self) -> int:
         """Do it; the exit code.
@@ -45,7 +45,7 @@ class Run:
         try:
             return self._act()
         except errors.FerryError as error:
-            return self.telling.broken_off(error)
+            return self.telling.error(error)
 
     def _act(self) -> int:
         match self.command:
@@ -87,10 +87,10 @@ class Run:
         report = watch.run(partial(act, made.access, self.arguments.argument, made.options))
         return self._tell_run(report, watch)
 
-    def _tell_run(self, report: engine.Report, watch: Watch, shown: Iterable[str] = ()) -> int:
+    def _tell_run(self, report: engine.Report, watch: EngineRunner, shown: Iterable[str] = ()) -> int:
         """A run that came to its end; notes that were `shown` on the plan's page, or said meanwhile, aren't repeated."""
         stopped = watch.stop.reason
-        lines = run_text.of_run(report, verbose=self.telling.verbose, stopped=stopped)
+        lines = run_text.run_text(report, verbose=self.telling.verbose, stopped=stopped)
         return self.telling.report(report, lines, {*watch.said, *shown, stopped or ""})
 
     def _undo(self) -> int:
@@ -105,7 +105,7 @@ class Run:
         except errors.UnsafePlanError as error:
             if approval.proposal is not None and dry_run:
                 return self.telling.proposal(approval.proposal, dry_run=True)
-            if error.report is None or not watch.stop.draining:
+            if error.report is None or not watch.stop.stopping:
                 raise
             report = replace(error.report, outcome="interrupted")
         return self._tell_run(report, watch, approval.losses)
@@ -119,7 +119,7 @@ class Run:
         made, watch = self._looking(), self._watch()
         delete = not self.arguments.no_delete
         report = watch.run(partial(engine.verify, made.access, self.arguments.argument, made.options, delete=delete))
-        return self.telling.report(report, run_text.of_verify(report, verbose=self.telling.verbose), watch.said)
+        return self.telling.report(report, run_text.verify_text(report, verbose=self.telling.verbose), watch.said)
 
     def _plan(self, *, delete: bool) -> int:
         made = self._looking()
@@ -147,7 +147,7 @@ class Run:
         if to_stdout:
             self._output_bytes(self.console.flush_bytes)
         shown = "standard output" if to_stdout else output
-        lines = run_text.of_export(report, target=shown, verbose=self.telling.verbose)
+        lines = run_text.export_text(report, target=shown, verbose=self.telling.verbose)
         return self.telling.report(report, lines, watch.said, to_stderr=to_stdout)
 
     def _write_bytes(self, data: bytes) -> None:
@@ -169,17 +169,17 @@ class Run:
         signals.over()
         since = None if standing.since is None else shown_time(standing.since)
         if not self.telling.quiet and not self.telling.json:
-            self.console.data(run_text.of_standing(standing, verbose=self.telling.verbose, since=since))
+            self.console.out(run_text.status_text(standing, verbose=self.telling.verbose, since=since))
         more = {"state": standing.state, "run": standing.run, "pid": standing.pid, "since": standing.since}
         more["host"] = standing.host
         more["products_left"] = standing.changes_left
         outcome = standing.report.outcome or None
-        self.telling.record(json_record.of_report("status", outcome, standing.report, **more))
+        self.telling.record(json_record.report_record("status", outcome, standing.report, **more))
         return exit_codes.OK
 
-    def _watch(self, *, drawn: bool = True) -> Watch:
+    def _watch(self, *, drawn: bool = True) -> EngineRunner:
         """`drawn`: progress may be drawn on the terminal, for nothing else is written there meanwhile."""
-        return Watch(self._display(drawn=drawn))
+        return EngineRunner(self._display(drawn=drawn))
 
     def _display(self, *, drawn: bool) -> Display:
         if self.telling.quiet or (self.console.is_live and not drawn):

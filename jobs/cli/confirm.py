@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import engine
 
-    from ..output.presenter import Telling
-    from .runner import Watch
+    from ..output.presenter import Presenter
+    from .runner import EngineRunner
 
 QUESTION = "Take this back? Nothing is written unless the answer is y. [y/N] "
 
@@ -19,7 +19,7 @@ class Approval:
     `losses` is what the plan said beforehand that it can't bring back.
     """
 
-    def __init__(self, telling: Telling, watch: Watch, *, dry_run: bool, yes: bool) -> None:
+    def __init__(self, telling: Presenter, watch: EngineRunner, *, dry_run: bool, yes: bool) -> None:
         self.proposal: engine.Proposal | None = None
         self.losses: tuple[str, ...] = ()
         self._telling = telling
@@ -32,7 +32,7 @@ class Approval:
         self.proposal, self.losses = proposal, tuple(proposal.report.notes)
         if self._dry_run:
             return False
-        return await self._watch.aside(self._decide)
+        return await self._watch.pause_for(self._decide)
 
     async def _decide(self) -> bool:
         asks = not self._yes and self._telling.console.can_ask
@@ -45,5 +45,5 @@ class Approval:
         if self.proposal is None or (not asks and (telling.quiet or telling.json)):
             return
         page = telling.plan_page(self.proposal, dry_run=False)
-        write = telling.console.tell if telling.quiet or telling.json else telling.console.data
+        write = telling.console.err if telling.quiet or telling.json else telling.console.out
         write([*page, ""])

@@ -37,7 +37,7 @@ holds the checkpoint, 5 store out of reach or credentials refused, 6 disk failed
 """
 
 
-ROOMS_OF_THEIR_OWN = {"sandbox": "..sandbox.cli", "bench": "..bench.cli"}
+OWN_MODULES = {"sandbox": "..sandbox.cli", "bench": "..bench.cli"}
 """Commands whose flags are no table's: loaded only when given, since other commands' help does without them."""
 
 
@@ -64,16 +64,16 @@ def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="imageferry")
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.summary, allow_abbrev=False)
-        if command.name not in ROOMS_OF_THEIR_OWN:
+        if command.name not in OWN_MODULES:
             _fill(sub, command)
         elif argv[:1] == [command.name]:
-            room_of(command.name).add_arguments(sub)
+            module_of(command.name).add_arguments(sub)
     return parser
 
 
-def room_of(command: str) -> ModuleType:
+def module_of(command: str) -> ModuleType:
     """The module of a command that declares its own flags: `add_arguments(parser)` and what runs it."""
-    return import_module(ROOMS_OF_THEIR_OWN[command], __package__)
+    return import_module(OWN_MODULES[command], __package__)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

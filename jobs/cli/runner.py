@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Watch:
+class EngineRunner:
     """One call of the engine; `said` holds the sentences that were shown while it worked."""
 
     def __init__(self, display: Display) -> None:
         self.said: set[str] = set()
         self.stop = engine.Stop()
         self._display = display
-        self._progress = engine.Progress(say=self._say)
+        self._progress = engine.Progress(notify=self._say)
         self._screen: anyio.Lock | None = None
         self._showing: anyio.CancelScope | None = None
 
@@ -62,14 +62,14 @@ class Watch:
                     await self._display.follow(self._progress)
                     return
 
-    async def aside(self, question: Callable[[], Awaitable[bool]]) -> bool:
+    async def pause_for(self, question: Callable[[], Awaitable[bool]]) -> bool:
         """Put a question with the display out of the way; a signal meanwhile means no."""
         assert self._screen is not None, "there is nothing to ask before the engine works"
         if self._showing is not None:
             self._showing.cancel()
         async with self._screen:
             with anyio.CancelScope() as scope:
-                self.stop.on_drain(scope.cancel)
+                self.stop.on_stop(scope.cancel)
                 return await question()
         return False
 

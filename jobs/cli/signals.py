@@ -85,7 +85,7 @@ async def listen(stop: engine.Stop, say: Callable[[str], None]) -> None:
     cut = False
     while not cut:
         await came.get()
-        cut = stop.draining
+        cut = stop.stopping
         say(CUTTING if cut else DRAINING)
-        stop.ask()
+        stop.request()
     _let_kill()

@@ -15,7 +15,7 @@ _SIZE = (640, 480)
 
 
 @dataclass(slots=True, frozen=True)
-class Picture:
+class DemoPicture:
     """One picture of one product: where it is served, and what the manifest says of it."""
 
     product_id: int
@@ -60,10 +60,10 @@ def _tone(number: int, bright: int) -> tuple[int, int, int]:
     return (bright - number * 37 % 90, bright - number * 53 % 90, bright - number * 71 % 90)
 
 
-def catalogue() -> list[Picture]:
+def catalogue() -> list[DemoPicture]:
     """Every picture that the shop has: three or four of each product."""
     return [
-        Picture(product_id, thing, view, order)
+        DemoPicture(product_id, thing, view, order)
         for product_id, thing in enumerate(_THINGS, 1)
         for order, view in enumerate(_VIEWS[: 3 + product_id % 2])
     ]

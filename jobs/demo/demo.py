@@ -64,7 +64,7 @@ async def _demonstrate(arguments: Namespace, console: Console, folder: Path) -> 
 def _speaker(arguments: Namespace, console: Console) -> Callable[[Iterable[str]], None]:
     if arguments.quiet:
         return lambda _: None
-    return console.tell if arguments.json else console.data
+    return console.err if arguments.json else console.out
 
 
 @asynccontextmanager
@@ -112,14 +112,14 @@ class _Demo:
         async with anyio.create_task_group() as beside:
             beside.start_soon(signals.listen, stop, self._interrupted)
             code = await self._steps(stop)
-            if self._arguments.keep and not stop.draining:
+            if self._arguments.keep and not stop.stopping:
                 await self._kept(stop)
             signals.over()
             beside.cancel_scope.cancel()
         return code
 
     def _interrupted(self, sentence: str) -> None:
-        self._console.tell(["the store is closed" if self._waits else sentence])
+        self._console.err(["the store is closed" if self._waits else sentence])
 
     async def _steps(self, stop: engine.Stop) -> int:
         try:
@@ -130,19 +130,19 @@ class _Demo:
                 report = await self._verify(stop)
         except FerryError as error:
             code, outcome = exit_codes.of_error(error)
-            self._console.tell([f"demo: {error}"])
+            self._console.err([f"demo: {error}"])
             self._record(outcome, error.report)
             return code
         if report.outcome == "done":
             self._say(_NEXT)
         else:
-            self._console.tell(["", "demo: it did not end as it should:", *run_text.of_run(report, verbose=True)])
+            self._console.err(["", "demo: it did not end as it should:", *run_text.run_text(report, verbose=True)])
         self._record(report.outcome, report)
         return exit_codes.of_outcome(report.outcome)
 
     def _record(self, outcome: str, report: engine.Report | None) -> None:
         if self._arguments.json:
-            self._console.data([json.dumps(json_record.of_report("demo", outcome, report))])
+            self._console.out([json.dumps(json_record.report_record("demo", outcome, report))])
 
     def _catalogue(self) -> None:
         pictures = catalog.catalogue()
@@ -178,7 +178,7 @@ class _Demo:
     async def _verify(self, stop: engine.Stop) -> engine.Report:
         self._say(["", "4. $ imageferry verify products.jsonl"])
         report = await engine.verify(self._access, self._manifest, self._options, stop=stop)
-        self._say(f"   {line}" for line in run_text.of_verify(report, verbose=False))
+        self._say(f"   {line}" for line in run_text.verify_text(report, verbose=False))
         if report.outcome == "done":
             self._say(
                 [
@@ -191,8 +191,8 @@ class _Demo:
         """Leave the store running until Ctrl-C, with all that it takes to try things out on it."""
         self._waits = True
         done = anyio.Event()
-        stop.on_drain(done.set)
-        self._console.tell(
+        stop.on_stop(done.set)
+        self._console.err(
             [
                 "",
                 f"The store goes on until Ctrl-C. Look at it: {self._sandbox.api_url}/",

@@ -87,11 +87,11 @@ class Console:
         except ValueError:
             return False
 
-    def data(self, lines: Iterable[str]) -> None:
+    def out(self, lines: Iterable[str]) -> None:
         """Write lines to standard output; each is made plain."""
         self._out = self._write(self._out, lines)
 
-    def tell(self, lines: Iterable[str]) -> None:
+    def err(self, lines: Iterable[str]) -> None:
         """Write lines to standard error; each is made plain."""
         self._err = self._write(self._err, lines)
 
@@ -163,9 +163,9 @@ class Console:
             self._abandon(self._out, BrokenPipeError())
             self._out = None
 
-    def last_word(self, code: int) -> int:
+    def exit_code(self, code: int) -> int:
         """The exit code, after what standard output could not take: a lost answer must not look like a good one."""
         if self.fault is None:
             return code
-        self.tell([f"imageferry: standard output could not be written: {self.fault.strerror or self.fault}"])
+        self.err([f"imageferry: standard output could not be written: {self.fault.strerror or self.fault}"])
         return code or _FULL

@@ -25,7 +25,9 @@ _COUNTS = (
 _MOST_FAILURES = 1000
 
 
-def of_report(command: str | None, outcome: str | None, report: engine.Report | None, **more: Any) -> dict[str, Any]:
+def report_record(
+    command: str | None, outcome: str | None, report: engine.Report | None, **more: Any
+) -> dict[str, Any]:
     """The object of a run; a run that never began counts nothing. `more` adds keys or replaces them."""
     record: dict[str, Any] = {"command": command, "outcome": outcome}
     record |= {name: 0 if report is None else getattr(report, name) for name in _COUNTS}
@@ -39,7 +41,7 @@ def of_report(command: str | None, outcome: str | None, report: engine.Report | 
     return record | more
 
 
-def of_faults(error: engine.ManifestError) -> list[dict[str, Any]]:
+def faults_record(error: engine.ManifestError) -> list[dict[str, Any]]:
     """A manifest's faults in the shape of failures."""
     return [
         {
@@ -55,7 +57,7 @@ def of_faults(error: engine.ManifestError) -> list[dict[str, Any]]:
     ]
 
 
-def of_proposal(proposal: engine.Proposal) -> dict[str, Any]:
+def proposal_record(proposal: engine.Proposal) -> dict[str, Any]:
     """What a plan adds to the object of a run."""
     summary = proposal.summary
     return {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.core.masking import masked
 
 from .progress import duration
-from .run_text import of_failures, table
+from .run_text import failures_text, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ SHOWN = 10
 _SHOWN_CHANGES = 6
 
 
-def of_proposal(proposal: engine.Proposal, *, command: str, dry_run: bool, verbose: bool) -> list[str]:
+def proposal_text(proposal: engine.Proposal, *, command: str, dry_run: bool, verbose: bool) -> list[str]:
     """The whole page about one plan."""
     if proposal.plan is None:
         return [f"{command}: interrupted; no plan was made. The same command starts again."]
@@ -31,7 +31,7 @@ def of_proposal(proposal: engine.Proposal, *, command: str, dry_run: bool, verbo
     lines += ["", *counts(proposal), "", *costs(proposal)]
     lines += _products(Path(proposal.plan), verbose=verbose)
     lines += _guesses(Path(proposal.plan), verbose=verbose) if proposal.summary.guessed else []
-    lines += of_failures(proposal.report, verbose=verbose)
+    lines += failures_text(proposal.report, verbose=verbose)
     lines += losses(proposal, verbose=verbose) if command == "undo" else []
     lines += ["", f"plan    {proposal.plan}", f"digest  {proposal.digest}"]
     return lines + ([] if command == "undo" else _next(proposal, dry_run=dry_run))

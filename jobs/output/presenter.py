@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .console import Console
 
 
-class Telling:
+class Presenter:
     """How one command tells what came of it. `checkpoint` is where it is remembered, as far as that is known."""
 
     def __init__(self, arguments: Namespace, console: Console) -> None:
@@ -46,14 +46,14 @@ class Telling:
         """Tell a report that the engine came back with; `said` are sentences that were shown already."""
         self._page(report, lines, to_stderr=to_stderr)
         if not self.quiet or report.outcome != "done":
-            self.console.tell(note for note in report.notes if note not in said)
-        self.record(json_record.of_report(self.command, report.outcome, report))
+            self.console.err(note for note in report.notes if note not in said)
+        self.record(json_record.report_record(self.command, report.outcome, report))
         return exit_codes.of_outcome(report.outcome)
 
     def _page(self, report: engine.Report, lines: Iterable[str], *, to_stderr: bool) -> None:
         if self.json or (self.quiet and report.outcome == "done"):
             return
-        write = self.console.tell if to_stderr or self.quiet else self.console.data
+        write = self.console.err if to_stderr or self.quiet else self.console.out
         write(lines)
 
     def proposal(self, proposal: engine.Proposal, *, dry_run: bool) -> int:
@@ -61,21 +61,21 @@ class Telling:
         report, refused = proposal.report, proposal.refusal is not None
         report.command = self.command
         if not self.quiet and not self.json:
-            self.console.data(self.plan_page(proposal, dry_run=dry_run))
+            self.console.out(self.plan_page(proposal, dry_run=dry_run))
         elif refused:
-            self.console.tell([f"{self.command}: a guard would refuse this plan: {proposal.refusal}"])
+            self.console.err([f"{self.command}: a guard would refuse this plan: {proposal.refusal}"])
         if not self.quiet and self.command != "undo":  # whose notes are part of the page
-            self.console.tell(report.notes)
+            self.console.err(report.notes)
         outcome = "interrupted" if proposal.plan is None else "refused" if refused else "done"
-        more = {**json_record.of_proposal(proposal), "error": proposal.refusal, "dry_run": dry_run}
-        self.record(json_record.of_report(self.command, outcome, report, **more))
+        more = {**json_record.proposal_record(proposal), "error": proposal.refusal, "dry_run": dry_run}
+        self.record(json_record.report_record(self.command, outcome, report, **more))
         return exit_codes.REFUSED if refused else exit_codes.of_outcome(outcome)
 
     def plan_page(self, proposal: engine.Proposal, *, dry_run: bool) -> list[str]:
         """The page about a plan."""
-        return plan_text.of_proposal(proposal, command=self.command, dry_run=dry_run, verbose=self.verbose)
+        return plan_text.proposal_text(proposal, command=self.command, dry_run=dry_run, verbose=self.verbose)
 
-    def broken_off(self, error: errors.FerryError) -> int:
+    def error(self, error: errors.FerryError) -> int:
         """Tell what ended the command before its end, and what had been done by then."""
         code, outcome = exit_codes.of_error(error)
         more: dict[str, Any] = {"error": str(error)}
@@ -83,20 +83,20 @@ class Telling:
             lines = [errors.describe(error.name, fault) for fault in error.faults]
             count = len(error.faults)
             lines.append(f"{self.command}: the manifest has {count} fault{'s' * (count != 1)}; nothing was sent.")
-            more["failures"] = json_record.of_faults(error)
+            more["failures"] = json_record.faults_record(error)
         else:
-            lines = [run_text.of_error(self.command, error)]
+            lines = [run_text.error_text(self.command, error)]
         report = error.report
         if report is not None and report.created + report.updated + report.deleted + report.failed:
-            lines += ["", "what was done before that:", *run_text.of_progress(report, verbose=self.verbose)]
+            lines += ["", "what was done before that:", *run_text.progress_text(report, verbose=self.verbose)]
         lines += run_text.next_after(error)
         if report is None or report.checkpoint is None:
             more["checkpoint"] = self.checkpoint
-        self.console.tell(lines)
-        self.record(json_record.of_report(self.command, outcome, report, **more))
+        self.console.err(lines)
+        self.record(json_record.report_record(self.command, outcome, report, **more))
         return code
 
     def record(self, record: dict[str, Any]) -> None:
         """Print the object, where it was asked for."""
         if self.json:
-            self.console.data([json.dumps(all_masked(record))])
+            self.console.out([json.dumps(all_masked(record))])

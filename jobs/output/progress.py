@@ -46,7 +46,7 @@ class Silent:
 
     def say(self, sentence: str) -> None:
         """Write it."""
-        self._console.tell([sentence])
+        self._console.err([sentence])
 
     async def follow(self, progress: engine.Progress) -> None:
         """Show nothing."""
@@ -67,7 +67,7 @@ class Lines:
 
     def say(self, sentence: str) -> None:
         """Write it."""
-        self._console.tell([sentence])
+        self._console.err([sentence])
 
     async def follow(self, progress: engine.Progress) -> None:
         """Look often, write seldom."""
@@ -83,7 +83,7 @@ class Lines:
         self._phase = now.phase
         if begun or self._clock() >= self._next:
             self._next = self._clock() + self._every
-            self._console.tell(
+            self._console.err(
                 [": ".join(filter(None, (now.phase, ", ".join([*counters(now, self._pace), *calls(now.traffic)]))))]
             )
 

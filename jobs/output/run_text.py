@@ -36,11 +36,11 @@ SHOWN = 20
 """How many failures are shown; -v shows all that the report names."""
 
 
-def of_run(report: engine.Report, *, verbose: bool, stopped: str | None = None) -> list[str]:
+def run_text(report: engine.Report, *, verbose: bool, stopped: str | None = None) -> list[str]:
     """A run that changed the store, or tried to; `stopped` is why it ended itself early."""
     first = _first_line(report) if stopped is None else f"{report.command}: {stopped}"
     lines = [first, *_whose(report), "", *counts(report)]
-    lines += of_failures(report, verbose=verbose)
+    lines += failures_text(report, verbose=verbose)
     return lines + _next(report)
 
 
@@ -72,7 +72,7 @@ def troubles(report: engine.Report) -> str:
     return " and ".join(parts) or "it did not come to its end"
 
 
-def of_error(command: str, error: engine.FerryError) -> str:
+def error_text(command: str, error: engine.FerryError) -> str:
     """The first line about a run that something outside of it ended."""
     if isinstance(error, errors.ForbiddenError):
         return f"{command}: the store refuses the credentials: {error}"
@@ -104,9 +104,9 @@ def _products(count: int) -> str:
     return f"{count:,} product" if count == 1 else f"{count:,} products"
 
 
-def of_progress(report: engine.Report, *, verbose: bool) -> list[str]:
+def progress_text(report: engine.Report, *, verbose: bool) -> list[str]:
     """How far a run had come that broke off."""
-    return [*_whose(report), *counts(report), *of_failures(report, verbose=verbose)]
+    return [*_whose(report), *counts(report), *failures_text(report, verbose=verbose)]
 
 
 def counts(report: engine.Report) -> list[str]:
@@ -144,7 +144,7 @@ def table(rows: Iterable[tuple[str, int | None, str]]) -> list[str]:
     return [f"  {name:<{width}}  {number:>{digits}}  {remark}".rstrip() for name, number, remark in kept]
 
 
-def of_failures(report: engine.Report, *, verbose: bool) -> list[str]:
+def failures_text(report: engine.Report, *, verbose: bool) -> list[str]:
     """The failures by name, the rest counted, and where all of them are."""
     failures = report.failures if verbose else report.failures[:SHOWN]
     if not failures:
@@ -193,7 +193,7 @@ def _after_failures(report: engine.Report) -> str:
     return f"{_AFTER_FAILURES['sync'][:-1]}. As for products that the store does not have: {_AFTER_MISSING}."
 
 
-def of_verify(report: engine.Report, *, verbose: bool) -> list[str]:
+def verify_text(report: engine.Report, *, verbose: bool) -> list[str]:
     """What comparing found."""
     took = duration(report.elapsed_s)
     if report.outcome == "interrupted":
@@ -203,19 +203,19 @@ def of_verify(report: engine.Report, *, verbose: bool) -> list[str]:
         return [f"verify: no difference; the store is as the manifest says ({seen})."]
     lines = [
         f"verify: {_images(report.failed)} {'differs' if report.failed == 1 else 'differ'} ({seen}).",
-        *of_failures(report, verbose=verbose),
+        *failures_text(report, verbose=verbose),
     ]
     return [*lines, "", "Next: `imageferry plan` shows what would change, `sync` or `migrate` changes it."]
 
 
-def of_export(report: engine.Report, *, target: str, verbose: bool) -> list[str]:
+def export_text(report: engine.Report, *, target: str, verbose: bool) -> list[str]:
     """What was exported."""
     if report.outcome == "interrupted":
         return ["export: interrupted; what was written is not whole."]
     good = report.outcome == "done"
     head = f"export: {_images(report.wanted)} of {_products(report.products)} written to {target} in {duration(report.elapsed_s)}"
     rest = f", but {report.failed:,} could not be." if report.failed else ", but that is not all that the store counts."
-    return [head + ("." if good else rest), *of_failures(report, verbose=verbose)]
+    return [head + ("." if good else rest), *failures_text(report, verbose=verbose)]
 
 
 _STATES = {
@@ -234,7 +234,7 @@ def _unknown(report: engine.Report, state: str) -> str:
     return "sent, and not answered yet" if state == "applying" else "sent, but no answer says what became of them"
 
 
-def of_standing(standing: engine.verbs.status.Standing, *, verbose: bool, since: str | None) -> list[str]:
+def status_text(standing: engine.verbs.status.RunStatus, *, verbose: bool, since: str | None) -> list[str]:
     """How a checkpoint stands."""
     report = standing.report
     head = _STATES[standing.state].format(run=standing.run or "a run", path=report.checkpoint)
@@ -260,4 +260,4 @@ def of_standing(standing: engine.verbs.status.Standing, *, verbose: bool, since:
     rows: list[tuple[str, int | None, str]] = [(name, getattr(report, name), remarks.get(name, "")) for name in names]
     if standing.changes_left is not None:
         rows.append(("products left", standing.changes_left, ""))
-    return [head, *report.notes, "", *table(rows), *of_failures(report, verbose=verbose)]
+    return [head, *report.notes, "", *table(rows), *failures_text(report, verbose=verbose)]

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "Fault", "Sandbox", "running"]
 
-_ROOMS = {"Config": "config", "Fault": "faults", "Sandbox": "server.app", "running": "server.app"}
+_HOMES = {"Config": "config", "Fault": "faults", "Sandbox": "server.app", "running": "server.app"}
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first asked for, so that a command line may look at this package for nothing."""
-    if name not in _ROOMS:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -9,11 +9,11 @@ import pytest
 
 from engine.core.checkpoint.events import outcome, sent
 from engine.core.checkpoint.ledger import Ledger
-from engine.core.diff.compare import diff
-from engine.core.diff.renumbering import Reading
-from engine.core.identities import Kept, Memory, as_wanted, known_as, read_known
-from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.plan.batch import batch_of
+from engine.core.diff.compare import compare
+from engine.core.diff.renumbering import RenumberingModel
+from engine.core.identities import IdentityMap, OwnValues, as_wanted, known_image, read_known_image
+from engine.core.model import StoredImage, Wanted, WantedProduct
+from engine.core.plan.batch import product_plan
 from engine.core.plan.lines import batch_line, read_line
 
 SOURCES = ["https://x/a.jpg", "https://x/b.jpg", "https://x/c.jpg"]
@@ -25,14 +25,14 @@ def wanted(*orders: int | None, text: str | None = None) -> WantedProduct:
     return WantedProduct(1, images, 1)
 
 
-def present(*orders: int, text: str = "") -> list[Present]:
+def present(*orders: int, text: str = "") -> list[StoredImage]:
     """Its images as they stand, with ids from 1."""
-    return [Present(n + 1, f"a/123/{'abc'[n]}__12345.jpg", text, order) for n, order in enumerate(orders)]
+    return [StoredImage(n + 1, f"a/123/{'abc'[n]}__12345.jpg", text, order) for n, order in enumerate(orders)]
 
 
-def remembered(*kept: Kept) -> Memory:
+def remembered(*kept: OwnValues) -> IdentityMap:
     """The memory of them."""
-    return {source: known_as(n + 1, None, each) for n, (source, each) in enumerate(zip(SOURCES, kept, strict=False))}
+    return {source: known_image(n + 1, None, each) for n, (source, each) in enumerate(zip(SOURCES, kept, strict=False))}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def remembered(*kept: Kept) -> Memory:
 )
 def test_an_entry_is_read_in_the_old_shape_and_in_the_new_one(row: list[Any]) -> None:
     """Two parts or three; what a newer program may have put into the third is passed over."""
-    known = read_known(row)
+    known = read_known_image(row)
     assert known[:2] == (7, row[1])
     assert known[2:] == (({"description": ("a ", "a")},) if "description" in (row[2:] or [{}])[0] else ())
 
@@ -50,19 +50,23 @@ def test_an_entry_is_read_in_the_old_shape_and_in_the_new_one(row: list[Any]) ->
 def test_what_the_store_keeps_is_not_sent_again_and_is_told() -> None:
     """The text asked for and the text that stands are those remembered."""
     memory = remembered({"description": ("a ", "a")})
-    found = diff(wanted(None, text="a "), present(0, text="a"), memory, mirror=True, reading=Reading())
+    found = compare(
+        wanted(None, text="a "), present(0, text="a"), memory, delete_extra=True, reading=RenumberingModel()
+    )
     assert not found.changes
     assert found.own == {0: {"description": ("a ", "a")}}
-    assert found.memory == memory
+    assert found.identities == memory
 
 
 @pytest.mark.parametrize(("asked", "stands"), [("b ", "a"), ("a ", "c")], ids=["asked anew", "changed in the store"])
 def test_what_somebody_has_changed_is_compared_anew(asked: str, stands: str) -> None:
     """Another text in the manifest, or in the store, is sent, and what was remembered is forgotten."""
     memory = remembered({"description": ("a ", "a")})
-    found = diff(wanted(None, text=asked), present(0, text=stands), memory, mirror=True, reading=Reading())
+    found = compare(
+        wanted(None, text=asked), present(0, text=stands), memory, delete_extra=True, reading=RenumberingModel()
+    )
     assert [update.fields for update in found.changes.updates] == [{"description": asked}]
-    assert (found.own, found.memory) == ({}, {SOURCES[0]: (1, None)})
+    assert (found.own, found.identities) == ({}, {SOURCES[0]: (1, None)})
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_an_order_of_the_store_s_own_is_told_only_where_something_is_not_met(
 ) -> None:
     """An image that can't be moved is not arranged; where the manifest's order is met nothing is wrong."""
     memory = remembered(*({} if pair is None else {"sort_order": pair} for pair in kept))
-    found = diff(wanted(*asked), present(*stand), memory, mirror=True, reading=Reading())
+    found = compare(wanted(*asked), present(*stand), memory, delete_extra=True, reading=RenumberingModel())
     assert not found.changes
     assert found.own == {row: {"sort_order": pair} for row, pair in told.items()}
 
@@ -88,7 +92,7 @@ def test_an_order_of_the_store_s_own_is_told_only_where_something_is_not_met(
 def test_what_is_asked_for_is_remembered_not_what_was_sent_for_it() -> None:
     """An order that was sent as 4 for the sake of its siblings, and kept as 1, is the manifest's 5; what was taken is no longer its own."""
     image = Wanted(SOURCES[0], "t", 5)
-    former: Kept = {"description": ("t", "s")}
+    former: OwnValues = {"description": ("t", "s")}
     assert as_wanted(image, {"sort_order": (4, 1)}, former, {"sort_order"}) == {**former, "sort_order": (5, 1)}
     assert as_wanted(image, {}, former, {"description"}) == {}
     assert as_wanted(Wanted(SOURCES[0]), {"sort_order": (4, 1)}, {}, ()) == {}
@@ -108,8 +112,10 @@ def test_a_plan_keeps_what_it_tells_of_the_store_s_own_values() -> None:
     """The failures and the memory of a batch come back from its line, and hold no delete back."""
     memory = remembered({"description": ("a ", "a")})
     product, there = wanted(None, text="a "), present(0, 1, text="a")
-    batch = batch_of(product, there, diff(product, there, memory, mirror=True, reading=Reading()), [])
+    batch = product_plan(
+        product, there, compare(product, there, memory, delete_extra=True, reading=RenumberingModel()), []
+    )
     back = read_line(orjson.loads(batch_line(batch, 0, 0)))
-    assert (back.left_alone, back.memory, back.failures) == (batch.left_alone, batch.memory, [])
-    assert [(f.field, f.image_id) for f in back.left_alone] == [("description", 1)]
+    assert (back.skipped, back.identities, back.failures) == (batch.skipped, batch.identities, [])
+    assert [(f.field, f.image_id) for f in back.skipped] == [("description", 1)]
     assert back.changes.deletes == [2]

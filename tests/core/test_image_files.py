@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.image_files import basename, kind, loose, stem
+from engine.core.image_files import base_name, basename, folded_name, kind
 
 SAME = {
     "url and stored name": ("https://old.example.com/img/Front.JPG", "p/022/Front__36562.jpg"),
@@ -27,30 +27,30 @@ SAME = {
 @pytest.mark.parametrize(("source", "stored"), SAME.values(), ids=SAME.keys())
 def test_a_source_and_what_the_store_made_of_it_have_one_stem(source: str, stored: str) -> None:
     """Whatever the store adds, and whatever the source's address adds, is taken off."""
-    assert stem(source) == stem(stored)
+    assert base_name(source) == base_name(stored)
 
 
 def test_the_case_of_a_name_is_kept_and_that_of_its_extension_is_not() -> None:
     """`England.JPG` and `england.jpg` are two pictures, `England.JPG` and `England.jpg` are one."""
-    assert stem("England.JPG") == stem("a/001/England__11111.jpg")
-    assert stem("England.jpg") != stem("england.jpg")
+    assert base_name("England.JPG") == base_name("a/001/England__11111.jpg")
+    assert base_name("England.jpg") != base_name("england.jpg")
 
 
 def test_a_stem_is_never_empty_where_the_name_is_not() -> None:
     """A name that looks like nothing but a suffix stays as it is."""
-    assert stem("__12345.jpg") == "__12345.jpg"
-    assert stem(f"{'a' * 40}_.jpg") == f"{'a' * 40}_.jpg"
+    assert base_name("__12345.jpg") == "__12345.jpg"
+    assert base_name(f"{'a' * 40}_.jpg") == f"{'a' * 40}_.jpg"
 
 
 def test_folding_underscores_bridges_what_a_store_makes_of_one_unsafe_character() -> None:
     """One underscore a character or one a byte: the folded stems agree."""
-    assert loose(stem("https://x.example/caf%C3%A9.jpg")) == loose("caf__.jpg")
+    assert folded_name(base_name("https://x.example/caf%C3%A9.jpg")) == folded_name("caf__.jpg")
 
 
 @given(st.text(max_size=60))
 def test_any_text_has_a_stem_and_the_stem_of_a_stem_is_itself_once_folded(text: str) -> None:
     """No input raises, and nothing is taken off twice that was not there."""
-    assert isinstance(stem(text), str)
+    assert isinstance(base_name(text), str)
     assert "/" not in basename(text)
 
 

@@ -14,8 +14,8 @@ import pytest
 import engine
 from engine.core import errors
 from engine.core.checkpoint.records import is_whole
-from engine.disk.filesystem import RealDisk, disk_error
-from engine.runs.context import Seams
+from engine.disk.filesystem import LocalDisk, disk_error
+from engine.runs.context import Ports
 from jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state, writes
@@ -31,7 +31,7 @@ def access(sandbox: Sandbox) -> engine.Access:
     return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
-class FailingDisk(RealDisk):
+class FailingDisk(LocalDisk):
     """The real disk until operation number `after` of one kind; from then on that kind fails."""
 
     def __init__(self, kind: str, after: int) -> None:
@@ -49,9 +49,9 @@ class FailingDisk(RealDisk):
     def create(self, path: Path):
         return _Failing(super().create(path), self, path)
 
-    async def publish(self, made: Path, path: Path) -> None:
+    async def replace(self, made: Path, path: Path) -> None:
         self.strike("rename", path)
-        await super().publish(made, path)
+        await super().replace(made, path)
 
 
 class _Failing:
@@ -106,7 +106,7 @@ async def test_a_failing_disk_ends_the_run_before_anything_unjournalled_is_sent(
     faults = (Fault("dropped_after", 0.05),)
     async with running(Config(products=20, images=3, quota=None, fetch=False, faults=faults)) as sandbox:
         with pytest.raises(errors.DiskError, match="give the same command again"):
-            await engine.sync(access(sandbox), manifest, OPEN, seams=Seams(disk=FailingDisk(kind, after)))
+            await engine.sync(access(sandbox), manifest, OPEN, seams=Ports(disk=FailingDisk(kind, after)))
         assert sent(await log(sandbox.url)) <= intents(tmp_path)
         report = await engine.sync(access(sandbox), manifest, OPEN)
         sandbox.play()
@@ -169,8 +169,8 @@ async def test_all_files_of_a_run_are_for_their_owner_alone(tmp_path: Path) -> N
         stop, progress = engine.Stop(), engine.Progress()
         async with running(Config(products=10, images=2, quota=None, fetch=False)) as sandbox:
             await engine.plan(access(sandbox), manifest)
-            progress.say = lambda _: None
-            stop.ask()
+            progress.notify = lambda _: None
+            stop.request()
             await engine.sync(access(sandbox), manifest, OPEN, stop=stop)
             await engine.sync(access(sandbox), manifest, OPEN)
     finally:
@@ -194,7 +194,7 @@ async def test_a_plan_takes_the_place_of_an_older_one_only_when_it_is_whole(tmp_
         assert (interrupted.report.outcome, planned.read_bytes()) == ("interrupted", b"older")
         with pytest.raises(errors.DiskError):
             await engine.plan(
-                access(sandbox), manifest, OPEN, output=planned, seams=Seams(disk=FailingDisk("rename", 0))
+                access(sandbox), manifest, OPEN, output=planned, seams=Ports(disk=FailingDisk("rename", 0))
             )
         assert planned.read_bytes() == b"older"
         planned.with_name("p.plan.new").write_bytes(b"of a process that was killed")
@@ -212,10 +212,10 @@ class _StopsAt(engine.Progress):
         super().__init__()
         self._fatal, self._stop = phase, stop
 
-    def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
-        super().begin(phase, products=products, images=images)
+    def start_phase(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
+        super().start_phase(phase, products=products, images=images)
         if phase == self._fatal:
-            self._stop.ask()
+            self._stop.request()
 
 
 async def test_a_second_run_on_one_checkpoint_is_told_who_holds_it(tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ async def test_a_second_run_on_one_checkpoint_is_told_who_holds_it(tmp_path: Pat
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(manifest_for(2, 1)))
     async with running(Config(products=2, images=1, quota=None, fetch=False)) as sandbox:
-        from engine.disk.lock import held
+        from engine.disk.lock import checkpoint_lock
 
-        with held(Seams().disk, Seams().now, tmp_path / "m.jsonl.checkpoint.json", "sync"):
+        with checkpoint_lock(Ports().disk, Ports().now, tmp_path / "m.jsonl.checkpoint.json", "sync"):
             with pytest.raises(errors.LockedError, match=rf"`sync`, process {os.getpid()}, since 20"):
                 await engine.sync(access(sandbox), manifest, OPEN)
         assert await log(sandbox.url) == []

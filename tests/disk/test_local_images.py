@@ -15,7 +15,7 @@ from PIL import Image
 
 from engine.core.errors import RefusedError
 from engine.core.image_files import source_kind
-from engine.disk.local_images import MAX_BYTES, is_picture, preflight, resolve
+from engine.disk.local_images import MAX_BYTES, is_picture, path_to_upload, why_not_uploadable
 
 XBM = b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] = {0x00};\n"
 HOT_XBM = b"/* by\n hand */\n" + XBM.replace(b"static", b"#define a_x_hot 1\n#define a_y_hot 1\nstatic unsigned")
@@ -43,7 +43,7 @@ def files(tmp_path):
 def test_a_picture_is_known_by_its_bytes(files, name):
     """Each kind that the store takes passes, whatever the file is called."""
     Image.new("RGB", (3, 2)).save(files / "really.txt", name)
-    assert preflight(files, "really.txt") is None
+    assert why_not_uploadable(files, "really.txt") is None
     assert is_picture((files / "really.txt").read_bytes())
 
 
@@ -53,7 +53,7 @@ def test_a_picture_is_known_by_its_bytes(files, name):
 def test_rare_and_large_pictures_pass(files, data):
     """XBM and WBMP are told without an extension; a picture of many pixels is no warning and no fault."""
     (files / "rare").write_bytes(data)
-    assert preflight(files, "rare") is None
+    assert why_not_uploadable(files, "rare") is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_is_no_picture_is_a_fault(files, data):
     """A name that promises a picture doesn't make one."""
     (files / "a.jpg").write_bytes(data)
     assert not is_picture(data)
-    assert preflight(files, "a.jpg") == (
+    assert why_not_uploadable(files, "a.jpg") == (
         '"a.jpg" is not a picture: its bytes are no BMP, GIF, JPEG, PNG, WBMP, XBM or WEBP'
     )
 
@@ -130,43 +130,43 @@ def test_a_path_that_leads_to_no_picture_is_a_fault(files, image_file, reason):
     (files / "link.png").symlink_to(outside)
     (files / "linked").symlink_to(files.parent)
     (files / "loop.png").symlink_to("loop.png")
-    found = preflight(files, image_file)
+    found = why_not_uploadable(files, image_file)
     assert found is not None
     assert reason in found
     with pytest.raises(RefusedError) as refused:
-        resolve(files, image_file)
+        path_to_upload(files, image_file)
     assert refused.value.reason == found
 
 
 def test_eight_megabytes_are_allowed(files):
     """The limit itself is within."""
     os.truncate(files / "a.png", MAX_BYTES)
-    assert preflight(files, "a.png") is None
+    assert why_not_uploadable(files, "a.png") is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_picture_that_may_not_be_read_is_a_fault(files):
     """It is said that permission is missing."""
     (files / "a.png").chmod(0)
-    assert "Permission denied" in (preflight(files, "a.png") or "")
+    assert "Permission denied" in (why_not_uploadable(files, "a.png") or "")
 
 
 def test_a_link_inside_the_folder_is_followed(files, monkeypatch):
     """Links within the folder are fine, a folder that is a link itself and a relative one too."""
     (files / "b.png").symlink_to("a.png")
     (files.parent / "shop").symlink_to(files)
-    assert preflight(files.parent / "shop", "b.png") is None
-    assert resolve(files.parent / "shop", "b.png") == (files / "a.png").resolve()
+    assert why_not_uploadable(files.parent / "shop", "b.png") is None
+    assert path_to_upload(files.parent / "shop", "b.png") == (files / "a.png").resolve()
     monkeypatch.chdir(files)
-    assert preflight(Path(), "b.png") is None
+    assert why_not_uploadable(Path(), "b.png") is None
 
 
 def test_a_picture_that_changed_since_is_refused(files):
     """Right before the upload the picture is looked at once more."""
-    assert resolve(files, "a.png") == (files / "a.png").resolve()
+    assert path_to_upload(files, "a.png") == (files / "a.png").resolve()
     (files / "a.png").unlink()
     with pytest.raises(RefusedError, match="there is no"):
-        resolve(files, "a.png")
+        path_to_upload(files, "a.png")
 
 
 def test_kinds():
@@ -185,15 +185,15 @@ def test_no_bytes_make_the_look_fail(head, rest):
     """Whatever the bytes are, the answer is a reason or none."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "a").write_bytes(head + rest)
-        preflight(Path(folder), "a")
+        why_not_uploadable(Path(folder), "a")
 
 
 def test_the_engine_needs_no_pillow():
     """Local pictures are told by an own look at their bytes: where Pillow is missing, they are checked all the same."""
     code = (
-        "import sys; sys.modules['PIL'] = None; from pathlib import Path; from engine.disk.local_images import preflight;"
+        "import sys; sys.modules['PIL'] = None; from pathlib import Path; from engine.disk.local_images import why_not_uploadable;"
         "Path(sys.argv[1], 'a.gif').write_bytes(b'GIF89a' + bytes(7) + b';');"
-        "sys.exit(preflight(Path(sys.argv[1]), 'a.gif'))"
+        "sys.exit(why_not_uploadable(Path(sys.argv[1]), 'a.gif'))"
     )
     with tempfile.TemporaryDirectory() as folder:
         assert subprocess.run([sys.executable, "-c", code, folder], check=False).returncode == 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import DiskError
-from engine.disk.sorter import Spill, private
+from engine.disk.sorter import ExternalSorter, private
 
 numbers = st.integers(0, 2**64 - 1) | st.integers(0, 9)
 payloads = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"\r"))
@@ -20,7 +20,7 @@ records = st.lists(st.tuples(numbers, numbers, payloads), max_size=200, unique_b
 def test_records_come_back_in_order(given_records, budget):
     """Whatever fits into memory, records come back whole in the order of key and sequence, as often as asked; no file stays."""
     with tempfile.TemporaryDirectory() as folder:
-        with Spill(Path(folder, "cp.sorted"), budget) as spill:
+        with ExternalSorter(Path(folder, "cp.sorted"), budget) as spill:
             for record in given_records:
                 spill.add(*record)
             assert list(spill) == sorted(given_records)
@@ -30,7 +30,7 @@ def test_records_come_back_in_order(given_records, budget):
 
 def test_memory_stays_within_the_budget(tmp_path):
     """What exceeds the budget lies in private files beside the prefix, few enough to be merged at once."""
-    with Spill(tmp_path / "cp.sorted", budget=2_000) as spill:
+    with ExternalSorter(tmp_path / "cp.sorted", budget=2_000) as spill:
         for n in range(10_000):
             spill.add(n * 7_919 % 10_000, n, b"x" * 20)
         files = list(tmp_path.iterdir())
@@ -42,7 +42,7 @@ def test_memory_stays_within_the_budget(tmp_path):
 
 def test_little_never_touches_the_disk(tmp_path):
     """What fits into memory makes no file, not even where the folder is missing."""
-    with Spill(tmp_path / "nowhere" / "cp") as spill:
+    with ExternalSorter(tmp_path / "nowhere" / "cp") as spill:
         spill.add(2, 0, b"b")
         spill.add(1, 0, b"a")
         assert list(spill) == [(1, 0, b"a"), (2, 0, b"b")]
@@ -50,13 +50,13 @@ def test_little_never_touches_the_disk(tmp_path):
 
 def test_a_missing_folder_is_a_disk_error_that_names_it(tmp_path):
     """The error names the folder; nothing is left to remove."""
-    with Spill(tmp_path / "nowhere" / "cp", budget=1) as spill, pytest.raises(DiskError, match="nowhere"):
+    with ExternalSorter(tmp_path / "nowhere" / "cp", budget=1) as spill, pytest.raises(DiskError, match="nowhere"):
         spill.add(1, 1, b"")
 
 
 def test_a_file_that_goes_away_is_a_disk_error(tmp_path):
     """A run that somebody removed is named, not passed over."""
-    with Spill(tmp_path / "cp", budget=1) as spill:
+    with ExternalSorter(tmp_path / "cp", budget=1) as spill:
         spill.add(1, 1, b"")
         for file in tmp_path.iterdir():
             file.unlink()
@@ -67,7 +67,7 @@ def test_a_file_that_goes_away_is_a_disk_error(tmp_path):
 @pytest.mark.parametrize("record", [(-1, 0, b""), (2**64, 0, b""), (0, -1, b""), (0, 0, b"a\nb")])
 def test_what_is_no_record_is_refused(tmp_path, record):
     """Numbers out of range and line feeds would corrupt the order."""
-    with Spill(tmp_path / "cp") as spill, pytest.raises(ValueError, match="a record has"):
+    with ExternalSorter(tmp_path / "cp") as spill, pytest.raises(ValueError, match="a record has"):
         spill.add(*record)
 
 
@@ -75,8 +75,8 @@ def test_sweeping_removes_what_a_killed_process_left(tmp_path):
     """Only runs of this very prefix go."""
     for name in ("cp.0", "cp.17", "cp.x", "cp", "cpx.0", "other.1"):
         (tmp_path / name).touch()
-    Spill(tmp_path / "cp").sweep()
-    Spill(tmp_path / "nowhere" / "cp").sweep()
+    ExternalSorter(tmp_path / "cp").remove_leftovers()
+    ExternalSorter(tmp_path / "nowhere" / "cp").remove_leftovers()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cp", "cp.x", "cpx.0", "other.1"]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import engine
 from engine.core.errors import LostError
-from engine.runs.context import Seams
+from engine.runs.context import Ports
 from jobs.sandbox import Config, Sandbox, running
 
 from ..market import lines, log, state, writes
@@ -96,7 +96,7 @@ async def test_a_host_that_serves_nothing_for_long_is_not_asked_for_every_pictur
     manifest.write_bytes(lines([{"product_id": 1, "images": [{"image_file": "https://x.example/product-1-1.jpg"}]}]))
     async with running(Config(products=1, images=30, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, stall_after=0.2, give_up_after=0.5)
-        report = await engine.sync(access(sandbox), manifest, asked, seams=Seams(fetch=lambda: host))
+        report = await engine.sync(access(sandbox), manifest, asked, seams=Ports(fetch=lambda: host))
         assert len((await state(sandbox.url))[1]) == 30
     assert (report.outcome, report.failed, report.deleted) == ("failed", 29, 0)
     assert len(host.asked) <= 3
@@ -109,15 +109,15 @@ async def test_a_stop_is_minded_while_pictures_are_kept(tmp_path: Path, answers:
     stop = engine.Stop()
 
     async def serve(_url: str) -> bytes:
-        if not stop.draining:
-            stop.ask()
+        if not stop.stopping:
+            stop.request()
             if not answers:
                 raise LostError("no answer")
         return jpeg()
 
     host, manifest = Host(serve), empty(tmp_path, 1)
     async with running(Config(products=1, images=3, quota=None, fetch=False)) as sandbox:
-        seams = Seams(fetch=lambda: host)
+        seams = Ports(fetch=lambda: host)
         report = await engine.sync(access(sandbox), manifest, options(tmp_path), stop=stop, seams=seams)
         assert (report.outcome, report.failed, len(host.asked)) == ("interrupted", 0, 1)
         assert writes(await log(sandbox.url)) == []

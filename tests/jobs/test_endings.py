@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.disk.lock import held
-from engine.runs.context import Seams
+from engine.disk.lock import checkpoint_lock
+from engine.runs.context import Ports
 from jobs.sandbox import Fault
 
 from .rehearsal import clean_environment, rehearsing, until
@@ -195,7 +195,7 @@ def test_a_holder_note_that_makes_no_sense_leaves_the_lock_to_decide(store: Rehe
     """Held is exit 4, by whom is not readable; `status` goes on without the note."""
     manifest = store.write({1: 1})
     checkpoint = manifest.with_name(manifest.name + ".checkpoint.json")
-    with held(Seams().disk, Seams().now, checkpoint, "sync"):
+    with checkpoint_lock(Ports().disk, Ports().now, checkpoint, "sync"):
         text = note if isinstance(note, str) else json.dumps(note)
         checkpoint.with_name(checkpoint.name + ".holder").write_text(text)
         second = store.run("sync", manifest, "--json")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import engine
-from engine.core.reconcile.remaining import ROUNDS
+from engine.core.reconcile.remaining import MAX_PASSES
 
 from .rehearsal import Rehearsal, Result, picture, rehearsing
 
@@ -144,7 +144,7 @@ def test_orders_of_the_store_s_own_end_and_are_not_sent_again(
     with rehearsing(tmp_path, products=1, images=3, list_lag=lag, **habit) as store:
         path = manifest(store, there(3, sort_order=asked))
         first = run(store, "sync", path)
-        assert max(puts(store).values()) <= ROUNDS + 1
+        assert max(puts(store).values()) <= MAX_PASSES + 1
         assert first.code == 1
         assert {field for field, _, _ in told(first)} == {"sort_order"}
         wrong = {n + 1 for n in range(3) if asked[n] != kept[n]}
@@ -220,7 +220,7 @@ def test_an_undo_of_orders_that_the_store_keeps_ends(
         run(store, "sync", path)
         before = puts(store)
         undone = run(store, "undo", path.with_name(path.name + ".checkpoint.json"), "--yes")
-        assert max((puts(store) - before).values()) <= ROUNDS + 1
+        assert max((puts(store) - before).values()) <= MAX_PASSES + 1
         images = store.sandbox.shop.catalogue.look(1).images
         assert [image.description for image in images] == ["View 1", "View 2", "View 3"]
         assert undone.code == int([image.sort_order for image in images] != [0, 1, 2]), kept
@@ -242,7 +242,7 @@ def test_mending_more_than_was_planned_never_shows_more_done_than_there_is(tmp_p
 def test_progress_beyond_what_was_planned_raises_the_total() -> None:
     """What is shown as done is never more than what is shown as all, and no time is named for nothing."""
     progress = engine.Progress()
-    progress.begin("applying", products=1, images=3)
+    progress.start_phase("applying", products=1, images=3)
     progress.products_done, progress.images_done = 2, 66
     now = progress.snapshot()
     assert (now.products, now.images) == (2, 66)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.disk.lock import held
+from engine.disk.lock import checkpoint_lock
 from engine.disk.processes import here
-from engine.runs.context import Seams
+from engine.runs.context import Ports
 
 from .rehearsal import Rehearsal, until
 
@@ -113,7 +113,7 @@ def test_what_only_looks_goes_on_beside_a_run_at_work(store: Rehearsal) -> None:
     """The lock is held: `verify`, dry runs and `plan -o` elsewhere need none, while what writes is told who holds it."""
     manifest = store.write({1: 1})
     (store.folder / "other").mkdir()
-    with held(Seams().disk, Seams().now, manifest.with_name(manifest.name + ".checkpoint.json"), "sync"):
+    with checkpoint_lock(Ports().disk, Ports().now, manifest.with_name(manifest.name + ".checkpoint.json"), "sync"):
         assert store.run("verify", manifest).code == 1
         assert store.run("migrate", "-n", manifest).code == 0
         planned = store.run("plan", manifest, "-o", store.folder / "other" / "p.plan")
@@ -125,7 +125,7 @@ def test_what_only_looks_goes_on_beside_a_run_at_work(store: Rehearsal) -> None:
     store.run("sync", manifest)
     checkpoint = manifest.with_name(manifest.name + ".checkpoint.json")
     before = sorted(store.folder.iterdir())
-    with held(Seams().disk, Seams().now, checkpoint, "sync"):
+    with checkpoint_lock(Ports().disk, Ports().now, checkpoint, "sync"):
         undone = store.run("undo", checkpoint, "-n", "--json")
         assert (undone.code, undone.record["deletes"]) == (0, 1), undone.err
         assert store.run("undo", checkpoint, "--yes").code == 4
@@ -227,7 +227,7 @@ def test_times_are_shown_in_one_format_with_their_zone(store: Rehearsal) -> None
     """By who is refused, by `status`, and by what an undo is about."""
     manifest = store.write({1: 1})
     checkpoint = manifest.with_name(manifest.name + ".checkpoint.json")
-    with held(Seams().disk, lambda: 1_700_000_000.0, checkpoint, "sync"):
+    with checkpoint_lock(Ports().disk, lambda: 1_700_000_000.0, checkpoint, "sync"):
         refused = store.run("sync", manifest, TZ="UTC").err
         shown = store.run("status", checkpoint).out
     store.run("sync", manifest)

@@ -7,7 +7,7 @@ from jobs.sandbox.api.messages import JSON, Call
 from jobs.sandbox.api.v2 import Api
 from jobs.sandbox.shop.catalog import Catalogue
 from jobs.sandbox.shop.rules import Picture, Shop
-from jobs.sandbox.traffic.pipeline import Conductor
+from jobs.sandbox.traffic.pipeline import RequestPipeline
 
 from .stores import until
 
@@ -62,12 +62,12 @@ async def test_the_clock_is_the_callers():
     async def fetch(_source):
         return Picture("made:x", "jpg")
 
-    conductor = Conductor(api_of(quota=1), fetch, lambda: now)
-    first = (await conductor.conduct(CREATE)).reply
+    conductor = RequestPipeline(api_of(quota=1), fetch, lambda: now)
+    first = (await conductor.handle(CREATE)).reply
     assert b"Mon, 12 Jan 1970 13:46:40 +0000" in first.body
-    assert (await conductor.conduct(CREATE)).reply.status == 429
+    assert (await conductor.handle(CREATE)).reply.status == 429
     now += 30
-    assert (await conductor.conduct(CREATE)).reply.status == 201
+    assert (await conductor.handle(CREATE)).reply.status == 201
     assert [each.at for each in conductor.log.entries()] == [1_000_000.0, 1_000_000.0, 1_000_030.0]
 
 
@@ -80,12 +80,12 @@ async def test_what_the_caller_sees_is_a_value():
     api = api_of(
         faults=(Fault("dropped_before", count=1), Fault("cut_body", count=1), Fault("late_commit", delay=0.01))
     )
-    conductor = Conductor(api, fetch, lambda: 1e9)
+    conductor = RequestPipeline(api, fetch, lambda: 1e9)
     delete = call("DELETE", "/products/1/images/1")
-    dropped, cut = [await conductor.conduct(call("GET", "/products/1/images")) for _ in range(2)]
+    dropped, cut = [await conductor.handle(call("GET", "/products/1/images")) for _ in range(2)]
     assert dropped.reply is None
     assert (cut.reply.status, cut.cut) == (200, True)
-    assert (await conductor.conduct(delete)).reply.status == 504
+    assert (await conductor.handle(delete)).reply.status == 504
     assert api.shop.catalogue.total_images == 2
     await until(lambda: api.shop.catalogue.total_images == 1)
 
@@ -94,8 +94,8 @@ async def test_latency_is_drawn_by_the_seed():
     """The loop's clock does the waiting."""
     waits = []
     for seed in (1, 1, 2):
-        conductor = Conductor(api_of(latency=0.0, jitter=0.01, seed=seed), None, lambda: 1e9)
+        conductor = RequestPipeline(api_of(latency=0.0, jitter=0.01, seed=seed), None, lambda: 1e9)
         waits.append([conductor._half_way() for _ in range(5)])
     assert waits[0] == waits[1] != waits[2]
     assert all(0 <= each <= 0.005 for each in waits[0])
-    assert (await conductor.conduct(call("GET", "/products/1"))).reply.status == 200
+    assert (await conductor.handle(call("GET", "/products/1"))).reply.status == 200

@@ -12,26 +12,26 @@ from PIL import Image
 
 from engine.core.dialects import v2
 from engine.core.diff import renumbering
-from engine.core.diff.compare import diff as shipped_diff
-from engine.core.diff.renumbering import Reading, Renumbering
+from engine.core.diff.compare import compare as shipped_diff
+from engine.core.diff.renumbering import Renumbering, RenumberingModel
 from engine.core.errors import LockedError, LostError
-from engine.core.image_files import loose, stem
+from engine.core.image_files import base_name, folded_name
 from engine.core.image_format.header import Picture
 from engine.core.image_format.truncated import CutFiles
-from engine.core.quota.controller import Quota
+from engine.core.quota.controller import QuotaController
 from engine.core.quota.headers import read_retry_after
 from engine.core.quota.permissions import Rights, Whose
 from engine.core.reconcile import remaining
-from engine.core.reconcile.traits import Watched
+from engine.core.reconcile.traits import WriteRound
 from engine.core.undo import revert as core_undo
 from engine.disk.checkpoint.file import Checkpoint
 from engine.runs import opening
-from engine.runs.executor import Carry
-from engine.runs.product.io import Tools
-from engine.runs.product.reconciler import Errand
-from engine.runs.product.relisting import Looks
-from engine.runs.product.writer import Writes
-from engine.transport.client import Gate
+from engine.runs.executor import Executor
+from engine.runs.product.io import ProductIO
+from engine.runs.product.reconciler import ProductReconciler
+from engine.runs.product.relisting import Relisting
+from engine.runs.product.writer import ProductWriter
+from engine.transport.client import ApiClient
 from engine.transport.store import Store
 from engine.verbs import apply
 
@@ -43,47 +43,47 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.core.diff.changes import Changes, Difference
-    from engine.core.messages import Answer, Request
-    from engine.core.model import Present
-    from engine.core.quota.controller import Ticket
-    from engine.core.quota.headers import Reading as Headers
+    from engine.core.messages import Request, Response
+    from engine.core.model import StoredImage
+    from engine.core.quota.controller import Permit
+    from engine.core.quota.headers import RateLimitHeaders as Headers
 
 
 def creates_resent_blindly() -> AbstractContextManager[object]:
     """A create whose answer was lost is sent again like any other call."""
 
     async def create(self: Store, product_id: int, image_file: str, fields: dict[str, Any], picture: Any) -> Any:
-        return await self._gate.call(v2.create_image(product_id, image_file, fields, picture), v2.read_created)
+        return await self._client.send(v2.create_image(product_id, image_file, fields, picture), v2.read_created)
 
     return patch.object(Store, "create", create)
 
 
 def no_second_look() -> AbstractContextManager[object]:
     """What isn't there at the first look is taken never to come: no settling before sending again."""
-    return patch.object(Errand, "lost_at", property(lambda _self: -math.inf))
+    return patch.object(ProductReconciler, "lost_at", property(lambda _self: -math.inf))
 
 
 def intent_not_journalled() -> AbstractContextManager[object]:
     """The call goes out without waiting for its intent to be on the disk."""
 
-    async def intend(self: Tools, event: dict[str, Any]) -> None:
+    async def intend(self: ProductIO, event: dict[str, Any]) -> None:
         self.ledger.apply(event)
-        self.journal.note(event)
+        self.journal.append(event)
 
-    return patch.object(Tools, "intend", intend)
+    return patch.object(ProductIO, "write_ahead", intend)
 
 
 def deletes_first() -> AbstractContextManager[object]:
     """Room is made before the new images come."""
-    perform = Errand._perform
+    perform = ProductReconciler._perform
 
-    async def hasty(self: Errand, changes: Changes) -> bool:
+    async def hasty(self: ProductReconciler, changes: Changes) -> bool:
         for image_id in changes.deletes:
-            await self._writes.delete(image_id)
+            await self._writer.delete(image_id)
         changes.deletes = []
         return await perform(self, changes)
 
-    return patch.object(Errand, "_perform", hasty)
+    return patch.object(ProductReconciler, "_perform", hasty)
 
 
 @contextmanager
@@ -101,8 +101,8 @@ def ledger_trusted() -> Iterator[None]:
         return remembered
 
     with (
-        patch("engine.runs.planner.diff", trusting(shipped_diff)),
-        patch.object(remaining, "diff", trusting(shipped_diff)),
+        patch("engine.runs.planner.compare", trusting(shipped_diff)),
+        patch.object(remaining, "compare", trusting(shipped_diff)),
     ):
         yield
 
@@ -111,7 +111,7 @@ def http_library_resends() -> AbstractContextManager[object]:
     """Updates and deletes whose connection breaks are sent once more below the engine, which never hears of it."""
     call = SimWire.__call__
 
-    async def stubborn(self: SimWire, request: Request) -> Answer:
+    async def stubborn(self: SimWire, request: Request) -> Response:
         try:
             return await call(self, request)
         except LostError:
@@ -128,8 +128,8 @@ def renumbering_ignored() -> Iterator[None]:
 
     def alone(diff: Callable[..., Difference]) -> Callable[..., Difference]:
         def unmoved(*args: Any, **more: Any) -> Difference:
-            found = diff(*args, **{**more, "reading": Reading(Renumbering.NONE, post=False)})
-            found.changes.look = False
+            found = diff(*args, **{**more, "reading": RenumberingModel(Renumbering.NONE, on_create=False)})
+            found.changes.recheck = False
             return found
 
         return unmoved
@@ -139,33 +139,35 @@ def renumbering_ignored() -> Iterator[None]:
 
     with ExitStack() as swapped:
         swapped.enter_context(patch.object(renumbering, "put", put))
-        swapped.enter_context(patch.object(Watched, "learn", lambda *_: None))
-        swapped.enter_context(patch("engine.runs.planner.diff", alone(shipped_diff)))
-        swapped.enter_context(patch.object(remaining, "diff", alone(shipped_diff)))
+        swapped.enter_context(patch.object(WriteRound, "infer", lambda *_: None))
+        swapped.enter_context(patch("engine.runs.planner.compare", alone(shipped_diff)))
+        swapped.enter_context(patch.object(remaining, "compare", alone(shipped_diff)))
         yield
 
 
 def late_answers_believed() -> AbstractContextManager[object]:
     """An answer of the former window, come late, is taken for the newest word: its reset is over, so a new window must have begun."""
-    learn = Quota._learn
+    learn = QuotaController._learn
 
-    def believing(self: Quota, ticket: Ticket, now: float, reading: Headers, *, asked: bool, alone: bool) -> None:
+    def believing(
+        self: QuotaController, ticket: Permit, now: float, reading: Headers, *, asked: bool, alone: bool
+    ) -> None:
         if ticket.number >= self._first or asked:
             learn(self, ticket, now, reading, asked=asked, alone=alone)
             return
-        self._adopt(ticket, now, reading, ticket.sent + reading.reset)
+        self._start_window(ticket, now, reading, ticket.sent + reading.reset)
         self._first = self._last + 1
 
-    return patch.object(Quota, "_learn", believing)
+    return patch.object(QuotaController, "_learn", believing)
 
 
 def no_last_look() -> AbstractContextManager[object]:
     """At the end nobody looks whether a twin has come."""
 
-    async def never(_self: Carry, *_: Any) -> bool:
+    async def never(_self: Executor, *_: Any) -> bool:
         return True
 
-    return patch.object(Carry, "_last_look", never)
+    return patch.object(Executor, "_final_check", never)
 
 
 def decoder_asked() -> AbstractContextManager[object]:
@@ -186,12 +188,18 @@ def names_compared_as_written() -> Iterator[None]:
     """A stored name is the source's only where its extension is, too: none is completed or cut."""
 
     def likeness(source: str, stored: str) -> int | None:
-        return 0 if stem(source) == stem(stored) else 1 if loose(stem(source)) == loose(stem(stored)) else None
+        return (
+            0
+            if base_name(source) == base_name(stored)
+            else 1
+            if folded_name(base_name(source)) == folded_name(base_name(stored))
+            else None
+        )
 
     with ExitStack() as swapped:
         swapped.enter_context(patch("engine.core.reconcile.doubts.likeness", likeness))
         swapped.enter_context(patch("engine.core.reconcile.doubts.is_uncertain", lambda _: False))
-        for where in ("engine.core.reconcile.duplicates.bears_name", "engine.runs.product.writer.bears_name"):
+        for where in ("engine.core.reconcile.duplicates.same_name", "engine.runs.product.writer.same_name"):
             swapped.enter_context(patch(where, lambda source, stored: likeness(source, stored) is not None))
         swapped.enter_context(patch("engine.core.diff.match.completions", lambda _: []))
         swapped.enter_context(patch("engine.core.diff.match.cut_key", lambda _: ""))
@@ -212,24 +220,24 @@ def cut_files_unsaid() -> AbstractContextManager[object]:
 def updates_without_end() -> Iterator[None]:
     """A listing is believed before the answers, and a round is counted only once a look has told what it did."""
 
-    async def rounds(self: Errand, changes: Changes) -> None:
-        while self._rounds_sent <= remaining.ROUNDS:
+    async def rounds(self: ProductReconciler, changes: Changes) -> None:
+        while self._passes_done <= remaining.MAX_PASSES:
             doubt = await self._perform(changes)
-            if not doubt and not self._writes.look:
+            if not doubt and not self._writer.relist:
                 return
-            changes = await self._look_again()
+            changes = await self._recheck()
             if not changes:
                 return
-            self._rounds_sent += not doubt
+            self._passes_done += not doubt
 
-    async def as_listed(_self: Looks, listed: list[Present], _suspects: set[int]) -> list[Present]:
+    async def as_listed(_self: Relisting, listed: list[StoredImage], _suspects: set[int]) -> list[StoredImage]:
         return listed
 
     with ExitStack() as swapped:
-        swapped.enter_context(patch.object(Errand, "_rounds", rounds))
-        swapped.enter_context(patch.object(Errand, "_within_limit", lambda _self, left: left))
-        swapped.enter_context(patch.object(Writes, "wait_to_repeat", lambda *_: None))
-        swapped.enter_context(patch.object(Looks, "_one_by_one", as_listed))
+        swapped.enter_context(patch.object(ProductReconciler, "_passes", rounds))
+        swapped.enter_context(patch.object(ProductReconciler, "_without_repeated", lambda _self, left: left))
+        swapped.enter_context(patch.object(ProductWriter, "wait_before_repeating", lambda *_: None))
+        swapped.enter_context(patch.object(Relisting, "_one_by_one", as_listed))
         yield
 
 
@@ -265,7 +273,7 @@ def looking_tidies_up() -> AbstractContextManager[object]:
 
     def copy_unfinished(self: Checkpoint) -> None:
         shipped(self)
-        self._disk.remove(self.paths.beside(".journal"))
+        self._disk.remove(self.paths.sibling(".journal"))
 
     return patch.object(Checkpoint, "copy_unfinished", copy_unfinished)
 
@@ -301,7 +309,7 @@ def named_waits_ignored() -> Iterator[None]:
 
 def standstill_taken_for_silence() -> AbstractContextManager[object]:
     """Time in which the process did not run counts against the store and its calls."""
-    return patch.object(Gate, "_mind_gap", lambda *_: None)
+    return patch.object(ApiClient, "_mind_gap", lambda *_: None)
 
 
 def no_single_deletes() -> AbstractContextManager[object]:

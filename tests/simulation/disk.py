@@ -108,7 +108,7 @@ class SimDisk:
             self.platters.change({path: inode})
         return inode
 
-    async def publish(self, made: Path, path: Path) -> None:
+    async def replace(self, made: Path, path: Path) -> None:
         self._rename(made, path)
         self.act(path, "renaming")
         await self.spin()
@@ -117,7 +117,7 @@ class SimDisk:
     async def publish_new(self, made: Path, path: Path) -> bool:
         if path in self.platters.names:
             return False
-        await self.publish(made, path)
+        await self.replace(made, path)
         return True
 
     def is_link(self, path: Path) -> bool:
@@ -160,7 +160,7 @@ class SimDisk:
             raise disk_error(path, FileNotFoundError(errno.ENOENT, "No such file or directory"), "reading")
         yield from io.BytesIO(bytes(inode.data[offset:]))
 
-    def blocks(self, path: Path) -> Iterator[bytes]:
+    def chunks(self, path: Path) -> Iterator[bytes]:
         yield b"".join(self.lines(path))
 
     def make_folder(self, path: Path) -> None:

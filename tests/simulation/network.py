@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from engine.core.errors import LostError, UnsentError
-from engine.core.messages import Answer
-from jobs.sandbox.api.messages import Call, Upload
+from engine.core.messages import Response
+from jobs.sandbox.api.messages import Call, UploadedFile
 
 from .history import ACTOR, Sent
 from .process import Crashed
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from engine.core.messages import Request
     from engine.options import Access
-    from engine.transport.client import Wire
+    from engine.transport.client import Transport
     from jobs.sandbox.api.messages import Reply
-    from jobs.sandbox.traffic.pipeline import Conductor, Outcome
+    from jobs.sandbox.traffic.pipeline import RequestPipeline, Served
 
     from .process import Process
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class Line:
     """The line to the shop as all processes share it: when it is down (from, until), and every call that went over it."""
 
-    conductor: Conductor
+    conductor: RequestPipeline
     store_hash: str
     outside: Context
     down: list[tuple[float, float]] = field(default_factory=list)
@@ -59,7 +59,7 @@ class SimWire:
         self.crash_at: tuple[int, Callable[[], None]] | None = None
 
     @asynccontextmanager
-    async def open(self, access: Access) -> AsyncIterator[Wire]:
+    async def open(self, access: Access) -> AsyncIterator[Transport]:
         """What the engine is given in place of its HTTP session."""
         self._token = access.access_token
         yield self
@@ -71,7 +71,7 @@ class SimWire:
             self.crash_at[1]()
             raise Crashed
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         self._step()
         loop, line = self.process.loop, self.line
         sent = self._written_down(request)
@@ -89,7 +89,7 @@ class SimWire:
         sent.usable = _is_usable(sent, outcome.reply)
         headers = {name.lower(): value for name, value in outcome.reply.headers}
         sent.asked = self._asked(headers)
-        return Answer(outcome.reply.status, headers, outcome.reply.body)
+        return Response(outcome.reply.status, headers, outcome.reply.body)
 
     def _asked(self, headers: dict[str, str]) -> float:
         """How long an answer asks to wait, in seconds."""
@@ -98,15 +98,15 @@ class SimWire:
             return float(text)
         return parsedate_to_datetime(text).timestamp() - self.process.loop.wall()
 
-    async def _carried(self, sent: Sent, call: Call) -> Outcome:
+    async def _carried(self, sent: Sent, call: Call) -> Served:
         """The shop's side, which outlives the caller."""
         outside = self.line.outside.copy()
         outside.run(ACTOR.set, sent)
-        answered: asyncio.Future[Outcome] = self.process.loop.create_future()
+        answered: asyncio.Future[Served] = self.process.loop.create_future()
 
         async def serve() -> None:
             sent.arrived = True
-            outcome = await self.line.conductor.conduct(call)
+            outcome = await self.line.conductor.handle(call)
             if not answered.done():
                 answered.set_result(outcome)
 
@@ -136,7 +136,7 @@ class SimWire:
         call = Call(request.method, target, self._token, accept="application/json", app=f"engine {self.process.number}")
         if request.upload is not None:
             call.content_type, call.form = "multipart/form-data", request.form
-            call.upload = Upload(request.upload.name, request.upload.path.read_bytes())
+            call.upload = UploadedFile(request.upload.name, request.upload.path.read_bytes())
         elif request.body is not None:
             call.content_type, call.body = "application/json", request.body
         return call

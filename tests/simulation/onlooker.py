@@ -11,12 +11,12 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from engine.core.errors import FerryError
-from engine.disk.checkpoint.identities import lessons
+from engine.disk.checkpoint.identities import learned_identities
 from engine.disk.plan_file import PlanFile
 from engine.options import Options
 from engine.progress import Progress, Stop
-from engine.runs.context import Job, Seams
-from engine.runs.opening import look_at
+from engine.runs.context import Ports, RunContext
+from engine.runs.opening import load_without_lock
 
 from .disk import SimDisk
 from .platters import Platters
@@ -71,15 +71,15 @@ class Onlooker:
         return {path: bytes(inode.data) for path, inode in view.names.items() if path.parent == folder}
 
     def _read(self, disk: SimDisk, loop: SimLoop) -> None:
-        job = Job("verify", ACCESS, Options(), Progress(), Stop(), Seams(disk=disk, now=loop.wall))
+        job = RunContext("verify", ACCESS, Options(), Progress(), Stop(), Ports(disk=disk, now=loop.wall))
         with ExitStack() as opened:
-            checkpoint = look_at(job, opened, self._checkpoint)
-            unfinished = checkpoint.unfinished
+            checkpoint = load_without_lock(job, opened, self._checkpoint)
+            unfinished = checkpoint.open_run
             if unfinished is None:
-                list(checkpoint.memories())
+                list(checkpoint.identities())
                 return
             plan = PlanFile(disk, checkpoint.paths.plan)
-            list(checkpoint.memories(lessons(disk, checkpoint.paths.journal, plan, unfinished.ledger)))
+            list(checkpoint.identities(learned_identities(disk, checkpoint.paths.journal, plan, unfinished.ledger)))
 
 
 def onlookers(case: Evidence) -> Iterator[tuple[int, str, str]]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from engine.core.reconcile.remaining import ROUNDS
+from engine.core.reconcile.remaining import MAX_PASSES
 from jobs.sandbox.shop.rules import as_kept
 
 from .judge import is_dead, label_of
@@ -99,7 +99,7 @@ def repeats(case: Evidence) -> Iterator[Found]:
             sent.setdefault((case.run_of(call.process), call.image, name, value), []).append(call)
     for (_, image, name, value), calls in sent.items():
         what = f"{name} {value!r} of image {image}"
-        if len(calls) > ROUNDS + 1:
+        if len(calls) > MAX_PASSES + 1:
             yield calls[0].product, "", f"{what} was put {len(calls)} times in one run"
         for earlier, later in pairwise(calls):
             if later.at < earlier.told_at + case.settle - 0.001:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.core.results import Report
-    from engine.runs.context import Seams
+    from engine.runs.context import Ports
 
     from .draw import Night
 
@@ -81,7 +81,7 @@ class Program:
             if local_pictures.is_local(name):
                 (self.folder / name).write_bytes(local_pictures.picture(self.seed, name))
 
-    async def run(self, start: Start, night: Night, seams: Seams, stop: engine.Stop) -> None:
+    async def run(self, start: Start, night: Night, seams: Ports, stop: engine.Stop) -> None:
         """One process, from its first line to its last."""
         kept = self.folder / "kept"
         options = self._options(undo_nights.options_of(night, kept, there=bool(seams.disk.size(kept / INDEX))))
@@ -96,7 +96,7 @@ class Program:
             start.report = await self._plan_and_apply(start, night, options, seams, stop)
 
     async def _plan_and_apply(
-        self, start: Start, night: Night, options: engine.Options, seams: Seams, stop: engine.Stop
+        self, start: Start, night: Night, options: engine.Options, seams: Ports, stop: engine.Stop
     ) -> Report:
         """Plan until there is a plan, then apply that one until it is carried out."""
         if not self._planned:

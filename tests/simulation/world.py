@@ -10,12 +10,12 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from engine.progress import Stop
-from engine.runs.context import Seams
+from engine.runs.context import Ports
 from jobs.sandbox.api.v2 import Api
 from jobs.sandbox.faults import Script
 from jobs.sandbox.shop.catalog import Catalogue
 from jobs.sandbox.shop.rules import Draft, Picture
-from jobs.sandbox.traffic.pipeline import Conductor
+from jobs.sandbox.traffic.pipeline import RequestPipeline
 
 from .backups import SimFetch, harm
 from .crowd import Crowd
@@ -61,7 +61,7 @@ class World:
         self.platters = Platters(random.Random(f"platters {scenario.seed}"))
         self.papers = Papers(self.platters, folder)
         self.shop = WatchedShop(self.config, Catalogue(), loop.time)
-        self.conductor = Conductor(Api(self.config, self.shop, "http://sim"), _fetch, loop.wall)
+        self.conductor = RequestPipeline(Api(self.config, self.shop, "http://sim"), _fetch, loop.wall)
         self.line = Line(self.conductor, "sim", copy_context())
         self.line.watch = self._watch
         self._intents = Intents(self.platters, self.papers.journal, self.complaints)
@@ -155,7 +155,7 @@ class World:
         start.nap = (self.loop.time(), self.loop.time() + seconds)
         self.loop.suspend(process, seconds)
 
-    def _seams(self, process: Process, doom: Doom) -> tuple[Stop, Seams]:
+    def _seams(self, process: Process, doom: Doom) -> tuple[Stop, Ports]:
         """What the process gets to see of the world, and where it will end."""
         disk, wire, stop = SimDisk(self.platters, process), SimWire(self.line, process), Stop()
         if doom.way == "turn":
@@ -168,11 +168,11 @@ class World:
             self.shop.on_change = _countdown(doom.at, process.die)
         disk.fail_at = doom.disk
         for at in doom.stops:
-            process.at_turn[at] = lambda: process.tell(stop.ask)
+            process.at_turn[at] = lambda: process.tell(stop.request)
         self.onlooker.come(process, self.loop)
         chance = random.Random(f"engine {self.scenario.seed} {process.number}")
         fetch = SimFetch(self.line, process)
-        return stop, Seams(wire=wire.open, fetch=fetch.open, disk=disk, now=self.loop.wall, chance=chance)
+        return stop, Ports(transport=wire.open, fetch=fetch.open, disk=disk, now=self.loop.wall, random=chance)
 
 
 def _was_late(start: Start) -> bool:

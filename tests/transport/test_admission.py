@@ -11,9 +11,9 @@ import anyio
 import pytest
 
 from engine.core.errors import ForbiddenError, LostError, RefusedError, StoreError, UnreachableError
-from engine.core.messages import Answer, Replay, Request
+from engine.core.messages import Request, Resend, Response
 from engine.core.quota.stats import Limits
-from engine.transport.client import Gate
+from engine.transport.client import ApiClient
 from engine.transport.unsent import NotSent
 
 from ..virtual import VirtualLoop, run
@@ -28,13 +28,13 @@ NOW = 1792567680.0  # Wed, 21 Oct 2026 07:28:00 GMT
 
 
 def play(
-    wire: Callable[[Request], Awaitable[Answer]], scene: Callable[[Gate], Awaitable[Any]], **limits: Any
+    wire: Callable[[Request], Awaitable[Response]], scene: Callable[[ApiClient], Awaitable[Any]], **limits: Any
 ) -> tuple[Any, list[str]]:
     """A scene with a gate, its watch, a plain read to ask and a wall clock that stands still."""
     said: list[str] = []
 
     async def whole() -> Any:
-        gate = Gate(
+        gate = ApiClient(
             wire,
             limits=Limits(**limits),
             explain=lambda answer: f"HTTP {answer.status}",
@@ -44,7 +44,7 @@ def play(
             wall=lambda: NOW,
         )
         async with anyio.create_task_group() as background:
-            background.start_soon(gate.watch)
+            background.start_soon(gate.run_watchdog)
             try:
                 return await scene(gate)
             except StoreError as error:
@@ -55,12 +55,12 @@ def play(
     return run(whole), said
 
 
-async def once(gate: Gate, request: Request = GET, replay: Replay = Replay.FREELY, *, own: bool = False) -> bytes:
-    return await gate.call(request, lambda answer: answer.body, replay, own=own)
+async def once(gate: ApiClient, request: Request = GET, replay: Resend = Resend.SAFE, *, own: bool = False) -> bytes:
+    return await gate.send(request, lambda answer: answer.body, replay, own=own)
 
 
-def outage(wait: str, status: int = 503) -> Answer:
-    return Answer(status, {"retry-after": wait}, b"")
+def outage(wait: str, status: int = 503) -> Response:
+    return Response(status, {"retry-after": wait}, b"")
 
 
 DATE = "Wed, 21 Oct 2026 07:33:00 GMT"
@@ -89,10 +89,10 @@ def test_a_503_that_names_a_time_holds_everybody() -> None:
     """Of thirty calls no more than were out are sent before it; a create is not looked for earlier."""
     wire = Script(GOOD, *[outage("600")] * 8, GOOD)
 
-    async def scene(gate: Gate) -> None:
+    async def scene(gate: ApiClient) -> None:
         async def create() -> None:
             with suppress(LostError):
-                await once(gate, POST, Replay.LOOK)
+                await once(gate, POST, Resend.CHECK_FIRST)
                 return
             await once(gate)
 
@@ -111,13 +111,13 @@ def test_a_503_about_one_call_holds_nobody_else_up() -> None:
     """A later call that is answered well shows that the store is there; the one call waits its time."""
     calls: list[tuple[float, str]] = []
 
-    async def wire(request: Request) -> Answer:
+    async def wire(request: Request) -> Response:
         calls.append((anyio.current_time(), request.path))
         await anyio.sleep(0.1)
         sick = request.path == GET.path and sum(path == GET.path for _, path in calls) == 1
         return outage("900") if sick else GOOD
 
-    async def scene(gate: Gate) -> float:
+    async def scene(gate: ApiClient) -> float:
         done = 0.0
         await once(gate, COUNT)
         async with anyio.create_task_group() as group:
@@ -143,7 +143,7 @@ def test_a_named_wait_is_no_silence_of_the_store() -> None:
 def test_a_store_that_names_one_wait_after_another_is_given_up() -> None:
     """An hour of them, and --give-up-after beyond it."""
 
-    async def scene(gate: Gate) -> tuple[StoreError, float]:
+    async def scene(gate: ApiClient) -> tuple[StoreError, float]:
         began = anyio.current_time()
         with pytest.raises(UnreachableError) as raised:
             await once(gate)
@@ -157,11 +157,11 @@ def test_a_store_that_names_one_wait_after_another_is_given_up() -> None:
 class Sockets:
     """A wire whose answers come after two seconds, and lie there while nobody reads them."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Response) -> None:
         self.answers = list(answers)
         self.sent = 0
 
-    async def __call__(self, _request: Request) -> Answer:
+    async def __call__(self, _request: Request) -> Response:
         self.sent += 1
         loop = asyncio.get_running_loop()
         arrived: asyncio.Future[None] = loop.create_future()
@@ -178,9 +178,9 @@ def stopped(seconds: float) -> None:
 @pytest.mark.parametrize("status", [200, 503])
 def test_a_process_that_stood_still_reads_its_answers_first(status: int) -> None:
     """An hour of Ctrl-Z: neither --give-up-after nor --stall-after nor the calls' time-out fires on waking."""
-    wire = Sockets(*[Answer(status, {}, b"[]")] * 4, GOOD)
+    wire = Sockets(*[Response(status, {}, b"[]")] * 4, GOOD)
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         asyncio.get_running_loop().call_later(1.5, stopped, 3600.0)
         results = []
 
@@ -203,15 +203,15 @@ def test_a_wall_clock_that_jumps_alone_changes_nothing() -> None:
     jumps = iter([NOW, NOW + 86400.0, NOW + 90000.0])
 
     async def whole() -> bytes:
-        gate = Gate(
-            Script(Answer(503, {}, b""), GOOD),
+        gate = ApiClient(
+            Script(Response(503, {}, b""), GOOD),
             limits=Limits(give_up_after=60.0),
             explain=lambda answer: f"HTTP {answer.status}",
             chance=random.Random(7),
             wall=lambda: next(jumps),
         )
         async with anyio.create_task_group() as background:
-            background.start_soon(gate.watch)
+            background.start_soon(gate.run_watchdog)
             value = await once(gate)
             background.cancel_scope.cancel()
         return value
@@ -222,11 +222,11 @@ def test_a_wall_clock_that_jumps_alone_changes_nothing() -> None:
 def test_silence_before_and_after_a_standstill_still_counts() -> None:
     """A store that says nothing for --give-up-after of this process's own time is given up."""
 
-    async def silent(_request: Request) -> Answer:
+    async def silent(_request: Request) -> Response:
         await anyio.sleep_forever()
         return GOOD
 
-    async def scene(gate: Gate) -> float:
+    async def scene(gate: ApiClient) -> float:
         began = anyio.current_time()
         asyncio.get_running_loop().call_later(30.0, stopped, 3600.0)
         with pytest.raises(UnreachableError):
@@ -241,12 +241,12 @@ def test_silence_before_and_after_a_standstill_still_counts() -> None:
 def test_a_cancellation_tells_whether_the_call_was_sent(out: bool) -> None:  # a table
     """What waits for its turn when it is cut has not happened; what is out may have."""
 
-    async def scene(gate: Gate) -> BaseException | None:
+    async def scene(gate: ApiClient) -> BaseException | None:
         ended: list[BaseException] = []
 
         async def call(request: Request) -> None:
             try:
-                await once(gate, request, Replay.LOOK)
+                await once(gate, request, Resend.CHECK_FIRST)
             except BaseException as error:
                 ended.append(error)
                 raise
@@ -270,7 +270,7 @@ def test_a_call_that_sits_out_a_delay_was_not_sent_unless_it_may_have_been(
 ) -> None:  # a table
     """After a 429 nothing has happened; after a 503 of a delete it may have."""
 
-    async def scene(gate: Gate) -> list[BaseException]:
+    async def scene(gate: ApiClient) -> list[BaseException]:
         ended: list[BaseException] = []
 
         async def call() -> None:
@@ -286,19 +286,19 @@ def test_a_call_that_sits_out_a_delay_was_not_sent_unless_it_may_have_been(
             group.cancel_scope.cancel()
         return ended
 
-    ((error,), _) = play(Script(Answer(status, {}, b"")), scene)
+    ((error,), _) = play(Script(Response(status, {}, b"")), scene)
     assert isinstance(error, asyncio.CancelledError)
     assert isinstance(error, NotSent) is unsent
 
 
-FORBIDDEN = Answer(403, {}, b"")
+FORBIDDEN = Response(403, {}, b"")
 
 
 @pytest.mark.parametrize("request_", [POST, PUT, Request("DELETE", "/v2/products/1/images/1")], ids=str)
 def test_a_403_on_a_write_is_that_products_own(request_: Request) -> None:
     """Once the token has worked; it is sent once, and the gate goes on."""
 
-    async def scene(gate: Gate) -> int:
+    async def scene(gate: ApiClient) -> int:
         await once(gate, COUNT)
         with pytest.raises(RefusedError) as raised:
             await once(gate, request_, own=True)
@@ -309,11 +309,11 @@ def test_a_403_on_a_write_is_that_products_own(request_: Request) -> None:
     assert play(Script(GOOD, FORBIDDEN, GOOD), scene)[0] == 3
 
 
-@pytest.mark.parametrize("plain", [GOOD, FORBIDDEN, Answer(401, {}, b"")], ids=["taken", "403", "401"])
-def test_a_403_on_a_read_is_asked_about(plain: Answer) -> None:
+@pytest.mark.parametrize("plain", [GOOD, FORBIDDEN, Response(401, {}, b"")], ids=["taken", "403", "401"])
+def test_a_403_on_a_read_is_asked_about(plain: Response) -> None:
     """Where a plain read of the store is refused as well it is the credentials', else that product's own."""
 
-    async def scene(gate: Gate) -> str:
+    async def scene(gate: ApiClient) -> str:
         await once(gate, COUNT)
         await anyio.sleep(60.0)
         try:

@@ -20,9 +20,9 @@ from engine.core.errors import (
     UnreachableError,
     UnsentError,
 )
-from engine.core.messages import Answer, Replay, Request
+from engine.core.messages import Request, Resend, Response
 from engine.core.quota.stats import Limits
-from engine.transport.client import Gate
+from engine.transport.client import ApiClient
 
 from ..virtual import run
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 GET = Request("GET", "/v2/products/1/images")
 POST = Request("POST", "/v2/products/1/images", body=b"{}")
-GOOD = Answer(200, {}, b"[]")
+GOOD = Response(200, {}, b"[]")
 
 
-def rated(left: object, reset: object, status: int = 200, quota: object = 150, **more: str) -> Answer:
+def rated(left: object, reset: object, status: int = 200, quota: object = 150, **more: str) -> Response:
     """Make an answer with rate headers."""
     headers = {
         "x-rate-limit-requests-quota": str(quota),
@@ -42,7 +42,7 @@ def rated(left: object, reset: object, status: int = 200, quota: object = 150, *
         "x-rate-limit-time-window-ms": "30000",
         "x-rate-limit-time-reset-ms": str(reset),
     }
-    return Answer(status, headers | {name.replace("_", "-"): value for name, value in more.items()}, b"[]")
+    return Response(status, headers | {name.replace("_", "-"): value for name, value in more.items()}, b"[]")
 
 
 class Script:
@@ -56,7 +56,7 @@ class Script:
         self.delay = delay
         self.sent: list[tuple[float, str]] = []
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         step = self.steps[min(len(self.sent), len(self.steps) - 1)]
         self.sent.append((anyio.current_time(), request.path))
         if isinstance(step, int | float):
@@ -73,13 +73,13 @@ class Script:
 
 
 def play(
-    wire: Callable[[Request], Awaitable[Answer]], scene: Callable[[Gate], Awaitable[Any]], **limits: Any
+    wire: Callable[[Request], Awaitable[Response]], scene: Callable[[ApiClient], Awaitable[Any]], **limits: Any
 ) -> tuple[Any, list[str]]:
     """Run a scene with a gate and its watch in virtual time; return the scene's result and what was said."""
     said: list[str] = []
 
     async def whole() -> Any:
-        gate = Gate(
+        gate = ApiClient(
             wire,
             limits=Limits(**limits),
             explain=lambda answer: f"HTTP {answer.status}",
@@ -87,7 +87,7 @@ def play(
             say=said.append,
         )
         async with anyio.create_task_group() as background:
-            background.start_soon(gate.watch)
+            background.start_soon(gate.run_watchdog)
             try:
                 return await scene(gate)
             except StoreError as error:
@@ -98,22 +98,22 @@ def play(
     return run(whole), said
 
 
-def one(request: Request = GET, replay: Replay = Replay.FREELY) -> Callable[[Gate], Awaitable[Any]]:
+def one(request: Request = GET, replay: Resend = Resend.SAFE) -> Callable[[ApiClient], Awaitable[Any]]:
     """A scene of one call: its body and the traffic."""
 
-    async def scene(gate: Gate) -> Any:
-        return await gate.call(request, lambda answer: answer.body, replay), gate.traffic()
+    async def scene(gate: ApiClient) -> Any:
+        return await gate.send(request, lambda answer: answer.body, replay), gate.traffic()
 
     return scene
 
 
-def among_others(request: Request, replay: Replay) -> Callable[[Gate], Awaitable[Any]]:
+def among_others(request: Request, replay: Resend) -> Callable[[ApiClient], Awaitable[Any]]:
     """A scene of one call beside others that go well."""
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         async def others() -> None:
             while True:
-                await gate.call(Request("GET", "/fine"), lambda answer: answer.body)
+                await gate.send(Request("GET", "/fine"), lambda answer: answer.body)
                 await anyio.sleep(5.0)
 
         async with anyio.create_task_group() as group:
@@ -129,10 +129,10 @@ def among_others(request: Request, replay: Replay) -> Callable[[Gate], Awaitable
     return scene
 
 
-def beside(wire: Script) -> Callable[[Request], Awaitable[Answer]]:
+def beside(wire: Script) -> Callable[[Request], Awaitable[Response]]:
     """A wire that serves /fine at once and all else by the script."""
 
-    async def serve(request: Request) -> Answer:
+    async def serve(request: Request) -> Response:
         if request.path == "/fine":
             await anyio.sleep(0.01)
             return GOOD
@@ -144,7 +144,7 @@ def beside(wire: Script) -> Callable[[Request], Awaitable[Answer]]:
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 207])
 def test_any_2xx_is_read(status):
     """What `read` makes of a 2xx is what the caller gets."""
-    (value, traffic), _ = play(Script(Answer(status, {}, b"x")), one())
+    (value, traffic), _ = play(Script(Response(status, {}, b"x")), one())
     assert value == b"x"
     assert (traffic.requests, traffic.retried, traffic.throttled) == (1, 0, 0)
 
@@ -152,14 +152,14 @@ def test_any_2xx_is_read(status):
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_stop_everything_at_once(status):
     """One 401 or 403 fails its call and all that wait, in the line and on the bench; nothing more is sent."""
-    wire = Script(Answer(503, {}, b""), Answer(503, {}, b""), Answer(status, {}, b""), delay=0.5)
+    wire = Script(Response(503, {}, b""), Response(503, {}, b""), Response(status, {}, b""), delay=0.5)
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         outcomes: list[BaseException] = []
 
         async def call() -> None:
             try:
-                await gate.call(GET, lambda answer: answer)
+                await gate.send(GET, lambda answer: answer)
             except StoreError as error:
                 outcomes.append(error)
 
@@ -181,23 +181,23 @@ def test_refused_credentials_stop_everything_at_once(status):
 @pytest.mark.parametrize(
     ("step", "doubtful"),
     [
-        (Answer(423, {}, b""), False),
-        (Answer(429, {}, b""), False),
-        (Answer(504, {}, b""), True),
+        (Response(423, {}, b""), False),
+        (Response(429, {}, b""), False),
+        (Response(504, {}, b""), True),
         (LostError("x"), True),
     ],
     ids=["423", "429", "504", "lost"],
 )
 def test_a_failure_tells_whether_an_earlier_sending_may_have_happened(step, doubtful):
     """A 404 after a 504 may be our own doing; after a 423 it is somebody else's."""
-    (error, _), _ = play(Script(step, Answer(404, {}, b"")), one())
+    (error, _), _ = play(Script(step, Response(404, {}, b"")), one())
     assert isinstance(error, MissingError)
     assert error.doubtful is doubtful
 
 
 def test_404_is_missing_and_not_tried_again():
     """A product or image that isn't there is a MissingError after one call."""
-    (error, traffic), _ = play(Script(Answer(404, {}, b"")), one())
+    (error, traffic), _ = play(Script(Response(404, {}, b"")), one())
     assert isinstance(error, MissingError)
     assert traffic.requests == 1
 
@@ -205,7 +205,7 @@ def test_404_is_missing_and_not_tried_again():
 @pytest.mark.parametrize("status", [300, 301, 302, 304, 307, 308, 400, 405, 406, 413, 415, 422, 501, 505, 507])
 def test_a_word_that_will_not_change_is_not_asked_for_again(status):
     """Such answers are RefusedError after one call, with the store's own words or, for 3xx, the way to mend it."""
-    (error, traffic), _ = play(Script(Answer(status, {"location": "https://elsewhere.example\r\nx"}, b"")), one())
+    (error, traffic), _ = play(Script(Response(status, {"location": "https://elsewhere.example\r\nx"}, b"")), one())
     assert type(error) is RefusedError
     assert error.status == status
     assert traffic.requests == 1
@@ -215,15 +215,15 @@ def test_a_word_that_will_not_change_is_not_asked_for_again(status):
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("replay", list(Replay), ids=lambda replay: replay.value)
+@pytest.mark.parametrize("replay", list(Resend), ids=lambda replay: replay.value)
 @pytest.mark.parametrize(
     "step",
     [
         rated(0, 5000, 429),
-        Answer(429, {}, b""),
-        Answer(429, {"x-retry-after": "3"}, b""),
-        Answer(423, {}, b""),
-        Answer(409, {}, b""),
+        Response(429, {}, b""),
+        Response(429, {"x-retry-after": "3"}, b""),
+        Response(423, {}, b""),
+        Response(409, {}, b""),
         UnsentError("no"),
     ],
     ids=["429", "bare 429", "429 with Retry-After", "423", "409", "unsent"],
@@ -235,11 +235,11 @@ def test_what_did_not_happen_is_tried_again_whatever_the_replay(step, replay):
     assert value == b"[]"
     assert traffic.requests == len(wire.sent) == 3
     assert traffic.retried == 2
-    assert traffic.throttled == (2 if isinstance(step, Answer) and step.status == 429 else 0)
+    assert traffic.throttled == (2 if isinstance(step, Response) and step.status == 429 else 0)
 
 
 UNKNOWN = {
-    **{str(status): Answer(status, {}, b"") for status in (500, 502, 503, 504, 509, 520, 599, 100, 600)},
+    **{str(status): Response(status, {}, b"") for status in (500, 502, 503, 504, 509, 520, 599, 100, 600)},
     "500 with a spent quota": rated(0, 5000, 500),
     "lost": LostError("reset"),
     "hangs": 1000.0,
@@ -250,7 +250,7 @@ UNKNOWN = {
 def test_an_unknown_outcome_is_never_resent_without_a_look(step):
     """A create that may have happened is a LostError after one call."""
     wire = Script(step, GOOD)
-    (error, traffic), _ = play(wire, one(POST, Replay.LOOK))
+    (error, traffic), _ = play(wire, one(POST, Resend.CHECK_FIRST))
     assert isinstance(error, LostError)
     assert traffic.requests == len(wire.sent) == 1
 
@@ -266,19 +266,19 @@ def test_an_unknown_outcome_of_a_harmless_call_is_tried_again(step):
 def test_an_unreadable_answer_is_a_lost_one():
     """A 200 whose body can't be read goes again if it may, and is lost if it may not."""
 
-    def read(answer: Answer) -> bytes:
+    def read(answer: Response) -> bytes:
         if answer.body != b"[]":
             raise LostError("not JSON")
         return answer.body
 
-    async def freely(gate: Gate) -> Any:
-        return await gate.call(GET, read), gate.traffic()
+    async def freely(gate: ApiClient) -> Any:
+        return await gate.send(GET, read), gate.traffic()
 
-    async def look(gate: Gate) -> Any:
-        return await gate.call(POST, read, Replay.LOOK), gate.traffic()
+    async def look(gate: ApiClient) -> Any:
+        return await gate.send(POST, read, Resend.CHECK_FIRST), gate.traffic()
 
-    assert play(Script(Answer(200, {}, b"<html>"), GOOD), freely)[0][0] == b"[]"
-    (error, traffic), _ = play(Script(Answer(200, {}, b"<html>"), GOOD), look)
+    assert play(Script(Response(200, {}, b"<html>"), GOOD), freely)[0][0] == b"[]"
+    (error, traffic), _ = play(Script(Response(200, {}, b"<html>"), GOOD), look)
     assert isinstance(error, LostError)
     assert traffic.requests == 1
 
@@ -286,19 +286,19 @@ def test_an_unreadable_answer_is_a_lost_one():
 @pytest.mark.parametrize(
     ("step", "tries"),
     [
-        (Answer(503, {}, b""), 8),
-        (Answer(429, {}, b""), 8),
+        (Response(503, {}, b""), 8),
+        (Response(429, {}, b""), 8),
         (LostError("cut"), 8),
         (UnsentError("no"), 8),
-        (Answer(423, {}, b""), 5),
-        (Answer(409, {}, b""), 5),
+        (Response(423, {}, b""), 5),
+        (Response(409, {}, b""), 5),
     ],
     ids=["503", "bare 429", "lost", "unsent", "423", "409"],
 )
 def test_a_call_is_given_up_while_others_go_well(step, tries):
     """A call that alone fails again and again is refused, and its error says what was seen."""
     wire = Script(step)
-    (error, _), _ = play(beside(wire), among_others(GET, Replay.FREELY))
+    (error, _), _ = play(beside(wire), among_others(GET, Resend.SAFE))
     assert type(error) is RefusedError
     assert f"{tries} tries" in str(error)
     assert len(wire.sent) == tries
@@ -306,7 +306,7 @@ def test_a_call_is_given_up_while_others_go_well(step, tries):
 
 @pytest.mark.parametrize(
     "step",
-    [Answer(503, {}, b""), Answer(429, {}, b""), LostError("cut"), UnsentError("refused"), 1000.0],
+    [Response(503, {}, b""), Response(429, {}, b""), LostError("cut"), UnsentError("refused"), 1000.0],
     ids=["503", "bare 429", "lost", "unsent", "hangs"],
 )
 def test_while_nothing_goes_well_it_goes_on_until_patience_ends(step):
@@ -336,19 +336,19 @@ def test_patience_ends_for_all_at_once():
     """Everybody who waits is told that the store is out of reach; a create that was out is lost, not forgotten."""
     wire = Script(GOOD, 1000.0)
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         outcomes = []
-        await gate.call(GET, lambda answer: answer)
+        await gate.send(GET, lambda answer: answer)
 
-        async def call(replay: Replay) -> None:
+        async def call(replay: Resend) -> None:
             try:
-                await gate.call(GET, lambda answer: answer, replay)
+                await gate.send(GET, lambda answer: answer, replay)
             except StoreError as error:
                 outcomes.append((type(error), anyio.current_time()))
 
         async with anyio.create_task_group() as group:
             for number in range(20):
-                group.start_soon(call, Replay.LOOK if number % 2 else Replay.FREELY)
+                group.start_soon(call, Resend.CHECK_FIRST if number % 2 else Resend.SAFE)
         return outcomes
 
     outcomes, _ = play(wire, scene, give_up_after=30.0, concurrency=4)
@@ -361,23 +361,23 @@ def test_patience_ends_for_all_at_once():
 def test_an_answer_that_comes_after_the_end_is_still_the_callers():
     """A run that ends by a 401 lets the calls that are out finish: a success is a success, a 404 a 404."""
     answers = {
-        "/stop": (0.2, Answer(401, {}, b"")),
+        "/stop": (0.2, Response(401, {}, b"")),
         "/well": (0.5, GOOD),
-        "/gone": (0.5, Answer(404, {}, b"")),
+        "/gone": (0.5, Response(404, {}, b"")),
         "/first": (0.0, GOOD),
     }
 
-    async def wire(request: Request) -> Answer:
+    async def wire(request: Request) -> Response:
         delay, answer = answers[request.path]
         await anyio.sleep(delay)
         return answer
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         outcomes: dict[str, Any] = {}
 
         async def call(path: str) -> None:
             try:
-                outcomes[path] = await gate.call(Request("GET", path), lambda answer: answer.status)
+                outcomes[path] = await gate.send(Request("GET", path), lambda answer: answer.status)
             except StoreError as error:
                 outcomes[path] = type(error)
 
@@ -426,7 +426,7 @@ def test_the_longer_of_the_two_waits_is_kept(after, reset, least, most):
 
 def test_retry_after_on_a_503_holds_its_call():
     """A store in maintenance that names a wait gets it."""
-    wire = Script(Answer(503, {"x-retry-after": "90"}, b""), GOOD)
+    wire = Script(Response(503, {"x-retry-after": "90"}, b""), GOOD)
     _, said = play(wire, one())
     assert wire.gaps[0] >= 90
     assert any("waiting 90 s" in text for text in said)
@@ -461,9 +461,9 @@ def test_absurd_headers_neither_crash_nor_stall(headers):
     answer = rated(headers.get("left", "100"), headers.get("reset", "20000"), quota=headers.get("quota", "150"))
     wire = Script(answer)
 
-    async def scene(gate: Gate) -> int:
+    async def scene(gate: ApiClient) -> int:
         for _ in range(100):
-            await gate.call(GET, lambda answer: answer)
+            await gate.send(GET, lambda answer: answer)
         return gate.traffic().requests
 
     assert play(wire, scene)[0] == 100
@@ -473,10 +473,10 @@ def test_the_first_call_goes_alone():
     """Until an answer has shown the quota, nothing else is sent; then as many as are allowed."""
     wire = Script(rated(149, 30000), delay=1.0)
 
-    async def scene(gate: Gate) -> int:
+    async def scene(gate: ApiClient) -> int:
         async with anyio.create_task_group() as group:
             for _ in range(10):
-                group.start_soon(gate.call, GET, lambda answer: answer)
+                group.start_soon(gate.send, GET, lambda answer: answer)
             await anyio.sleep(0.9)
             return len(wire.sent)
 
@@ -487,10 +487,10 @@ def test_turns_are_taken_in_order():
     """Who asked first goes first."""
     wire = Script(GOOD)
 
-    async def scene(gate: Gate) -> None:
+    async def scene(gate: ApiClient) -> None:
         async with anyio.create_task_group() as group:
             for number in range(40):
-                group.start_soon(gate.call, Request("GET", f"/{number:02}"), lambda answer: answer)
+                group.start_soon(gate.send, Request("GET", f"/{number:02}"), lambda answer: answer)
                 await anyio.lowlevel.checkpoint()
 
     play(wire, scene, concurrency=3)
@@ -502,10 +502,10 @@ def test_a_call_that_hangs_is_cut():
     """A call without an answer within the time-out is lost, and its slot is free again."""
     wire = Script(1000.0, GOOD)
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         with pytest.raises(LostError, match="no answer within"):
-            await gate.call(POST, lambda answer: answer, Replay.LOOK)
-        await gate.call(GET, lambda answer: answer)
+            await gate.send(POST, lambda answer: answer, Resend.CHECK_FIRST)
+        await gate.send(GET, lambda answer: answer)
         return gate.traffic().in_flight
 
     assert play(wire, scene, timeout=50.0, concurrency=1)[0] == 0
@@ -516,11 +516,11 @@ def test_a_stall_is_said_and_cut():
     """Where nothing comes back for `stall_after`, it is said what is out and since when, and those calls end."""
     wire = Script(GOOD, 1000.0, 1000.0, GOOD)
 
-    async def scene(gate: Gate) -> Any:
-        await gate.call(GET, lambda answer: answer)
+    async def scene(gate: ApiClient) -> Any:
+        await gate.send(GET, lambda answer: answer)
         async with anyio.create_task_group() as group:
-            group.start_soon(gate.call, GET, lambda answer: answer)
-            group.start_soon(gate.call, GET, lambda answer: answer)
+            group.start_soon(gate.send, GET, lambda answer: answer)
+            group.start_soon(gate.send, GET, lambda answer: answer)
         return gate.traffic()
 
     traffic, said = play(wire, scene, stall_after=20.0, timeout=500.0)
@@ -538,17 +538,17 @@ def test_a_wait_for_the_quota_is_no_stall():
 @pytest.mark.parametrize("moment", [0.05, 0.15, 1.0, 7.0], ids=["in flight", "in line", "paced", "later"])
 def test_cancellation_leaks_nothing(moment):
     """Calls cancelled in flight, in line or on the bench leave no slot taken: the next ones go."""
-    wire = Script(rated(100, 20000), Answer(503, {}, b""), rated(90, 15000))
+    wire = Script(rated(100, 20000), Response(503, {}, b""), rated(90, 15000))
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         async with anyio.create_task_group() as group:
             for _ in range(40):
-                group.start_soon(gate.call, GET, lambda answer: answer)
+                group.start_soon(gate.send, GET, lambda answer: answer)
             await anyio.sleep(moment)
             group.cancel_scope.cancel()
         left = gate.traffic()
         for _ in range(5):
-            await gate.call(GET, lambda answer: answer)
+            await gate.send(GET, lambda answer: answer)
         return left
 
     traffic = play(wire, scene, concurrency=4)[0]
@@ -559,11 +559,11 @@ def test_a_cancelled_call_stays_charged_and_an_unsent_one_does_not():
     """What went out counts against the quota even if nobody waits for it; what never left is given back."""
     wire = Script(rated(149, 30000), 1000.0)
 
-    async def scene(gate: Gate) -> Any:
-        await gate.call(GET, lambda answer: answer)
+    async def scene(gate: ApiClient) -> Any:
+        await gate.send(GET, lambda answer: answer)
         async with anyio.create_task_group() as group:
             for _ in range(6):
-                group.start_soon(gate.call, GET, lambda answer: answer)
+                group.start_soon(gate.send, GET, lambda answer: answer)
             await anyio.sleep(5.0)
             group.cancel_scope.cancel()
         return gate.traffic()
@@ -577,12 +577,12 @@ def test_a_turn_given_and_cancelled_in_one_moment_is_given_back():
     """A task that is cancelled between being let through and running holds neither slot nor charge."""
     wire = Script(rated(149, 30000, quota=100_000), delay=1.0)
 
-    async def scene(gate: Gate) -> Any:
-        await gate.call(GET, lambda answer: answer)
+    async def scene(gate: ApiClient) -> Any:
+        await gate.send(GET, lambda answer: answer)
         before = gate.traffic().left
-        first = asyncio.ensure_future(gate.call(GET, lambda answer: answer))
+        first = asyncio.ensure_future(gate.send(GET, lambda answer: answer))
         await anyio.sleep(0.01)
-        second = asyncio.ensure_future(gate.call(GET, lambda answer: answer))
+        second = asyncio.ensure_future(gate.send(GET, lambda answer: answer))
         await anyio.sleep(0.01)
         first.add_done_callback(lambda _: second.cancel())
         await asyncio.wait([first, second])
@@ -597,10 +597,10 @@ def test_a_turn_given_and_cancelled_in_one_moment_is_given_back():
 def test_an_error_of_ours_passes_and_frees_its_slot():
     """A reader's bug is raised as it is; the gate goes on."""
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         for _ in range(5):
             with pytest.raises(ZeroDivisionError):
-                await gate.call(GET, lambda answer: 1 / 0)
+                await gate.send(GET, lambda answer: 1 / 0)
         return gate.traffic().in_flight
 
     assert play(Script(GOOD), scene, concurrency=1)[0] == 0
@@ -610,10 +610,10 @@ def test_traffic_tells_what_is_waited_for():
     """While the quota is spent, the reason and the time are told; while calls go, nothing is waited for."""
     wire = Script(rated(0, 20000), GOOD)
 
-    async def scene(gate: Gate) -> Any:
-        await gate.call(GET, lambda answer: answer)
+    async def scene(gate: ApiClient) -> Any:
+        await gate.send(GET, lambda answer: answer)
         async with anyio.create_task_group() as group:
-            group.start_soon(gate.call, GET, lambda answer: answer)
+            group.start_soon(gate.send, GET, lambda answer: answer)
             await anyio.sleep(5)
             waiting = gate.traffic()
         return waiting, gate.traffic()
@@ -628,11 +628,11 @@ def test_traffic_tells_what_is_waited_for():
 
 def test_traffic_tells_of_tries_to_come():
     """While all calls sit out a delay, what went wrong and when it goes on are told."""
-    wire = Script(Answer(503, {}, b""), GOOD)
+    wire = Script(Response(503, {}, b""), GOOD)
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         async with anyio.create_task_group() as group:
-            group.start_soon(gate.call, GET, lambda answer: answer)
+            group.start_soon(gate.send, GET, lambda answer: answer)
             await anyio.sleep(0.2)
             return gate.traffic().waiting_for
 
@@ -642,8 +642,8 @@ def test_traffic_tells_of_tries_to_come():
 def test_the_time_that_calls_take_can_be_told():
     """1,500 calls at 150 per 30 s are 300 s; at half the share twice that; a ceiling below it counts."""
 
-    async def scene(gate: Gate) -> float:
-        await gate.call(GET, lambda answer: answer)
+    async def scene(gate: ApiClient) -> float:
+        await gate.send(GET, lambda answer: answer)
         return gate.seconds_for(1500)
 
     assert math.isclose(play(Script(rated(149, 30000)), scene)[0], 300.0)
@@ -655,7 +655,7 @@ def test_delays_differ_by_chance_alone():
     """The same seed gives the same run: nothing but the generator that was passed in is random."""
     runs = []
     for _ in range(2):
-        wire = Script(Answer(503, {}, b""), Answer(503, {}, b""), LostError("x"), GOOD)
+        wire = Script(Response(503, {}, b""), Response(503, {}, b""), LostError("x"), GOOD)
         play(wire, one())
         runs.append(wire.sent)
     assert runs[0] == runs[1]
@@ -666,19 +666,19 @@ def test_a_cut_and_a_cancellation_of_one_moment(cut_first):
     """The caller's own cancellation wins over a time-out of the same moment, and neither is left hanging about the task."""
     wire = Script(1000.0)
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         scope = anyio.CancelScope()
 
         async def both() -> None:
             await anyio.sleep(5.0)
-            steps = [lambda: gate._flights.cut(anyio.current_time(), 0.0), scope.cancel]
+            steps = [lambda: gate._in_flight.abort(anyio.current_time(), 0.0), scope.cancel]
             for step in steps if cut_first else reversed(steps):
                 step()
 
         async with anyio.create_task_group() as group:
             group.start_soon(both)
             with scope:
-                await gate.call(GET, lambda answer: answer)
+                await gate.send(GET, lambda answer: answer)
         task = asyncio.current_task()
         await anyio.sleep(1.0)
         return scope.cancelled_caught, task.cancelling(), gate.traffic().in_flight
@@ -689,9 +689,9 @@ def test_a_cut_and_a_cancellation_of_one_moment(cut_first):
 def test_the_rate_is_that_of_late():
     """Ten calls a second for five seconds are told as such, and as nothing a minute later."""
 
-    async def scene(gate: Gate) -> Any:
+    async def scene(gate: ApiClient) -> Any:
         for _ in range(50):
-            await gate.call(GET, lambda answer: answer)
+            await gate.send(GET, lambda answer: answer)
         lately = gate.traffic().rate
         await anyio.sleep(60.0)
         return lately, gate.traffic().rate

@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.messages import Request
 from engine.core.quota.stats import Limits
-from engine.transport.client import MOST_WORKERS, Gate
+from engine.transport.client import MOST_WORKERS, ApiClient
 
 from ..quota_world import Latency, OpenStore, QuotaWorld, bursts, jobs, steady
 from ..virtual import BEGIN, run
@@ -18,16 +18,16 @@ from ..virtual import BEGIN, run
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engine.core.messages import Answer
+    from engine.core.messages import Response
 
 GET = Request("GET", "/v2/products/1/images?page=1&limit=250")
 
 
 def drive(
-    wire: Callable[[Request], Awaitable[Answer]], calls: int, limits: Limits | None = None, workers: int = 32
-) -> Gate:
+    wire: Callable[[Request], Awaitable[Response]], calls: int, limits: Limits | None = None, workers: int = 32
+) -> ApiClient:
     """Send `calls` calls through a gate by so many workers, in virtual time."""
-    gate = Gate(
+    gate = ApiClient(
         wire, limits=limits or Limits(), explain=lambda answer: f"HTTP {answer.status}", chance=random.Random(5)
     )
     left = calls
@@ -35,13 +35,13 @@ def drive(
     async def work() -> None:
         nonlocal left
         while left > 0:
-            gate.remaining(left)
+            gate.set_remaining(left)
             left -= 1
-            await gate.call(GET, lambda answer: answer.body)
+            await gate.send(GET, lambda answer: answer.body)
 
     async def whole() -> None:
         async with anyio.create_task_group() as background:
-            background.start_soon(gate.watch)
+            background.start_soon(gate.run_watchdog)
             async with anyio.create_task_group() as group:
                 for _ in range(workers):
                     group.start_soon(work)
@@ -175,7 +175,7 @@ def test_the_last_calls_of_a_run_are_not_spread(latency):
     world = QuotaWorld(latency=Latency(latency))
     ended = []
 
-    async def timed(request: Request) -> Answer:
+    async def timed(request: Request) -> Response:
         answer = await world(request)
         ended.append(anyio.current_time())
         return answer
@@ -190,14 +190,14 @@ def test_an_unlimited_store_is_not_paced():
     world = QuotaWorld(quota=16_101_495)
     gate = drive(world, 5_000, workers=MOST_WORKERS)
     assert world.throttled() == 0
-    assert gate._flow.limit > 16
+    assert gate._concurrency.limit > 16
 
 
 def test_without_a_quota_it_grows_while_the_throughput_grows():
     """A store that serves 20 at once gets about that many; a crowd in its waiting line would bring nothing."""
     store = OpenStore(slots=20)
     gate = drive(store, 6_000, workers=MOST_WORKERS)
-    assert 15 <= gate._flow.limit <= 40
+    assert 15 <= gate._concurrency.limit <= 40
     assert store.calls == 6_000
 
 
@@ -206,7 +206,7 @@ def test_trouble_shrinks_what_is_in_flight(status):
     """A store that turns away whatever exceeds 12 at once is soon left in peace: few refusals, all calls done."""
     store = OpenStore(slots=64, limit=12, status=status)
     gate = drive(store, 3_000, workers=MOST_WORKERS)
-    assert gate._flow.limit <= 18
+    assert gate._concurrency.limit <= 18
     assert store.refused <= 150
 
 
@@ -221,7 +221,7 @@ def test_the_users_own_ceiling_holds():
     """`--rate 20` lets 20 calls a second through and not one more, first second included."""
     store, sent = OpenStore(slots=50, work=0.05), []
 
-    async def noted(request: Request) -> Answer:
+    async def noted(request: Request) -> Response:
         sent.append(anyio.current_time())
         return await store(request)
 
@@ -234,7 +234,7 @@ def test_the_ceiling_holds_when_a_window_opens():
     """Permits of `--rate` aren't saved up while the quota is spent."""
     world, sent = QuotaWorld(spent=150), []
 
-    async def noted(request: Request) -> Answer:
+    async def noted(request: Request) -> Response:
         sent.append(anyio.current_time())
         return await world(request)
 

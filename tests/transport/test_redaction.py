@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.transport.redaction import REDACTED, TELLING, Secret
+from engine.transport.redaction import MIN_PREFIX, REDACTED, TokenRedactor
 
 TOKEN = "s3cr/eT+0KEN=0123456789.abcdef"
 SPELLINGS = {
@@ -60,8 +60,8 @@ def decoded(text: str) -> set[str]:
 def test_a_spelling_is_taken_out(spelling):
     """Nobody can decode it from what is left, and what stood around it is left."""
     assert any(TOKEN.lower() in each.lower() for each in decoded(SPELLINGS[spelling])), "the test itself can see it"
-    left = Secret(TOKEN).redacted(f"the token {SPELLINGS[spelling]} is wrong; {SPELLINGS[spelling]}!")
-    assert not any(TOKEN.lower()[:TELLING] in each.lower() for each in decoded(left))
+    left = TokenRedactor(TOKEN).redact(f"the token {SPELLINGS[spelling]} is wrong; {SPELLINGS[spelling]}!")
+    assert not any(TOKEN.lower()[:MIN_PREFIX] in each.lower() for each in decoded(left))
     assert left.count(REDACTED) == 2
     assert left.startswith("the token ")
     assert left.endswith("!")
@@ -70,28 +70,28 @@ def test_a_spelling_is_taken_out(spelling):
 @pytest.mark.parametrize("spelling", QUICKLY)
 def test_what_is_natural_is_seen_at_a_glance(spelling):
     """Good answers are only looked at so; raw bytes of any encoding are no trouble."""
-    secret = Secret(TOKEN)
+    secret = TokenRedactor(TOKEN)
     body = b'\xff{"description": "' + SPELLINGS[spelling].encode() + b'"}\xfe'
-    assert secret.hinted(body)
-    assert not secret.hinted(secret.redacted_bytes(body))
-    assert not secret.hinted(b'\xff{"description": "\\u00e9 50%"}' * 9)
+    assert secret.may_contain(body)
+    assert not secret.may_contain(secret.redacted_bytes(body))
+    assert not secret.may_contain(b'\xff{"description": "\\u00e9 50%"}' * 9)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_spelling_that_was_cut_off_is_taken_out_as_far_as_it_goes(spelling):
     """Texts are shown shortened; half a token is a secret as well."""
     whole = SPELLINGS[spelling]
-    left = Secret(TOKEN).redacted(f"so {whole[: len(whole) * 2 // 3]}")
-    assert not any(TOKEN.lower()[:TELLING] in each.lower() for each in decoded(left))
+    left = TokenRedactor(TOKEN).redact(f"so {whole[: len(whole) * 2 // 3]}")
+    assert not any(TOKEN.lower()[:MIN_PREFIX] in each.lower() for each in decoded(left))
 
 
 @given(st.text(alphabet=st.sampled_from("\\u0%x&#;2573s3cr/eT+0KEN=123456789.abdf"), max_size=60))
 def test_nothing_but_the_token_is_taken_out(text):
     """What comes out lacks no letter unless the token began there; to take out twice changes nothing more."""
-    secret = Secret(TOKEN)
-    left = secret.redacted(text)
+    secret = TokenRedactor(TOKEN)
+    left = secret.redact(text)
     assert (left == text) == (REDACTED not in left)
-    assert secret.redacted(left) == left
+    assert secret.redact(left) == left
 
 
 @pytest.mark.parametrize(
@@ -99,5 +99,5 @@ def test_nothing_but_the_token_is_taken_out(text):
 )
 def test_any_token_can_be_taken_out(token):
     """Short ones, strange ones, long ones."""
-    assert Secret(token).redacted(f"<{token}>") == f"<{REDACTED}>"
-    assert token not in repr(Secret(token)) or token in "Secret()"
+    assert TokenRedactor(token).redact(f"<{token}>") == f"<{REDACTED}>"
+    assert token not in repr(TokenRedactor(token)) or token in "Secret()"

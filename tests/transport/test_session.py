@@ -22,7 +22,7 @@ from engine.core.errors import CannotConnectError, LostError, RefusedError, Sett
 from engine.core.messages import Request, Upload
 from engine.transport.address import check_address
 from engine.transport.bounds import BODY_LIMIT
-from engine.transport.session import HttpWire, failure_of
+from engine.transport.session import AiohttpTransport, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -55,12 +55,12 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def listening(behave: Callable[..., Awaitable[None]]) -> AsyncIterator[tuple[Server, HttpWire]]:
+async def listening(behave: Callable[..., Awaitable[None]]) -> AsyncIterator[tuple[Server, AiohttpTransport]]:
     """A server and a wire to it."""
     server = Server(behave)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listener.sockets[0].getsockname()[1]
-    async with listener, HttpWire(f"http://127.0.0.1:{server.port}/base", "abc123", TOKEN) as wire:
+    async with listener, AiohttpTransport(f"http://127.0.0.1:{server.port}/base", "abc123", TOKEN) as wire:
         yield server, wire
 
 
@@ -83,7 +83,7 @@ def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def failing(wire: HttpWire, request: Request = GET) -> StoreError:
+async def failing(wire: AiohttpTransport, request: Request = GET) -> StoreError:
     """The error of a call; it must not know the token."""
     with pytest.raises(StoreError) as caught:
         await wire(request)
@@ -146,7 +146,7 @@ async def test_a_picture_travels_whole(tmp_path: Path, name: str):
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = site._server.sockets[0].getsockname()[1]
-    async with HttpWire(f"http://127.0.0.1:{port}", "abc123", TOKEN) as wire:
+    async with AiohttpTransport(f"http://127.0.0.1:{port}", "abc123", TOKEN) as wire:
         answer = await wire(
             Request("POST", "/v2/products/1/images", upload=Upload(path, name), form={"description": 'Füße & "x"'})
         )
@@ -293,13 +293,13 @@ async def test_a_dead_connection_is_not_used_again_in_silence():
 
 async def test_nobody_listens():
     """A refused connection is an UnsentError."""
-    async with HttpWire("http://127.0.0.1:1", "abc123", TOKEN) as wire:
+    async with AiohttpTransport("http://127.0.0.1:1", "abc123", TOKEN) as wire:
         assert type(await failing(wire)) is UnsentError
 
 
 async def test_a_name_that_does_not_exist():
     """A host name that nobody has ends the run; a name server that doesn't answer is an UnsentError."""
-    async with HttpWire("https://store.invalid", "abc123", TOKEN) as wire:
+    async with AiohttpTransport("https://store.invalid", "abc123", TOKEN) as wire:
         error = await failing(wire)
     assert type(error) is (UnsentError if "Temporary failure" in str(error) else CannotConnectError)
 
@@ -331,7 +331,7 @@ async def test_a_server_that_speaks_no_tls():
 
     listener = await asyncio.start_server(answer_at_once, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    async with listener, HttpWire(f"https://127.0.0.1:{port}", "abc123", TOKEN) as wire:
+    async with listener, AiohttpTransport(f"https://127.0.0.1:{port}", "abc123", TOKEN) as wire:
         assert type(await failing(wire)) is UnsentError
     assert TOKEN.encode() not in got
 
@@ -344,7 +344,7 @@ async def test_a_certificate_is_checked(tmp_path: Path):
     server = Server(saying(http(b"[]")))
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
     port = listener.sockets[0].getsockname()[1]
-    async with listener, HttpWire(f"https://127.0.0.1:{port}", "abc123", TOKEN) as wire:
+    async with listener, AiohttpTransport(f"https://127.0.0.1:{port}", "abc123", TOKEN) as wire:
         assert type(await failing(wire)) is CannotConnectError
     assert server.heads == []
 
@@ -437,14 +437,14 @@ BAD_ADDRESSES = [
 def test_good_addresses_are_taken(address: str):
     """https to anywhere, http to this machine; a path may lead."""
     assert check_address(address).host
-    assert repr(HttpWire(address, "abc123", TOKEN)) == f"HttpWire('{address.rstrip('/')}/stores/abc123')"
+    assert repr(AiohttpTransport(address, "abc123", TOKEN)) == f"HttpWire('{address.rstrip('/')}/stores/abc123')"
 
 
 @pytest.mark.parametrize("address", BAD_ADDRESSES)
 def test_bad_addresses_are_refused(address: str):
     """What would send the token in clear, or elsewhere, or is no address, is a SettingsError that repeats no secret."""
     with pytest.raises(SettingsError) as caught:
-        HttpWire(address, "abc123", TOKEN)
+        AiohttpTransport(address, "abc123", TOKEN)
     assert "5ecret" not in str(caught.value)
 
 
@@ -452,20 +452,20 @@ def test_bad_addresses_are_refused(address: str):
 def test_a_store_hash_is_a_word(store_hash: str):
     """Nothing that would bend the path."""
     with pytest.raises(SettingsError):
-        HttpWire("https://h", store_hash, TOKEN)
+        AiohttpTransport("https://h", store_hash, TOKEN)
 
 
 @pytest.mark.parametrize("token", ["", "a b", "5ecret\n", "5ecret\r\nX: y", "ä5ecret", "5ecret\0"])
 def test_a_token_fits_a_header(token: str):
     """A token that can't be one is refused without being repeated."""
     with pytest.raises(SettingsError) as caught:
-        HttpWire("https://h", "abc123", token)
+        AiohttpTransport("https://h", "abc123", token)
     assert "5ecret" not in str(caught.value)
 
 
 def test_the_token_is_not_shown():
     """Neither repr nor str know it."""
-    wire = HttpWire("https://h", "abc123", TOKEN)
+    wire = AiohttpTransport("https://h", "abc123", TOKEN)
     assert TOKEN not in repr(wire) + str(wire)
 
 

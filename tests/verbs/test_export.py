@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.manifest.writer import Writer, fits, tame
-from engine.disk.manifest.reader import check
+from engine.disk.manifest.reader import check_manifest
 
 NASTY = [
     "\x7f",
@@ -78,7 +78,7 @@ def test_what_an_export_writes_is_read_back_equal_in_every_format(
     made += [writer.pack(writer.product(number, rows)) for number, rows in enumerate(galleries, 1)]
     (folder / name).write_bytes(b"".join([*made, writer.end()]))
     empty = None if ".csv" in name else ""
-    with check(folder / name, files=folder, spool=folder / "spool") as manifest:
+    with check_manifest(folder / name, files=folder, spool=folder / "spool") as manifest:
         read = [
             [(i.image_file, i.description, i.sort_order, i.is_thumbnail) for i in product.images]
             for product in manifest.read()

@@ -420,7 +420,7 @@ async def until(sandbox: Sandbox, calls: int, stop: engine.Stop) -> None:
     """Ask a run to stop once so many writes have come."""
     while sum(entry.method != "GET" for entry in sandbox.log) < calls:
         await anyio.sleep(0.005)
-    stop.drain("told to")
+    stop.stop("told to")
 
 
 def described(count: int, text: str) -> bytes:

@@ -12,11 +12,11 @@ import engine
 from engine.core.checkpoint.events import outcome, sent
 from engine.core.checkpoint.ledger import Ledger
 from engine.core.diff.changes import Changes
-from engine.core.diff.renumbering import Reading
-from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.plan.batch import Batch
-from engine.core.undo.reversal import Kept
-from engine.core.undo.revert import settle_doubts, take_back
+from engine.core.diff.renumbering import RenumberingModel
+from engine.core.model import StoredImage, Wanted, WantedProduct
+from engine.core.plan.batch import ProductPlan
+from engine.core.undo.reversal import BackupCopy
+from engine.core.undo.revert import revert, settle_doubts
 from jobs.sandbox import Config, running
 
 from ..images.test_backup import index
@@ -26,7 +26,7 @@ from .test_undo import OPEN, access, edit, look, options, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.core.checkpoint.states import Course
+    from engine.core.checkpoint.states import ProductLedger
     from jobs.sandbox import Sandbox
 
 LOSSES = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5, allow_loss=True)
@@ -200,13 +200,13 @@ async def test_what_the_run_made_and_undo_left_is_still_known_to_the_next_run(tm
         assert (again.outcome, again.created, again.deleted) == ("done", 0, 0)
 
 
-def image(image_id: int, name: str = "a") -> Present:
-    return Present(image_id, f"x/{name}__12345.jpg", "", image_id, is_thumbnail=False)
+def image(image_id: int, name: str = "a") -> StoredImage:
+    return StoredImage(image_id, f"x/{name}__12345.jpg", "", image_id, is_thumbnail=False)
 
 
-def ended_with_a_delete_in_doubt() -> tuple[Batch, Course]:
+def ended_with_a_delete_in_doubt() -> tuple[ProductPlan, ProductLedger]:
     """A run that made b for a, sent the delete of a, and was killed before its answer."""
-    done = Batch(WantedProduct(1, [Wanted("https://x.example/b.jpg")], 1), [image(1)], Changes(), {})
+    done = ProductPlan(WantedProduct(1, [Wanted("https://x.example/b.jpg")], 1), [image(1)], Changes(), {})
     ledger = Ledger(keep_all=True)
     ledger.apply(sent(1, "create:0", fields={}))
     ledger.apply(outcome("confirmed", 1, "create:0", image_id=2))
@@ -219,8 +219,8 @@ def test_a_delete_that_a_killed_run_had_no_answer_to_is_taken_back_where_it_happ
     done, course = ended_with_a_delete_in_doubt()
     present = [image(2, "b")]
     settle_doubts(course, present)
-    copies = {1: Kept(("1/1/a.jpg",), "1/1/a.jpg", original=True)}
-    batch = take_back(done, course, present, copies, Reading(), {}).batch
+    copies = {1: BackupCopy(("1/1/a.jpg",), "1/1/a.jpg", original=True)}
+    batch = revert(done, course, present, copies, RenumberingModel(), {}).batch
     assert ([create.row for create in batch.changes.creates], batch.changes.deletes) == ([0], [2])
 
 
@@ -229,5 +229,5 @@ def test_a_delete_that_a_killed_run_had_no_answer_to_is_not_made_up_for_where_it
     done, course = ended_with_a_delete_in_doubt()
     present = [image(1), image(2, "b")]
     settle_doubts(course, present)
-    batch = take_back(done, course, present, {}, Reading(), {}).batch
+    batch = revert(done, course, present, {}, RenumberingModel(), {}).batch
     assert (batch.changes.creates, batch.changes.deletes) == ([], [2])

@@ -9,8 +9,8 @@ import pytest
 
 import engine
 from engine.core import errors
-from engine.disk.filesystem import RealDisk, disk_error
-from engine.runs.context import Seams
+from engine.disk.filesystem import LocalDisk, disk_error
+from engine.runs.context import Ports
 from jobs.sandbox import Config, running
 
 from ..market import control, lines, log, state, writes
@@ -126,7 +126,7 @@ async def test_an_undo_that_wrote_nothing_locks_nobody_out(tmp_path: Path, when:
             stop = engine.Stop()
 
             async def agreed(_: engine.Proposal) -> bool:
-                stop.drain("told to")
+                stop.stop("told to")
                 return True
 
             await engine.undo(access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=agreed, stop=stop)
@@ -188,16 +188,16 @@ async def test_an_undo_that_cannot_be_read_any_more_can_be_given_up(tmp_path: Pa
         assert (await sync(sandbox, tmp_path, asked)).outcome == "done"
 
 
-class FullWhen(RealDisk):
+class FullWhen(LocalDisk):
     """The real disk, full once `names` of files have been published."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def publish(self, made: Path, path: Path) -> None:
+    async def replace(self, made: Path, path: Path) -> None:
         if path.name == self.name:
             raise disk_error(path, OSError(28, "No space left on device"), "renaming")
-        await super().publish(made, path)
+        await super().replace(made, path)
 
 
 async def test_an_undo_whose_run_was_not_told_of_it_is_open_until_it_is(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_an_undo_whose_run_was_not_told_of_it_is_open_until_it_is(tmp_path
         former = await state(sandbox.url, digests=True)
         await sync(sandbox, renewed(tmp_path, 6).parent, asked)
         with pytest.raises(errors.DiskError):
-            await undone(sandbox, tmp_path, asked, seams=Seams(disk=FullWhen("m.jsonl.checkpoint.json")))
+            await undone(sandbox, tmp_path, asked, seams=Ports(disk=FullWhen("m.jsonl.checkpoint.json")))
         assert look(await state(sandbox.url, digests=True)) == look(former)
         with pytest.raises(errors.UnsafePlanError, match="imageferry undo"):
             await sync(sandbox, tmp_path, asked)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine.core.diff.renumbering import READINGS, Reading, Renumbering
-from engine.core.model import Present
-from engine.core.reconcile.traits import Watched
+from engine.core.diff.renumbering import MODELS, Renumbering, RenumberingModel
+from engine.core.model import StoredImage
+from engine.core.reconcile.traits import WriteRound
 from engine.disk.checkpoint.file import Checkpoint
-from engine.disk.filesystem import RealDisk
+from engine.disk.filesystem import LocalDisk
 from jobs.sandbox import Config, running
 
 from ..market import differences, lines, state
@@ -43,23 +43,23 @@ def _image(product_id: int, name: str, order: int | None) -> Row:
     return source if order is None else {**source, "sort_order": order}
 
 
-def kept(path: Path) -> Reading:
+def kept(path: Path) -> RenumberingModel:
     """The reading that the checkpoint keeps."""
-    checkpoint = Checkpoint(RealDisk(), path, None)
+    checkpoint = Checkpoint(LocalDisk(), path, None)
     checkpoint.load()
     assert checkpoint.header is not None
     reading = checkpoint.header["reading"]
-    return Reading(Renumbering(reading["put"]), reading["post"])
+    return RenumberingModel(Renumbering(reading["put"]), reading["post"])
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=lambda each: f"{each.put.value}{'+post' if each.post else ''}")
+@pytest.mark.parametrize("reading", MODELS, ids=lambda each: f"{each.put.value}{'+post' if each.post else ''}")
 async def test_what_a_store_does_on_put_and_on_post_is_learned_from_one_mixed_round(
-    tmp_path: Path, reading: Reading
+    tmp_path: Path, reading: RenumberingModel
 ) -> None:
     """After the second night the checkpoint knows both, no later night unlearns them, and from then on planned is sent."""
     manifest = tmp_path / "m.jsonl"
-    config = Config(products=PRODUCTS, images=0, quota=None, fetch=False, renumber=reading.put.value)
-    config.renumber_on_create = bool(reading.post)
+    config = Config(products=PRODUCTS, images=0, quota=None, fetch=False, renumber=reading.on_update.value)
+    config.renumber_on_create = bool(reading.on_create)
     async with running(config) as sandbox:
         access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
         for number, night in enumerate(NIGHTS, 1):
@@ -71,7 +71,7 @@ async def test_what_a_store_does_on_put_and_on_post_is_learned_from_one_mixed_ro
             assert report.outcome == "done", report.failures
             assert differences(rows, await state(sandbox.url)) == []
             known = kept(tmp_path / "m.jsonl.checkpoint.json")
-            assert known == (reading if number > 1 else Reading()), night
+            assert known == (reading if number > 1 else RenumberingModel()), night
             if number > 2:
                 assert len(sandbox.log) - before == proposal.calls, night
 
@@ -79,11 +79,11 @@ async def test_what_a_store_does_on_put_and_on_post_is_learned_from_one_mixed_ro
 @pytest.mark.parametrize("blur", ["nothing", "a PUT in doubt", "a create without a place"])
 def test_nothing_is_learned_of_a_round_that_is_not_known_for_sure(blur: str) -> None:
     """A PUT whose answer was lost may have happened twice; where the store puts an image by itself is its own affair."""
-    watched = Watched([Present(1, "a/1/x__1.jpg", "", 3)])
+    watched = WriteRound([StoredImage(1, "a/1/x__1.jpg", "", 3)])
     watched.created(9, {"sort_order": 0})
     if blur == "a PUT in doubt":
-        watched.doubt()
+        watched.blur()
     if blur == "a create without a place":
         watched.created(10, {})
-    after = [Present(1, "a/1/x__1.jpg", "", 4), Present(9, "a/1/y__2.jpg", "", 0)]
-    assert watched.learn(after, Reading()) == Reading(post=True if blur == "nothing" else None)
+    after = [StoredImage(1, "a/1/x__1.jpg", "", 4), StoredImage(9, "a/1/y__2.jpg", "", 0)]
+    assert watched.infer(after, RenumberingModel()) == RenumberingModel(on_create=True if blur == "nothing" else None)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine.core.diff.renumbering import Reading, Renumbering
-from engine.core.reconcile.traits import Seen
+from engine.core.diff.renumbering import Renumbering, RenumberingModel
+from engine.core.reconcile.traits import StoreTraits
 from engine.disk.checkpoint.file import Checkpoint
-from engine.disk.filesystem import RealDisk
+from engine.disk.filesystem import LocalDisk
 from jobs.sandbox import Config, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state
@@ -23,28 +23,28 @@ PRODUCTS = 3
 OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
 
 
-READINGS = [Reading(renumbering, post) for renumbering in Renumbering for post in (False, True)]
-IDS = [f"{reading.put.value}{'+post' if reading.post else ''}" for reading in READINGS]
+READINGS = [RenumberingModel(renumbering, post) for renumbering in Renumbering for post in (False, True)]
+IDS = [f"{reading.on_update.value}{'+post' if reading.on_create else ''}" for reading in READINGS]
 
 
-async def remember(path: Path, store: str, reading: Reading) -> None:
+async def remember(path: Path, store: str, reading: RenumberingModel) -> None:
     """A checkpoint that knows nothing but how this store renumbers, as an earlier run would have left it."""
     run = {"run": "0", "state": "finished"}
-    await Checkpoint(RealDisk(), path, store).compact(run, Seen(reading), [])
+    await Checkpoint(LocalDisk(), path, store).compact(run, StoreTraits(reading), [])
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("verb", ["apply", "sync"])
 @pytest.mark.parametrize("reading", READINGS, ids=IDS)
-async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: Reading, verb: str) -> None:
+async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: RenumberingModel, verb: str) -> None:
     """`apply` sends what `plan` said; `sync` as much, less the listing before each product's first write."""
     config = Config(
         products=CATALOGUES * PRODUCTS,
         images=4,
         quota=None,
         fetch=False,
-        renumber=reading.put.value,
-        renumber_on_create=bool(reading.post),
+        renumber=reading.on_update.value,
+        renumber_on_create=bool(reading.on_create),
         log_size=1_000_000,
     )
     async with running(config) as sandbox:
@@ -53,7 +53,9 @@ async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: Reading
             await _one(tmp_path, sandbox, access, reading, number, verb)
 
 
-async def _one(folder: Path, sandbox: Sandbox, access: engine.Access, reading: Reading, number: int, verb: str) -> None:
+async def _one(
+    folder: Path, sandbox: Sandbox, access: engine.Access, reading: RenumberingModel, number: int, verb: str
+) -> None:
     rows = manifest_for(PRODUCTS, 4, seed=number, start=number * PRODUCTS + 1)
     manifest = folder / f"{number}.jsonl"
     manifest.write_bytes(lines(rows))

@@ -209,7 +209,7 @@ async def test_the_first_interrupt_drains_and_the_same_command_goes_on(tmp_path:
                     await anyio.sleep(0.1)
                     over = progress.images_done == progress.images
                     assert engine.status(checkpoint).state == "applying" or over
-                    stop.ask()
+                    stop.request()
 
                 tasks.start_soon(interrupt)
                 report = await engine.sync(access(sandbox), manifest, OPEN, progress=progress, stop=stop)

@@ -79,8 +79,8 @@ async def test_what_was_only_intended_is_not_unknown(tmp_path: Path) -> None:
                 while progress.phase != "applying" or progress.snapshot().traffic.in_flight < 8:  # type: ignore[union-attr]  # it is there
                     await anyio.sleep(0.01)
                 await anyio.sleep(0.3)
-                stop.draining = True  # as if the first signal had come at a moment when nobody waited
-                stop.ask()
+                stop.stopping = True  # as if the first signal had come at a moment when nobody waited
+                stop.request()
 
             tasks.start_soon(cut)
             report = await engine.sync(access(sandbox), manifest, PATIENT, progress=progress, stop=stop)

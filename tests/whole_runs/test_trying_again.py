@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine.runs.context import Seams
+from engine.runs.context import Ports
 from jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import control, lines, log, state, writes
@@ -103,7 +103,7 @@ async def _again_lists(tmp_path: Path, options: engine.Options, **what: bool) ->
             await control(sandbox.url, "edit", edit)
         late = 3601.0 if what.get("late") else 0.0
         before = len(await log(sandbox.url))
-        seams = replace(Seams(), now=lambda: time.time() + late)
+        seams = replace(Ports(), now=lambda: time.time() + late)
         verb = engine.migrate if what.get("mode") else engine.sync
         await verb(access(sandbox), manifest, options, seams=seams)
         listed = [call for call in (await log(sandbox.url))[before:] if "/images?" in call["path"]]
@@ -175,7 +175,7 @@ async def test_a_run_that_was_stopped_goes_on_with_what_is_left_first(tmp_path: 
             def __setattr__(self, name: str, value: object) -> None:
                 super().__setattr__(name, value)
                 if name == "products_done" and self.phase == "applying" and value == 20:
-                    stop.ask()
+                    stop.request()
 
         progress = Stopping()
         options = replace(OPEN, concurrency=1)

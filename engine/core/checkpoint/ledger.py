@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from ..errors import CheckpointError
 from ..results import MOST_FAILURES, Failure, Report, images_in
 from .events import _OUTCOMES, Event, _check_sent
-from .states import TRANSITIONS, Change, Course, State
+from .states import TRANSITIONS, ChangeRecord, ProductLedger, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,32 +49,34 @@ class Ledger:
 
     def __init__(self, *, keep_all: bool = False) -> None:
         self._keep_all = keep_all
-        self.courses: dict[int, Course] = {}
+        self.courses: dict[int, ProductLedger] = {}
         self.finished: set[int] = set()
-        self.doubted: set[int] = set()
+        self.was_unconfirmed: set[int] = set()
         self.totals = Totals()
         self.failures: dict[int, list[Failure]] = {}
         self._tried_again: set[int] = set()
         self.stopped: str | None = None
-        self.resent: dict[int, dict[str, list[int]]] = {}
+        self.retried_creates: dict[int, dict[str, list[int]]] = {}
         self.unsure: set[int] = set()
         """The products in which an update was sent again: the earlier sending may land at any time, and move its siblings."""
-        self.seen: Event | None = None
+        self.traits: Event | None = None
 
-    def course(self, product_id: int) -> Course:
+    def course(self, product_id: int) -> ProductLedger:
         """The course of a product, begun where there is none."""
         course = self.courses.get(product_id)
         if course is None:
-            course = self.courses[product_id] = Course()
+            course = self.courses[product_id] = ProductLedger()
         return course
 
-    def unknown(self) -> int:
+    def unconfirmed(self) -> int:
         """How many images have a change in doubt: sent, and no word of what came of it."""
-        return sum(change.images() for c in self.courses.values() for change in c.changes.values() if change.in_doubt)
+        return sum(
+            change.images() for c in self.courses.values() for change in c.changes.values() if change.unconfirmed
+        )
 
     def creates_in_doubt(self) -> int:
         """How many creates may or may not have happened."""
-        return sum(len(course.unknown_creates()) for course in self.courses.values())
+        return sum(len(course.unconfirmed_creates()) for course in self.courses.values())
 
     def apply(self, event: Event) -> None:
         """Take one event in.
@@ -91,14 +93,14 @@ class Ledger:
             elif kind == "finished":
                 self._finish(event)
             elif kind == "settled":
-                self.doubted.discard(event["product_id"])
+                self.was_unconfirmed.discard(event["product_id"])
                 if "resent" in event:
-                    self.resent[event["product_id"]] = event["resent"]
+                    self.retried_creates[event["product_id"]] = event["resent"]
                 self._forget(event["product_id"])
             elif kind == "unsure":
                 self.unsure.add(event["product_id"])
             elif kind == "seen":
-                self.seen = event
+                self.traits = event
             elif kind == "started":
                 self.stopped = None
             elif kind == "stopped":
@@ -113,7 +115,7 @@ class Ledger:
         course = self.courses.get(product_id) or self.course(product_id)
         change = course.changes.get(key)
         if change is None:
-            change = course.changes[key] = Change()
+            change = course.changes[key] = ChangeRecord()
         following = TRANSITIONS.get((change.state, kind))
         if following is None:
             raise CheckpointError(f"{kind!r} can't follow {change.state!r} ({key} of product {product_id})")
@@ -127,11 +129,11 @@ class Ledger:
         if following == State.DONE:
             self._done(course, key, event)
         elif key.startswith("create:") and kind in {"lost", "absent"}:
-            course.doubted = True
-            self.doubted.add(product_id)
-            change.absents += kind == "absent"
+            course.was_unconfirmed = True
+            self.was_unconfirmed.add(product_id)
+            change.failed_lookups += kind == "absent"
 
-    def _done(self, course: Course, key: str, event: Event) -> None:
+    def _done(self, course: ProductLedger, key: str, event: Event) -> None:
         verb, _, number = key.partition(":")
         if verb == "create":
             course.made[event["image_id"]] = int(number)
@@ -190,16 +192,16 @@ class Ledger:
 
     def _forget(self, product_id: int) -> None:
         """A product that was tried again after a failure may fail again: what it made must be known then."""
-        held = (self.doubted, self.failures, self._tried_again)
+        held = (self.was_unconfirmed, self.failures, self._tried_again)
         over = product_id in self.finished and not any(product_id in each for each in held)
         if over and not self._keep_all:
             self.courses.pop(product_id, None)
 
-    def tell(self, report: Report) -> None:
+    def fill(self, report: Report) -> None:
         """Put the counts over the whole run into a report; refused images fail, whether or not their product is finished."""
         totals, refused = self.totals, self._refused()
         report.created, report.updated, report.deleted = totals.created, totals.updated, totals.deleted
-        report.adopted, report.unknown = totals.adopted, self.unknown()
+        report.adopted, report.unknown = totals.adopted, self.unconfirmed()
         report.failed = totals.failed + sum(map(len, refused.values()))
         report.failures = self._named_failures(refused)
 
@@ -232,7 +234,7 @@ def _failure(event: Event) -> Failure:
     return Failure(**told, status=event.get("status") or None, reason=str(event.get("reason", "")))
 
 
-def _answered(course: Course, image_id: int, sent: Iterable[str], event: Event) -> None:
+def _answered(course: ProductLedger, image_id: int, sent: Iterable[str], event: Event) -> None:
     """Take in what the store made of the fields that it was sent; what it took as it was is no longer its own."""
     own = {name: pair for name, pair in course.own.get(image_id, {}).items() if name not in sent}
     own.update((name, (pair[0], pair[1])) for name, pair in event.get("own", {}).items())

@@ -13,7 +13,7 @@ _LONGEST = 200
 
 
 @dataclass(slots=True, frozen=True)
-class Place:
+class ProcessPlace:
     """Where a process runs, as far as the system tells: machine, its start, its space of process ids. None: not told."""
 
     host: str
@@ -26,16 +26,16 @@ class Place:
         return asdict(self)
 
 
-def place_of(note: dict[str, Any]) -> Place | None:
+def process_place(note: dict[str, Any]) -> ProcessPlace | None:
     """Where a note was written; None where it doesn't say: notes of earlier versions don't."""
     host = note.get("host")
     if not isinstance(host, str) or not host or len(host) > _LONGEST:
         return None
     told = (note.get(name) for name in ("machine", "boot", "processes"))
-    return Place(host, *(each if isinstance(each, str) else None for each in told))
+    return ProcessPlace(host, *(each if isinstance(each, str) else None for each in told))
 
 
-def sight(there: Place | None, here: Place) -> str:
+def locate(there: ProcessPlace | None, here: ProcessPlace) -> str:
     """Whether a process that was noted at one place can be seen from another.
 
     Only a machine that is known to be this one, and to have been started anew since, has certainly lost its processes.

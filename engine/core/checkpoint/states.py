@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..identities import Kept
+    from ..identities import OwnValues
     from ..results import Failure
     from .events import Event
 
@@ -49,21 +49,21 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 
 
 @dataclass(slots=True)
-class Change:
+class ChangeRecord:
     """One change of a product: its state, how often it was looked for in vain, and what was sent (of creates for undo alone).
 
     `confirmed`: how often the store answered that it was done, in this run, however many processes that took. `found`: a look told that it had happened, no answer. `failure` says why it was refused, as long as nothing else came of it.
     """
 
     state: str = State.PLANNED
-    absents: int = 0
+    failed_lookups: int = 0
     confirmed: int = 0
     found: bool = False
     sent: Event | None = None
     failure: Failure | None = None
 
     @property
-    def in_doubt(self) -> bool:
+    def unconfirmed(self) -> bool:
         """Whether it may or may not have happened."""
         return self.state in {State.SENT, State.UNKNOWN}
 
@@ -73,7 +73,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Course:
+class ProductLedger:
     """What has been done in one product. Keys of `changes` are `create:ROW`, `update:ID`, `delete:ID`, `empty`.
 
     `made` is image id -> manifest row, `written` the names of the fields that were put, by image id; `own` the values that
@@ -81,15 +81,15 @@ class Course:
     kept for undo where the run looked.
     """
 
-    changes: dict[str, Change] = field(default_factory=dict)
+    changes: dict[str, ChangeRecord] = field(default_factory=dict)
     made: dict[int, int] = field(default_factory=dict)
     written: dict[int, set[str]] = field(default_factory=dict)
-    own: dict[int, Kept] = field(default_factory=dict)
+    own: dict[int, OwnValues] = field(default_factory=dict)
     updated: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
     orders: dict[int, int] = field(default_factory=dict)
     adopted: int = 0
-    doubted: bool = False
+    was_unconfirmed: bool = False
 
     def confirmed(self, image_id: int) -> int:
         """How often an update of this image was answered in this run."""
@@ -100,33 +100,33 @@ class Course:
         """Created, updated, deleted, adopted: what `finished` carries, so that a replay need not go through it all."""
         return [len(self.made), len(self.updated), len(self.deleted), self.adopted]
 
-    def _creates(self) -> Iterator[tuple[int, Change]]:
+    def _creates(self) -> Iterator[tuple[int, ChangeRecord]]:
         """Every create that was told of: its manifest row, and how it stands."""
         return ((int(key[7:]), change) for key, change in self.changes.items() if key.startswith("create:"))
 
-    def unknown_creates(self) -> list[int]:
+    def unconfirmed_creates(self) -> list[int]:
         """The manifest rows whose create may or may not have happened."""
-        return [row for row, create in self._creates() if create.in_doubt]
+        return [row for row, create in self._creates() if create.unconfirmed]
 
-    def given_up(self) -> list[int]:
+    def abandoned(self) -> list[int]:
         """The rows whose create was looked for in vain, and not sent again or then refused: it may appear all the same."""
-        given_up = {State.PLANNED, State.FAILED}
-        return [row for row, create in self._creates() if create.absents and create.state in given_up]
+        states = {State.PLANNED, State.FAILED}
+        return [row for row, create in self._creates() if create.failed_lookups and create.state in states]
 
-    def twins_possible(self) -> list[int]:
+    def may_have_duplicates(self) -> list[int]:
         """The rows whose create was sent again after a look in vain: the first one may still have come to be."""
-        return [row for row, create in self._creates() if create.absents]
+        return [row for row, create in self._creates() if create.failed_lookups]
 
-    def made_again(self) -> list[int]:
+    def created_after_retry(self) -> list[int]:
         """Those of them that have an image: whatever else of that name appears is a second one."""
         rows = set(self.made.values())
-        return [row for row in self.twins_possible() if row in rows]
+        return [row for row in self.may_have_duplicates() if row in rows]
 
-    def bereft(self, present: set[int]) -> list[int]:
+    def lost_images(self, present: set[int]) -> list[int]:
         """The rows whose create was in doubt before it was done, and whose image has been taken away since.
 
         A second one that is there stands in for it; the one that was found first may have been somebody else's, even.
         """
         standing = {row for image_id, row in self.made.items() if image_id in present | self.deleted}
-        doubted = (row for row, c in self._creates() if c.state == State.DONE and (c.found or c.absents))
-        return [row for row in doubted if row not in standing]
+        unconfirmed = (row for row, c in self._creates() if c.state == State.DONE and (c.found or c.failed_lookups))
+        return [row for row in unconfirmed if row not in standing]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..model import Present
-    from .states import Course
+    from ..model import StoredImage
+    from .states import ProductLedger
 
 
-def resolve_writes(course: Course, present: list[Present]) -> list[tuple[bool, str, dict[str, list[int]]]]:
+def resolve_writes(course: ProductLedger, present: list[StoredImage]) -> list[tuple[bool, str, dict[str, list[int]]]]:
     """What a fresh listing shows of updates and deletes in doubt: (all of it shows, change, what else to note)."""
     by_id = {image.image_id: image for image in present}
     told: list[tuple[bool, str, dict[str, list[int]]]] = []
     for key, change in course.changes.items():
-        if not change.in_doubt or key.startswith("create:") or change.sent is None:
+        if not change.unconfirmed or key.startswith("create:") or change.sent is None:
             continue
         verb, _, number = key.partition(":")
         if verb == "update":

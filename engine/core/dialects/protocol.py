@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..messages import Answer, Request
-    from ..model import Present
+    from ..messages import Request, Response
+    from ..model import StoredImage
 
 
 class Dialect(Protocol):
@@ -45,26 +45,26 @@ class Dialect(Protocol):
     def delete_images(self, product_id: int) -> Request:
         """A page of images goes."""
 
-    def read_images(self, answer: Answer) -> list[Present]:
+    def read_images(self, answer: Response) -> list[StoredImage]:
         """The images of a page."""
 
-    def read_images_with_urls(self, answer: Answer) -> list[Present]:
+    def read_images_with_urls(self, answer: Response) -> list[StoredImage]:
         """The same, with the addresses of their pictures."""
 
-    def read_image(self, answer: Answer) -> Present:
+    def read_image(self, answer: Response) -> StoredImage:
         """One image."""
 
-    def read_created(self, answer: Answer) -> Present:
+    def read_created(self, answer: Response) -> StoredImage:
         """The image that was made."""
 
-    def read_count(self, answer: Answer) -> int:
+    def read_count(self, answer: Response) -> int:
         """A count."""
 
-    def read_product_ids(self, answer: Answer) -> list[int]:
+    def read_product_ids(self, answer: Response) -> list[int]:
         """The ids of a page of products."""
 
-    def read_nothing(self, answer: Answer) -> None:
+    def read_nothing(self, answer: Response) -> None:
         """An answer with nothing in it."""
 
-    def explain(self, answer: Answer) -> str:
+    def explain(self, answer: Response) -> str:
         """The store's own words about a refusal."""

@@ -12,8 +12,8 @@ import orjson
 
 from ..errors import LostError
 from ..masking import masked
-from ..messages import UNSAID, Answer, Request, Upload
-from ..model import Present
+from ..messages import NO_REASON, Request, Response, Upload
+from ..model import StoredImage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def delete_images(product_id: int) -> Request:
     return Request("DELETE", f"/v2/products/{product_id}/images?limit={PAGE}")
 
 
-def read_images(answer: Answer) -> list[Present]:
+def read_images(answer: Response) -> list[StoredImage]:
     """The images of a page.
 
     Raises LostError where the body is not a list of images.
@@ -86,7 +86,7 @@ def read_images(answer: Answer) -> list[Present]:
     return _images(rows, answer.status)
 
 
-def read_image(answer: Answer) -> Present:
+def read_image(answer: Response) -> StoredImage:
     """One image.
 
     Raises LostError where the body is not one.
@@ -94,7 +94,7 @@ def read_image(answer: Answer) -> Present:
     return _images([_read(answer)], answer.status)[0]
 
 
-def read_created(answer: Answer) -> Present:
+def read_created(answer: Response) -> StoredImage:
     """The image that a POST made; its id is the one thing that must be there (renditions are missing, 1.1).
 
     Raises LostError where the body names none.
@@ -102,7 +102,7 @@ def read_created(answer: Answer) -> Present:
     return read_image(answer)
 
 
-def read_count(answer: Answer) -> int:
+def read_count(answer: Response) -> int:
     """A count.
 
     Raises LostError where the body holds none.
@@ -114,7 +114,7 @@ def read_count(answer: Answer) -> int:
     return count
 
 
-def read_product_ids(answer: Answer) -> list[int]:
+def read_product_ids(answer: Response) -> list[int]:
     """The ids of a page of products.
 
     Raises LostError where the body is not a list of products.
@@ -130,19 +130,19 @@ def read_product_ids(answer: Answer) -> list[int]:
     return [product_id for product_id in ids if product_id is not None]
 
 
-def read_nothing(answer: Answer) -> None:  # there is nothing in it to read
+def read_nothing(answer: Response) -> None:  # there is nothing in it to read
     """Take a delete's answer as it is."""
 
 
-def explain(answer: Answer) -> str:
+def explain(answer: Response) -> str:
     """The store's own words about a refusal, one line, at most 300 characters; V2 says them in a list (1.7)."""
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
         text = masked(answer.body[:2000].decode("utf-8", "replace"))
-        return " ".join(text[:200].split()) or UNSAID
+        return " ".join(text[:200].split()) or NO_REASON
     said = [_reason(item) for item in (body if isinstance(body, list) else [body])[:3]]
-    return masked("; ".join(part for part in said if part))[:300] or UNSAID
+    return masked("; ".join(part for part in said if part))[:300] or NO_REASON
 
 
 def _reason(item: Any) -> str:
@@ -157,7 +157,7 @@ def _reason(item: Any) -> str:
     return " ".join([said if isinstance(said, str) else _shape(said), *reasons]).strip()
 
 
-def _read(answer: Answer) -> Any:
+def _read(answer: Response) -> Any:
     if answer.status == 204 or not answer.body:
         return None
     try:
@@ -167,7 +167,7 @@ def _read(answer: Answer) -> Any:
         raise LostError(f"the answer ({answer.status}) is not JSON: {start!r}", answer.status) from None
 
 
-def _images(rows: list[Any], status: int) -> list[Present]:
+def _images(rows: list[Any], status: int) -> list[StoredImage]:
     """The hot path of listing: one loop, no call a row but the constructor's."""
     images = []
     for row in rows:
@@ -179,7 +179,7 @@ def _images(rows: list[Any], status: int) -> list[Present]:
         sound = type(image_id) is int and type(order) is int and (flag is True or flag is False)
         if not sound or type(name) is not str or image_id < 1 or not (text is None or type(text) is str):
             raise LostError(f"an image in the answer has fields of the wrong type: {_shape(row)}", status)
-        images.append(Present(image_id, name, text or "", order, flag))
+        images.append(StoredImage(image_id, name, text or "", order, flag))
     return images
 
 
@@ -188,7 +188,7 @@ def rendition(row: dict[str, Any]) -> str | None:
     return next((row[name] for name in _URLS if isinstance(row.get(name), str) and row[name]), None)
 
 
-def read_images_with_urls(answer: Answer) -> list[Present]:
+def read_images_with_urls(answer: Response) -> list[StoredImage]:
     """As `read_images`, with the largest rendition's address in `url`: what export and backup need.
 
     Raises LostError where the body is not a list of images.

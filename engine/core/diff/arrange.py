@@ -12,24 +12,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .arrange_ties import EXTRA, arrange_order
-from .renumbering import Reading, Renumbering, before_shifts
+from .renumbering import Renumbering, RenumberingModel, before_shifts
 from .sort_order import Arrangement, Place, has_ties, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
 
-class _Way(NamedTuple):
+class _Path(NamedTuple):
     """How a gallery was built so far: what it cost, its last PUT (whether that made room), and the way up to it."""
 
     cost: int = 0
     put: tuple[int, int] | None = None
     shifting: bool = False
-    former: _Way | None = None
+    former: _Path | None = None
 
 
 def arrange(
-    places: Sequence[Place], orders: dict[int, int], reading: Reading, written: Collection[int] = ()
+    places: Sequence[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int] = ()
 ) -> Arrangement:
     """The fewest PUTs after which the managed images stand as asked, and what the creates have to carry for it.
 
@@ -46,18 +46,18 @@ def arrange(
 
 
 def _arrange_values(
-    row: list[Place], orders: dict[int, int], reading: Reading, written: Collection[int]
+    row: list[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
 ) -> Arrangement:
     """Each image has a value of its own to stand at; `best` is the cheapest way to each room made so far."""
-    best: dict[int, _Way] = {0: _Way()}
+    best: dict[int, _Path] = {0: _Path()}
     for place in row:
-        following: dict[int, _Way] = {}
+        following: dict[int, _Path] = {}
         for room, so_far in best.items():
             for then, longer in _longer(so_far, room, place, orders, reading, written):
                 if then not in following or longer.cost < following[then].cost:
                     following[then] = longer
         best = following
-    way: _Way | None = min(best.values(), key=lambda each: each.cost)
+    way: _Path | None = min(best.values(), key=lambda each: each.cost)
     arrangement = Arrangement()
     shifts: list[int] = []
     while way is not None and way.put is not None:
@@ -71,18 +71,18 @@ def _arrange_values(
 
 
 def _longer(
-    way: _Way, room: int, place: Place, orders: dict[int, int], reading: Reading, written: Collection[int]
-) -> Iterator[tuple[int, _Way]]:
+    way: _Path, room: int, place: Place, orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
+) -> Iterator[tuple[int, _Path]]:
     """How one image more can come to stand at the value asked for: the room made then, and the way."""
     image_id = place.image_id
     if image_id is None:
-        yield room + bool(reading.post), way
+        yield room + bool(reading.on_create), way
         return
     short = place.asked - room - orders[image_id]
     if short == 0:
         yield room, way
     # Writing an image where it stands makes room above it, and costs nothing where it is written anyway.
-    if short != 0 or (reading.put is Renumbering.ALWAYS and image_id in written):
-        shifting = reading.put is Renumbering.ALWAYS or (reading.put is Renumbering.RAISED and short > 0)
+    if short != 0 or (reading.on_update is Renumbering.ALWAYS and image_id in written):
+        shifting = reading.on_update is Renumbering.ALWAYS or (reading.on_update is Renumbering.RAISED and short > 0)
         cost = way.cost + (1 if image_id in written else EXTRA)
-        yield room + shifting, _Way(cost, (image_id, place.asked), shifting, way)
+        yield room + shifting, _Path(cost, (image_id, place.asked), shifting, way)

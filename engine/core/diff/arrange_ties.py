@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from .renumbering import Reading, Renumbering, before_shifts, make_room, put
+from .renumbering import Renumbering, RenumberingModel, before_shifts, make_room, put
 from .sort_order import Arrangement, Place, is_met
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ EXTRA = 1 << 20
 _NEWEST = 1 << 62
 
 
-class _Kind(IntEnum):
+class _LevelKind(IntEnum):
     """What else may come to stand at a level; each may take what the one before it may."""
 
     SHUT = 0
@@ -38,44 +38,48 @@ class _Kind(IntEnum):
     """Only images put down without moving anybody stand there: one more may be put in before them, which makes room."""
 
 
-class _Deed(IntEnum):
+class _Placement(IntEnum):
     STAY = 0
     DOWN = 1
     IN = 2
 
 
-class _Step(NamedTuple):
+class _Node(NamedTuple):
     """One image more: the cost so far, the last level's ground, kind and highest id, and how the image came there."""
 
     cost: int
     ground: int
-    kind: _Kind
+    kind: _LevelKind
     last: int
-    deed: _Deed
+    placement: _Placement
     joins: bool
-    former: _Step | None
+    former: _Node | None
 
 
 @dataclass(slots=True)
 class _Level:
-    images: list[tuple[Place, _Deed]] = field(default_factory=list)
+    images: list[tuple[Place, _Placement]] = field(default_factory=list)
 
     @property
     def makes_room(self) -> bool:
-        return any(deed is _Deed.IN for _, deed in self.images)
+        return any(deed is _Placement.IN for _, deed in self.images)
 
     def stands(self, orders: dict[int, int]) -> int | None:
         """The number of the images that stay at this level, None where none does."""
-        return next((orders[p.image_id] for p, d in self.images if d is _Deed.STAY and p.image_id is not None), None)
+        return next(
+            (orders[p.image_id] for p, d in self.images if d is _Placement.STAY and p.image_id is not None), None
+        )
 
 
-def arrange_order(row: list[Place], orders: dict[int, int], reading: Reading, written: Collection[int]) -> Arrangement:
+def arrange_order(
+    row: list[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
+) -> Arrangement:
     """The fewest PUTs after which the images of `row` stand in this order; see `moves.arrange`."""
-    if not reading.post and _rises([(orders.get(p.image_id or 0, p.asked), p.image_id or _NEWEST) for p in row]):
+    if not reading.on_create and _rises([(orders.get(p.image_id or 0, p.asked), p.image_id or _NEWEST) for p in row]):
         return Arrangement({place.row: place.asked for place in row if place.image_id is None})
     # Nothing below zero is written unless manifest or store went there first (store-api.md 1.1 doubts it).
     lowest = min(0, *(place.asked for place in row), *orders.values())
-    steps = [_Step(0, lowest - 1, _Kind.SHUT, _NEWEST, _Deed.STAY, False, None)]
+    steps = [_Node(0, lowest - 1, _LevelKind.SHUT, _NEWEST, _Placement.STAY, False, None)]
     for place in row:
         steps = _worth_following([after for step in steps for after in _ways(step, place, orders, reading, written)])
     levels = _levels(row, steps[0])
@@ -90,61 +94,61 @@ def _rises(ranks: list[tuple[int, int]]) -> bool:
 
 
 def _ways(
-    step: _Step, place: Place, orders: dict[int, int], reading: Reading, written: Collection[int]
-) -> Iterator[_Step]:
+    step: _Node, place: Place, orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
+) -> Iterator[_Node]:
     """How the next image can come to stand above what stands already."""
     cost, ground, kind, last, *_ = step
     image_id = place.image_id
     if image_id is None:
-        yield _made(step, moves=bool(reading.post))
+        yield _made(step, moves=bool(reading.on_create))
         return
     stands = orders[image_id]
     if stands > ground:
-        yield _Step(cost, stands, _Kind.OPEN, image_id, _Deed.STAY, False, step)
-    elif stands == ground and kind is not _Kind.SHUT and image_id > last:
-        yield _Step(cost, stands, _Kind.OPEN, image_id, _Deed.STAY, True, step)
+        yield _Node(cost, stands, _LevelKind.OPEN, image_id, _Placement.STAY, False, step)
+    elif stands == ground and kind is not _LevelKind.SHUT and image_id > last:
+        yield _Node(cost, stands, _LevelKind.OPEN, image_id, _Placement.STAY, True, step)
     cost += 1 if image_id in written else EXTRA
-    silent, raised = reading.put is Renumbering.NONE, reading.put is Renumbering.RAISED
-    reaches = stands > ground or (stands == ground and kind is not _Kind.SHUT)
+    silent, raised = reading.on_update is Renumbering.NONE, reading.on_update is Renumbering.RAISED
+    reaches = stands > ground or (stands == ground and kind is not _LevelKind.SHUT)
     if (silent or (raised and reaches)) and image_id > last:
-        yield _Step(cost, ground, kind, image_id, _Deed.DOWN, True, step)
+        yield _Node(cost, ground, kind, image_id, _Placement.DOWN, True, step)
     elif silent or (raised and stands > ground):
-        yield _Step(cost, ground + 1, _Kind.FREE, image_id, _Deed.DOWN, False, step)
-    elif kind is _Kind.FREE and image_id > last:
-        yield _Step(cost, ground - 1, _Kind.SHUT, image_id, _Deed.IN, True, step)
+        yield _Node(cost, ground + 1, _LevelKind.FREE, image_id, _Placement.DOWN, False, step)
+    elif kind is _LevelKind.FREE and image_id > last:
+        yield _Node(cost, ground - 1, _LevelKind.SHUT, image_id, _Placement.IN, True, step)
     else:
-        yield _Step(cost, ground, _Kind.SHUT, image_id if raised else _NEWEST, _Deed.IN, False, step)
+        yield _Node(cost, ground, _LevelKind.SHUT, image_id if raised else _NEWEST, _Placement.IN, False, step)
 
 
-def _made(step: _Step, *, moves: bool) -> _Step:
+def _made(step: _Node, *, moves: bool) -> _Node:
     """A create: its id is higher than any, so it stands last at its level."""
     cost, ground, kind, *_ = step
     if not moves:
-        joins = kind is not _Kind.SHUT
-        return _Step(cost, ground if joins else ground + 1, _Kind.OPEN, _NEWEST, _Deed.DOWN, joins, step)
-    joins = kind is _Kind.FREE
-    return _Step(cost, ground - 1 if joins else ground, _Kind.SHUT, _NEWEST, _Deed.IN, joins, step)
+        joins = kind is not _LevelKind.SHUT
+        return _Node(cost, ground if joins else ground + 1, _LevelKind.OPEN, _NEWEST, _Placement.DOWN, joins, step)
+    joins = kind is _LevelKind.FREE
+    return _Node(cost, ground - 1 if joins else ground, _LevelKind.SHUT, _NEWEST, _Placement.IN, joins, step)
 
 
-def _worth_following(steps: list[_Step]) -> list[_Step]:
+def _worth_following(steps: list[_Node]) -> list[_Node]:
     """Those than which no other is as cheap and as low, cheapest first."""
     steps.sort(key=lambda step: (step.cost, step.ground, -step.kind, step.last))
-    kept: list[_Step] = []
+    kept: list[_Node] = []
     for step in steps:
         if not kept or step.ground < kept[-1].ground or not any(_is_as_good(other, step) for other in reversed(kept)):
             kept.append(step)
     return kept[:WIDE]
 
 
-def _is_as_good(other: _Step, step: _Step) -> bool:
+def _is_as_good(other: _Node, step: _Node) -> bool:
     """Whether a cheaper way leaves all that this one leaves: lower ground, or the same with as much room at its level."""
     return other.ground < step.ground or (
         other.ground == step.ground and other.kind >= step.kind and other.last <= step.last
     )
 
 
-def _levels(row: list[Place], step: _Step) -> list[_Level]:
-    deeds: list[_Step] = []
+def _levels(row: list[Place], step: _Node) -> list[_Level]:
+    deeds: list[_Node] = []
     while step.former is not None:
         deeds.append(step)
         step = step.former
@@ -152,7 +156,7 @@ def _levels(row: list[Place], step: _Step) -> list[_Level]:
     for place, done in zip(row, reversed(deeds), strict=True):
         if not done.joins:
             levels.append(_Level())
-        levels[-1].images.append((place, done.deed))
+        levels[-1].images.append((place, done.placement))
     return levels
 
 
@@ -163,13 +167,13 @@ def _written(levels: Sequence[_Level], lowest: int, orders: dict[int, int], *, a
     shifts: list[int] = []
     for level, number in zip(levels, numbers, strict=True):
         for place, deed in sorted(level.images, key=lambda each: -each[1]):  # what is put in pushes: so it comes first
-            if deed is _Deed.STAY:
+            if deed is _Placement.STAY:
                 continue
             if place.image_id is None:
                 arrangement.creates[place.row] = number
                 continue
             arrangement.puts.append((place.image_id, number))
-            if deed is _Deed.IN:
+            if deed is _Placement.IN:
                 shifts.append(number)
     arrangement.creates = {row: before_shifts(value, shifts) for row, value in arrangement.creates.items()}
     return arrangement
@@ -195,17 +199,17 @@ def _numbers(levels: Sequence[_Level], lowest: int, orders: dict[int, int], *, a
     return numbers
 
 
-def _is_right(row: list[Place], arrangement: Arrangement, orders: dict[int, int], reading: Reading) -> bool:
+def _is_right(row: list[Place], arrangement: Arrangement, orders: dict[int, int], reading: RenumberingModel) -> bool:
     """Whether a store of this reading ends in the order of `row`."""
     now = dict(orders)
     made = {}
     by_row = {place.row: place for place in row}
     sending = sorted(arrangement.creates.items(), key=lambda each: (each[1], by_row[each[0]].asked, each[0]))
     for image_id, (index, value) in enumerate(sending, _NEWEST):
-        if reading.post:
+        if reading.on_create:
             make_room(now, value)
         now[image_id] = value
         made[index] = image_id
     for image_id, value in arrangement.puts:
-        put(now, image_id, value, reading.put)
+        put(now, image_id, value, reading.on_update)
     return is_met([Place(p.asked, p.image_id or made[p.row], p.row) for p in row], now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..identities import Kept, Memory
+    from ..identities import IdentityMap, OwnValues
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Changes:
     creates: list[Create] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)
     deletes: list[int] = field(default_factory=list)
-    look: bool = False
+    recheck: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.creates or self.updates or self.deletes)
@@ -50,7 +50,7 @@ class Difference:
 
     changes: Changes
     pairs: dict[int, int]
-    memory: Memory
+    identities: IdentityMap
     outdated: list[int]
     guessed: list[int] = field(default_factory=list)
-    own: dict[int, Kept] = field(default_factory=dict)
+    own: dict[int, OwnValues] = field(default_factory=dict)

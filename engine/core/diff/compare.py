@@ -9,30 +9,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..identities import Kept, Memory, kept_of, that_hold, without
+from ..identities import IdentityMap, OwnValues, own_values_of, that_hold, without
 from ..source_addresses import respelled
 from .arrange import arrange
 from .changes import Changes, Create, Difference, Update
-from .match import _is_outdated, pair, remember
-from .renumbering import Reading, make_room
+from .match import _is_outdated, match_images, update_identities
+from .renumbering import RenumberingModel, make_room
 from .sort_order import Arrangement, Place, has_ties, is_met
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from ..model import Present, Wanted, WantedProduct
+    from ..model import StoredImage, Wanted, WantedProduct
 
 VERSION_NEEDS_SYNC = "its version is new, so its bytes must be replaced, and migrate never deletes; sync replaces it"
 
 
-def diff(
+def compare(
     product: WantedProduct,
-    present: list[Present],
-    memory: Memory,
+    present: list[StoredImage],
+    memory: IdentityMap,
     *,
-    mirror: bool,
-    reading: Reading,
-    bystanders: Sequence[Present] = (),
+    delete_extra: bool,
+    reading: RenumberingModel,
+    unmanaged: Sequence[StoredImage] = (),
     by_name: bool = True,
     skip: frozenset[int] = frozenset(),
 ) -> Difference:
@@ -42,61 +42,61 @@ def diff(
     deleted, but moved by the store's renumbering like any other. Without `by_name` the ledger alone tells identity.
     The rows in `skip` are not made, and nothing is arranged as if they were.
     """
-    if not present and not bystanders and not skip and (all_new := _all_new(product.images, reading)) is not None:
+    if not present and not unmanaged and not skip and (all_new := _all_new(product.images, reading)) is not None:
         return all_new
     by_id = {image.image_id: image for image in present}
     if memory and by_name:
         memory = respelled(product.images, memory, by_id)
-    pairing = pair(product.images, present, memory, by_name=by_name)
+    pairing = match_images(product.images, present, memory, by_name=by_name)
     pairs = pairing.pairs
     outdated = [row for row, image_id in pairs.items() if _is_outdated(product.images[row], image_id, memory)]
-    replaced = {row: pairs.pop(row) for row in outdated} if mirror else {}
-    orders = {image.image_id: image.sort_order for image in (*present, *bystanders)}
+    replaced = {row: pairs.pop(row) for row in outdated} if delete_extra else {}
+    orders = {image.image_id: image.sort_order for image in (*present, *unmanaged)}
     rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
     own = _own(product.images, rows, pairs, by_id, memory, orders)
     images = product.images
     if own:
         images = [without(each, own[row]) if row in own else each for row, each in enumerate(images)]
     changes = _changes(images, rows, pairs, replaced, by_id, orders, reading)
-    if mirror:
+    if delete_extra:
         kept = set(pairs.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
-        changes.look = changes.look or _promotes(images, by_id, changes)
+        changes.recheck = changes.recheck or _loses_thumbnail(images, by_id, changes)
     # A store that keeps orders of its own may move the others at any write.
-    changes.look = changes.look or (bool(changes) and any("sort_order" in kept for kept in own.values()))
-    known = remember(product.images, pairs | replaced, memory, by_id)
+    changes.recheck = changes.recheck or (bool(changes) and any("sort_order" in kept for kept in own.values()))
+    known = update_identities(product.images, pairs | replaced, memory, by_id)
     return Difference(changes, pairs, known, outdated, pairing.guessed, own)
 
 
-def _all_new(images: list[Wanted], reading: Reading) -> Difference | None:
+def _all_new(images: list[Wanted], reading: RenumberingModel) -> Difference | None:
     """An empty gallery: every row is a create that carries what is asked; only equal sort orders may call for a look.
 
     None where the store is known to move the equal ones, so that creates have to carry something else.
     """
     orders = [image.sort_order for image in images if image.sort_order is not None]
     ties = len(set(orders)) < len(orders)
-    if ties and reading.post:
+    if ties and reading.on_create:
         return None
     creates = [Create(row, _create_fields(image, image.sort_order, None)) for row, image in enumerate(images)]
     if orders != sorted(orders):
         creates.sort(key=lambda create: _creation_rank(create, images, reading))
-    return Difference(Changes(creates, look=ties and reading.post is None), {}, {}, [])
+    return Difference(Changes(creates, recheck=ties and reading.on_create is None), {}, {}, [])
 
 
 def _own(
     images: list[Wanted],
     rows: list[int],
     pairs: dict[int, int],
-    by_id: dict[int, Present],
-    memory: Memory,
+    by_id: dict[int, StoredImage],
+    memory: IdentityMap,
     orders: dict[int, int],
-) -> dict[int, Kept]:
+) -> dict[int, OwnValues]:
     """The rows of which the store was seen to keep other values than asked for, where both are still the same."""
-    own: dict[int, Kept] = {}
+    own: dict[int, OwnValues] = {}
     for row, image_id in pairs.items():
         known = memory.get(images[row].image_file)
         if known is not None and len(known) > 2 and known[0] == image_id:
-            kept = that_hold(images[row], by_id[image_id], kept_of(known))
+            kept = that_hold(images[row], by_id[image_id], own_values_of(known))
             if kept:
                 own[row] = kept
     if any("sort_order" in kept for kept in own.values()):
@@ -114,13 +114,13 @@ def _changes(
     rows: list[int],
     pairs: dict[int, int],
     replaced: dict[int, int],
-    by_id: dict[int, Present],
+    by_id: dict[int, StoredImage],
     orders: dict[int, int],
-    reading: Reading,
+    reading: RenumberingModel,
 ) -> Changes:
-    if reading.post:
-        _push_aside(images, replaced, orders)
-    anyway = _anyway(images, rows, pairs, by_id)
+    if reading.on_create:
+        _shift_for_replacements(images, replaced, orders)
+    anyway = _other_writes(images, rows, pairs, by_id)
     arrangement = _arrangement(images, rows, pairs, orders, reading, anyway)
     claimed = any(image.is_thumbnail for image in images)
     changes = Changes()
@@ -133,17 +133,17 @@ def _changes(
     changes.creates.sort(key=lambda create: _creation_rank(create, images, reading))
     changes.updates = _updates(anyway, by_id, arrangement)
     moved = any("sort_order" in u.fields or "is_thumbnail" in u.fields for u in changes.updates)
-    changes.look = moved or (reading.post is None and _may_shift(changes, images, pairs, by_id))
+    changes.recheck = moved or (reading.on_create is None and _may_renumber(changes, images, pairs, by_id))
     return changes
 
 
-def _push_aside(images: list[Wanted], replaced: dict[int, int], orders: dict[int, int]) -> None:
+def _shift_for_replacements(images: list[Wanted], replaced: dict[int, int], orders: dict[int, int]) -> None:
     """What replacements whose order is not managed do to `orders`, where POST moves siblings; they are made first."""
     for value in sorted((orders[old] for row, old in replaced.items() if images[row].sort_order is None), reverse=True):
         make_room(orders, value)
 
 
-def _creation_rank(create: Create, images: list[Wanted], reading: Reading) -> tuple[int, int, int, int]:
+def _creation_rank(create: Create, images: list[Wanted], reading: RenumberingModel) -> tuple[int, int, int, int]:
     """Ascending by what is sent; of equals the one asked for first is made first, since ids then tell their order.
 
     Before all these come the replacements that carry their old image's order, from the highest downwards: none of them
@@ -151,7 +151,7 @@ def _creation_rank(create: Create, images: list[Wanted], reading: Reading) -> tu
     """
     value, asked = create.fields.get("sort_order", 0), images[create.row].sort_order
     if create.replaces is not None and asked is None:
-        return (0, -value, -create.replaces if reading.post else create.replaces, create.row)
+        return (0, -value, -create.replaces if reading.on_create else create.replaces, create.row)
     return (1, value, asked or 0, create.row)
 
 
@@ -160,7 +160,7 @@ def _arrangement(
     rows: list[int],
     pairs: dict[int, int],
     orders: dict[int, int],
-    reading: Reading,
+    reading: RenumberingModel,
     written: Collection[int],
 ) -> Arrangement:
     places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
@@ -170,7 +170,7 @@ def _arrangement(
 
 
 def _create_fields(
-    image: Wanted, sort_order: int | None, old: Present | None, *, claimed: bool = False
+    image: Wanted, sort_order: int | None, old: StoredImage | None, *, claimed: bool = False
 ) -> dict[str, Any]:
     """The fields a POST carries; a replacement takes over from the old image what the manifest does not manage.
 
@@ -190,8 +190,8 @@ def _create_fields(
     return fields
 
 
-def _anyway(
-    images: list[Wanted], rows: list[int], pairs: dict[int, int], by_id: dict[int, Present]
+def _other_writes(
+    images: list[Wanted], rows: list[int], pairs: dict[int, int], by_id: dict[int, StoredImage]
 ) -> dict[int, dict[str, Any]]:
     """What is written whatever the order: descriptions and thumbnails, by image id."""
     writes: dict[int, dict[str, Any]] = {}
@@ -209,7 +209,9 @@ def _anyway(
     return writes
 
 
-def _updates(anyway: dict[int, dict[str, Any]], by_id: dict[int, Present], arrangement: Arrangement) -> list[Update]:
+def _updates(
+    anyway: dict[int, dict[str, Any]], by_id: dict[int, StoredImage], arrangement: Arrangement
+) -> list[Update]:
     writes: dict[int, dict[str, Any]] = {image_id: {"sort_order": value} for image_id, value in arrangement.puts}
     for image_id, fields in anyway.items():
         writes.setdefault(image_id, {}).update(fields)
@@ -219,7 +221,7 @@ def _updates(anyway: dict[int, dict[str, Any]], by_id: dict[int, Present], arran
 
 
 def _merge(
-    ordered: list[int], others: list[int], writes: dict[int, dict[str, Any]], by_id: dict[int, Present]
+    ordered: list[int], others: list[int], writes: dict[int, dict[str, Any]], by_id: dict[int, StoredImage]
 ) -> list[int]:
     """Images whose order is written keep their sequence; the others join in by the sort order that they have."""
     merged = []
@@ -236,15 +238,15 @@ def _merge(
     return merged
 
 
-def _update(present: Present, fields: dict[str, Any]) -> Update:
+def _update(present: StoredImage, fields: dict[str, Any]) -> Update:
     return Update(present.image_id, fields, {name: getattr(present, name) for name in fields})
 
 
-def _has_thumbnail(row: int, pairs: dict[int, int], by_id: dict[int, Present]) -> bool:
+def _has_thumbnail(row: int, pairs: dict[int, int], by_id: dict[int, StoredImage]) -> bool:
     return row in pairs and by_id[pairs[row]].is_thumbnail
 
 
-def _may_shift(changes: Changes, images: list[Wanted], pairs: dict[int, int], by_id: dict[int, Present]) -> bool:
+def _may_renumber(changes: Changes, images: list[Wanted], pairs: dict[int, int], by_id: dict[int, StoredImage]) -> bool:
     """Whether a POST could have moved managed siblings, on a store of which that is not known (reading.post)."""
     standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
     orders = sorted(create.fields["sort_order"] for create in changes.creates if "sort_order" in create.fields)
@@ -252,7 +254,7 @@ def _may_shift(changes: Changes, images: list[Wanted], pairs: dict[int, int], by
     return bool(orders) and (collide or (bool(standing) and orders[0] <= max(standing)))
 
 
-def _promotes(images: list[Wanted], by_id: dict[int, Present], changes: Changes) -> bool:
+def _loses_thumbnail(images: list[Wanted], by_id: dict[int, StoredImage], changes: Changes) -> bool:
     """Whether the thumbnail goes without a successor: which image the store then promotes is unknown (1.6)."""
     if not any(by_id[image_id].is_thumbnail for image_id in changes.deletes):
         return False

@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..identities import Memory, kept_of, known_as, that_hold
+from ..identities import IdentityMap, known_image, own_values_of, that_hold
 from ..image_files import (
     CUT_FROM,
     GONE,
     READINGS,
+    base_name,
     beginning,
     body_key,
     completions,
     cut_key,
+    folded_name,
     is_cut,
-    loose,
     one_extension,
-    stem,
 )
-from ..model import Present, Wanted
+from ..model import StoredImage, Wanted
 from ..source_addresses import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..identities import Memory
-    from ..model import Present, Wanted
+    from ..identities import IdentityMap
+    from ..model import StoredImage, Wanted
 
 _FIELDS = ("description", "sort_order", "is_thumbnail")
 
@@ -42,7 +42,9 @@ class Pairing:
     guessed: list[int] = field(default_factory=list)
 
 
-def pair(images: list[Wanted], present: list[Present], memory: Memory, *, by_name: bool = True) -> Pairing:
+def match_images(
+    images: list[Wanted], present: list[StoredImage], memory: IdentityMap, *, by_name: bool = True
+) -> Pairing:
     """Pair each row with at most one image, by the ledger first."""
     found = Pairing()
     left = {image.image_id: image for image in present}
@@ -60,7 +62,7 @@ def pair(images: list[Wanted], present: list[Present], memory: Memory, *, by_nam
 class _Names:
     """The rows and images that memory has left over, paired by name."""
 
-    def __init__(self, images: list[Wanted], left: dict[int, Present], memory: Memory, found: Pairing) -> None:
+    def __init__(self, images: list[Wanted], left: dict[int, StoredImage], memory: IdentityMap, found: Pairing) -> None:
         self._images = images
         self._left = left
         self._memory = memory
@@ -68,8 +70,8 @@ class _Names:
 
     def pair(self) -> None:
         """Go from the closest likeness to the loosest until nothing is left over."""
-        self._by(stem, lambda there: stem(there.image_file))
-        self._by(lambda source: loose(stem(source)), lambda there: loose(stem(there.image_file)))
+        self._by(base_name, lambda there: base_name(there.image_file))
+        self._by(lambda source: folded_name(base_name(source)), lambda there: folded_name(base_name(there.image_file)))
         if not self._open():
             return
         # What is known to be another source's image is no image of a source that merely looks like it.
@@ -89,14 +91,14 @@ class _Names:
     def _open(self) -> bool:
         return bool(self._left) and len(self._found.pairs) < len(self._images)
 
-    def _by(self, of_row: Callable[[str], str | None], of_image: Callable[[Present], str | None]) -> None:
+    def _by(self, of_row: Callable[[str], str | None], of_image: Callable[[StoredImage], str | None]) -> None:
         if not self._open():
             return
         rows: dict[str, list[int]] = {}
         for row, image in enumerate(self._images):
             if row not in self._found.pairs and (key := of_row(image.image_file)) is not None:
                 rows.setdefault(key, []).append(row)
-        candidates: dict[str, list[Present]] = {}
+        candidates: dict[str, list[StoredImage]] = {}
         for there in self._left.values():
             name = of_image(there)
             if name is not None and name in rows:
@@ -113,7 +115,7 @@ class _Names:
         )
         if not whole:
             return
-        cut: dict[str, list[Present]] = {}
+        cut: dict[str, list[StoredImage]] = {}
         for there in self._left.values():
             if len(body := beginning(there.image_file)) >= CUT_FROM:
                 cut.setdefault(body, []).append(there)
@@ -126,7 +128,7 @@ class _Names:
                     rows.append(row)
             self._match(rows, cut[body], guess=True)
 
-    def _match(self, rows: list[int], alike: list[Present], *, guess: bool = False) -> None:
+    def _match(self, rows: list[int], alike: list[StoredImage], *, guess: bool = False) -> None:
         """Pair rows and images of one name; as many as there are of the fewer."""
         if not rows:
             return
@@ -148,14 +150,14 @@ def _reading(source: str, place: int) -> str | None:
     return readings[place] if place < len(readings) else None
 
 
-def match(images: list[Wanted], rows: list[int], alike: list[Present]) -> list[tuple[int, Present]]:
+def match(images: list[Wanted], rows: list[int], alike: list[StoredImage]) -> list[tuple[int, StoredImage]]:
     """Rows and images of one name: by all managed fields, by the description, by the thumbnail, by their order.
 
     The sort order is no sign by itself unless it finds them all: a store moves whole galleries up by one.
     """
     open_rows = dict.fromkeys(sorted(rows, key=lambda row: _rank(images, row)))
     left = {each.image_id: each for each in sorted(alike, key=lambda each: (each.sort_order, each.image_id))}
-    matched: list[tuple[int, Present]] = []
+    matched: list[tuple[int, StoredImage]] = []
 
     def take(sign: Callable[[Wanted], tuple[str, ...]]) -> None:
         for row, there in list(_agreeing(images, open_rows, left, sign)):
@@ -176,11 +178,11 @@ def match(images: list[Wanted], rows: list[int], alike: list[Present]) -> list[t
 def _agreeing(
     images: list[Wanted],
     rows: Iterable[int],
-    left: dict[int, Present],
+    left: dict[int, StoredImage],
     sign: Callable[[Wanted], tuple[str, ...]],
-) -> Iterator[tuple[int, Present]]:
+) -> Iterator[tuple[int, StoredImage]]:
     """Rows with an image that agrees in the fields of the row's sign, each image once."""
-    indexes: dict[tuple[str, ...], dict[tuple[object, ...], list[Present]]] = {}
+    indexes: dict[tuple[str, ...], dict[tuple[object, ...], list[StoredImage]]] = {}
     taken: set[int] = set()
     for row in rows:
         names = sign(images[row])
@@ -199,7 +201,7 @@ def _agreeing(
 
 
 def _untold(
-    images: list[Wanted], rows: list[int], alike: list[Present], matched: Iterable[tuple[int, Present]]
+    images: list[Wanted], rows: list[int], alike: list[StoredImage], matched: Iterable[tuple[int, StoredImage]]
 ) -> list[int]:
     """The matched rows whose fields don't tell that it is this image, and this row's alone."""
     kinds = {_managed(images[row]) for row in rows}
@@ -221,7 +223,7 @@ def _managed(image: Wanted) -> tuple[str, ...]:
     return tuple(name for name in _FIELDS if getattr(image, name) is not None)
 
 
-def _values(image: Wanted | Present, names: tuple[str, ...]) -> tuple[object, ...]:
+def _values(image: Wanted | StoredImage, names: tuple[str, ...]) -> tuple[object, ...]:
     return tuple(getattr(image, name) for name in names)
 
 
@@ -230,21 +232,23 @@ def _rank(images: list[Wanted], row: int) -> tuple[int, int]:
     return (row if order is None else order, row)
 
 
-def _is_outdated(image: Wanted, image_id: int, memory: Memory) -> bool:
+def _is_outdated(image: Wanted, image_id: int, memory: IdentityMap) -> bool:
     if image.version is None:
         return False
     known = memory.get(f"{GONE}{image_id}") or memory.get(image.image_file)
     return known is not None and known[1] is not None and known[1] != image.version
 
 
-def remember(images: list[Wanted], pairs: dict[int, int], memory: Memory, by_id: dict[int, Present]) -> Memory:
+def update_identities(
+    images: list[Wanted], pairs: dict[int, int], memory: IdentityMap, by_id: dict[int, StoredImage]
+) -> IdentityMap:
     """What the ledger knows of this product from now on; an outdated image keeps the version its bytes have."""
-    known: Memory = {}
+    known: IdentityMap = {}
     for row, image_id in pairs.items():
         image = images[row]
         former = memory.get(image.image_file)
         recorded = former[1] if former is not None else None
         version = recorded if recorded is not None else image.version
-        kept = kept_of(former) if former is not None and former[0] == image_id else {}
-        known[image.image_file] = known_as(image_id, version, kept and that_hold(image, by_id[image_id], kept))
+        kept = own_values_of(former) if former is not None and former[0] == image_id else {}
+        known[image.image_file] = known_image(image_id, version, kept and that_hold(image, by_id[image_id], kept))
     return known

@@ -24,11 +24,11 @@ class Renumbering(Enum):
 
 
 @dataclass(slots=True, frozen=True)
-class Reading:
+class RenumberingModel:
     """What the store is taken to do: `put` on updates; `post`, whether a create moves siblings (None: never seen)."""
 
-    put: Renumbering = Renumbering.RAISED
-    post: bool | None = None
+    on_update: Renumbering = Renumbering.RAISED
+    on_create: bool | None = None
 
 
 def put(orders: dict[int, int], image_id: int, value: int, reading: Renumbering) -> None:
@@ -54,45 +54,50 @@ def before_shifts(value: int, shifts: Sequence[int]) -> int:
     return value
 
 
-READINGS = tuple(Reading(renumbering, post) for renumbering in Renumbering for post in (False, True))
+MODELS = tuple(RenumberingModel(renumbering, post) for renumbering in Renumbering for post in (False, True))
 
 
-def play(
-    before: dict[int, int], creates: Sequence[tuple[int, int]], puts: Sequence[tuple[int, int]], reading: Reading
+def predict(
+    before: dict[int, int],
+    creates: Sequence[tuple[int, int]],
+    puts: Sequence[tuple[int, int]],
+    reading: RenumberingModel,
 ) -> dict[int, int]:
     """What a round makes of a gallery's sort orders under a reading; creates and PUTs are image id and sort order sent."""
     orders = dict(before)
     for image_id, value in creates:
         # A POST that moves siblings moves them as a PUT does that always moves them.
-        put(orders, image_id, value, Renumbering.ALWAYS if reading.post else Renumbering.NONE)
+        put(orders, image_id, value, Renumbering.ALWAYS if reading.on_create else Renumbering.NONE)
     for image_id, value in puts:
         if image_id in orders:
-            put(orders, image_id, value, reading.put)
+            put(orders, image_id, value, reading.on_update)
     return orders
 
 
-def learn(
-    known: Reading,
+def infer(
+    known: RenumberingModel,
     before: dict[int, int],
     creates: Sequence[tuple[int, int]],
     puts: Sequence[tuple[int, int]],
     after: dict[int, int],
-) -> Reading:
+) -> RenumberingModel:
     """`known`, with what this round tells of PUT, of POST, or of both; images that are gone by now tell nothing.
 
     Where somebody else's image has appeared, nothing is learned: what moved may have made room for that one.
     """
     fitting = []
-    for reading in READINGS:
-        expected = play(before, creates, puts, reading)
+    for reading in MODELS:
+        expected = predict(before, creates, puts, reading)
         if {**expected, **after} == expected:
             fitting.append(reading)
     if not fitting and _is_numbered_anew(before, creates, puts, after):
-        return Reading(Renumbering.ALWAYS if puts else known.put, post=True if creates else known.post)
-    posts = {reading.post for reading in fitting}
-    post = posts.pop() if len(posts) == 1 else known.post
-    renumberings = {reading.put for reading in fitting if post is None or reading.post is post}
-    return Reading(renumberings.pop() if len(renumberings) == 1 else known.put, post)
+        return RenumberingModel(
+            Renumbering.ALWAYS if puts else known.on_update, on_create=True if creates else known.on_create
+        )
+    posts = {reading.on_create for reading in fitting}
+    post = posts.pop() if len(posts) == 1 else known.on_create
+    renumberings = {reading.on_update for reading in fitting if post is None or reading.on_create is post}
+    return RenumberingModel(renumberings.pop() if len(renumberings) == 1 else known.on_update, post)
 
 
 def _is_numbered_anew(

@@ -9,20 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..identities import Memory
-    from ..model import Present, Wanted
+    from ..identities import IdentityMap
+    from ..model import StoredImage, Wanted
 
 _BELOW_ALL = -(1 << 31) - 1
 
 
-def glance(images: list[Wanted], present: list[Present], memory: Memory) -> Memory | None:
+def is_unchanged(images: list[Wanted], present: list[StoredImage], memory: IdentityMap) -> IdentityMap | None:
     """The memory as it is from now on where nothing is to be done; None where only the diff can tell."""
     if len(images) != len(present):
         return None
     return _by_memory(images, present, memory) if memory else _by_name(images, present)
 
 
-def _by_memory(images: list[Wanted], present: list[Present], memory: Memory) -> Memory | None:
+def _by_memory(images: list[Wanted], present: list[StoredImage], memory: IdentityMap) -> IdentityMap | None:
     """Every image is remembered, still there, of the version asked for, and has the fields asked for."""
     if len(memory) != len(images):
         return None
@@ -46,9 +46,9 @@ def _by_memory(images: list[Wanted], present: list[Present], memory: Memory) -> 
     return memory
 
 
-def _by_name(images: list[Wanted], present: list[Present]) -> Memory | None:
+def _by_name(images: list[Wanted], present: list[StoredImage]) -> IdentityMap | None:
     """Nothing is remembered, but rows and images agree one by one, by plain names that the store left as they were."""
-    learned: Memory = {}
+    learned: IdentityMap = {}
     names = set()
     last = _BELOW_ALL
     for wanted, there in zip(images, present, strict=True):

@@ -11,7 +11,7 @@ from ..errors import Fault
 from ..image_files import source_kind
 from ..model import Wanted, WantedProduct
 from ..source_addresses import address
-from ..text import escaped, quoted
+from ..text import printable, quoted
 from .faults import echo
 from .fields import FIELDS, MAX_FAULTS, MAX_IMAGES, MAX_LINE, RULES, ImageFiles
 
@@ -28,20 +28,20 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _LONGEST_NUMBER = 20  # characters; what is longer is out of every range, and slow to convert
 
 
-class Table:
+class CsvRows:
     """An image a row, under a header."""
 
     def __init__(self, faults: list[Fault], look: Look) -> None:
         self._faults = faults
         self._image_files = ImageFiles(look)
 
-    def judge(self, lines: Lines) -> Iterator[Sight]:
+    def check(self, lines: Lines) -> Iterator[Sight]:
         """See `manifest.JsonLines`."""
         for product in self.products(lines):
             uploads = sum(source_kind(image.image_file) == "file" for image in product.images)
             yield product.product_id, product.line or 0, len(product.images), uploads
 
-    def records(self, lines: Lines) -> Iterator[Record]:
+    def to_records(self, lines: Lines) -> Iterator[Record]:
         """See `manifest.JsonLines`."""
         for product_id, line, image in self._rows(lines):
             cells = image and (image.image_file, image.description, image.sort_order, image.is_thumbnail, image.version)
@@ -51,7 +51,7 @@ class Table:
         """See `manifest.JsonLines`."""
         return self._gathered(self._rows(lines))
 
-    def restored(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
+    def from_records(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
         """See `manifest.JsonLines`."""
         return self._gathered(map(_unpacked, records))
 
@@ -84,7 +84,7 @@ class Table:
         before = len(self._faults)
         for at, name in enumerate(columns[:MAX_FAULTS]):
             if name not in COLUMNS:
-                self._fault(line, escaped(name, 40), f"unknown column: a header names {', '.join(COLUMNS)}")
+                self._fault(line, printable(name, 40), f"unknown column: a header names {', '.join(COLUMNS)}")
             elif name in columns[:at]:
                 self._fault(line, name, "this column stands twice in the header")
         for name in ("product_id", "image_file"):

@@ -11,7 +11,7 @@ import orjson
 
 from ..errors import Fault
 from ..source_addresses import address
-from ..text import escaped, found, quoted
+from ..text import found, printable, quoted
 from .fields import FIELDS, MAX_FAULTS, MAX_IMAGES, MAX_URL, RULES, product_id_fault, too_many
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
     each = islice(_line_faults(value, image_files), MAX_FAULTS)
     faults = [Fault(number, field, reason, product_id, shown) for field, reason, shown in each]
     twice = repeated_keys(line)[: MAX_FAULTS - len(faults)]
-    faults += [Fault(number, escaped(name, 60), "stands twice in one object", product_id) for name in twice]
+    faults += [Fault(number, printable(name, 60), "stands twice in one object", product_id) for name in twice]
     return faults
 
 
@@ -106,7 +106,7 @@ def _broken(line: bytes, error: orjson.JSONDecodeError) -> str:
 def _line_faults(value: dict[str, Any], image_files: ImageFiles) -> Iterator[tuple[str, str, str | None]]:
     for name in value:
         if name not in {"product_id", "images"}:
-            yield escaped(name, 40), 'unknown field: a line has "product_id" and "images"', None
+            yield printable(name, 40), 'unknown field: a line has "product_id" and "images"', None
     for name in ("product_id", "images"):
         if name not in value:
             yield name, "is missing", None
@@ -155,4 +155,4 @@ def _image_faults(image: dict[str, Any], image_files: ImageFiles) -> Iterator[tu
         else:
             reason = RULES[name](value)
         if reason is not None:
-            yield escaped(name, 40), reason
+            yield printable(name, 40), reason

@@ -29,7 +29,7 @@ _BACKSLASH, _DELETE, _QUOTE, _PERCENT, _HASH = ord("\\"), 0x7F, ord('"'), ord("%
 
 
 class JsonLines:
-    """A product a line. `Table` offers the same for CSV.
+    """A product a line. `CsvRows` offers the same for CSV.
 
     Faults go to the list that is handed in; reading ends once there are as many as are reported.
     """
@@ -38,22 +38,22 @@ class JsonLines:
         self._faults = faults
         self._image_files = ImageFiles(look)
 
-    def judge(self, lines: Lines) -> Iterator[Sight]:
+    def check(self, lines: Lines) -> Iterator[Sight]:
         """Yield the good products in the order of the lines, counted but not built."""
         for number, line in lines:
-            value = self._usual(line)
+            value = self._parse_valid(line)
             if value is not None:
                 yield value["product_id"], number, len(value["images"]), self._image_files.uploads
-            elif self._end_of_patience(line, number):
+            elif self._too_many_faults(line, number):
                 return
 
-    def records(self, lines: Lines) -> Iterator[Record]:
+    def to_records(self, lines: Lines) -> Iterator[Record]:
         """Yield the good parts, to be sorted by product id and line."""
         for number, line in lines:
-            value = self._usual(line)
+            value = self._parse_valid(line)
             if value is not None:
                 yield value["product_id"], number, line.rstrip()
-            elif self._end_of_patience(line, number):
+            elif self._too_many_faults(line, number):
                 return
 
     def products(self, lines: Lines) -> Iterator[WantedProduct]:
@@ -62,12 +62,12 @@ class JsonLines:
             if not line.isspace():
                 yield build(line, number)
 
-    def restored(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
+    def from_records(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
         """Yield the products of sorted records."""
         for _, number, line in records:
             yield build(line, number)
 
-    def _usual(self, line: bytes) -> Any:
+    def _parse_valid(self, line: bytes) -> Any:
         """Return the parsed line if all is well with it, else None. Written for speed: `explain` finds the words."""
         self._image_files.uploads = 0
         try:
@@ -133,7 +133,7 @@ class JsonLines:
         # Names that ascend are all different; only others need the set.
         return strings if thumbnails <= 1 and ((rising and not respelled) or _differ(images, respelled)) else None
 
-    def _end_of_patience(self, line: bytes, number: int) -> bool:
+    def _too_many_faults(self, line: bytes, number: int) -> bool:
         """Take down what is wrong with the line; true once there are as many faults as are reported."""
         if not line.isspace():
             self._faults += explain(line, number, self._image_files) or [Fault(number, None, "is not understood")]

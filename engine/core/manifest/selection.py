@@ -23,7 +23,7 @@ class Selection:
     only: frozenset[int] | None = None
     limit: int | None = None
 
-    def takes(self, product_id: int) -> bool:
+    def includes(self, product_id: int) -> bool:
         """Whether `only` lets the product through."""
         return self.only is None or product_id in self.only
 
@@ -32,10 +32,12 @@ class Selection:
         if self.limit is None:
             return None
         # An array holds a million lines in 8 MB.
-        lines = sorted(array("Q", (line for product_id, line, _, _ in sights if self.takes(product_id))))[: self.limit]
+        lines = sorted(array("Q", (line for product_id, line, _, _ in sights if self.includes(product_id))))[
+            : self.limit
+        ]
         return lines[-1] if lines else 0
 
-    def cut(
+    def filter(
         self, products: Iterable[WantedProduct], last_line: int | None, *, sorted_lines: bool
     ) -> Iterator[WantedProduct]:
         """Yield what is taken of the products that begin up to `last_line`; with `sorted_lines` nothing is read beyond it."""
@@ -43,11 +45,11 @@ class Selection:
             if last_line is not None and product.line is not None and product.line > last_line:
                 if sorted_lines:
                     return
-            elif self.takes(product.product_id):
+            elif self.includes(product.product_id):
                 yield product
 
 
-class Count:
+class ProductCounter:
     """Counts what is taken while products come by, and finds those out of order or named twice."""
 
     def __init__(self, selection: Selection, faults: list[Fault], last_line: int | None = None) -> None:
@@ -58,7 +60,7 @@ class Count:
         self._named = False
         self._absent = set(selection.only or ())
 
-    def in_order(self, sights: Iterable[Sight]) -> bool:
+    def count_sorted(self, sights: Iterable[Sight]) -> bool:
         """Count up to the end, or to the first product that comes after a higher one: then the count is void, and False."""
         last_id = last_line = 0
         whole = self._selection.only is None and self._selection.limit is None and self.last_line is None
@@ -67,14 +69,14 @@ class Count:
             if product_id <= last_id:
                 if product_id < last_id:
                     return False
-                self._twin(product_id, line, last_line)
+                self._duplicate(product_id, line, last_line)
                 continue
             last_id, last_line = product_id, line
             if whole:  # as nearly always: counted here, without a call a product
                 products += 1
                 all_images += images
                 all_uploads += uploads
-            elif self._selection.takes(product_id):
+            elif self._selection.includes(product_id):
                 self._take(product_id, line, images, uploads)
         self.products += products
         self.images += all_images
@@ -82,7 +84,7 @@ class Count:
         self._named = last_id > 0
         return True
 
-    def conclude(self) -> None:
+    def finish(self) -> None:
         """Note the products of `only` that never came by, and an input that names none at all."""
         if self._faults:
             return  # what is missing may stand on a line that has a fault
@@ -102,7 +104,7 @@ class Count:
         if self.products == self._selection.limit and self.last_line is None:
             self.last_line = line
 
-    def _twin(self, product_id: int, line: int, first: int) -> None:
+    def _duplicate(self, product_id: int, line: int, first: int) -> None:
         if len(self._faults) < MAX_FAULTS:
             reason = f"product {product_id} is on line {first} already"
             self._faults.append(Fault(line, "product_id", reason, product_id))

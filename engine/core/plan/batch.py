@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..diff.renumbering import Reading
-from ..identities import Memory, own_value
+from ..diff.renumbering import RenumberingModel
+from ..identities import IdentityMap, own_value
 from ..results import Failure
 
 if TYPE_CHECKING:
     from ..diff.changes import Changes, Difference
-    from ..model import Present, WantedProduct
+    from ..model import StoredImage, WantedProduct
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Header:
     checkpoint: str
     selection: str
     made_at: float
-    reading: Reading = field(default_factory=Reading)
+    reading: RenumberingModel = field(default_factory=RenumberingModel)
     resumable: bool = False
     retry_of: float = 0.0
     delete_many: bool = True
@@ -47,7 +47,7 @@ class Header:
         return self.retry_of or self.made_at
 
     @property
-    def mirror(self) -> bool:
+    def delete_extra(self) -> bool:
         """Whether the plan may delete."""
         return self.mode != "migrate"
 
@@ -60,7 +60,7 @@ class Header:
 
 
 @dataclass(slots=True)
-class Batch:
+class ProductPlan:
     """One product's part of the plan: the unit of order, of concurrency and of resuming.
 
     `failures` hold the product's deletes back; what is `left_alone` (undo; a field of which the store keeps another value
@@ -70,15 +70,15 @@ class Batch:
     """
 
     product: WantedProduct
-    present: list[Present]
+    present: list[StoredImage]
     changes: Changes
-    memory: Memory
+    identities: IdentityMap
     failures: list[Failure] = field(default_factory=list)
     missing: bool = False
     by_name: bool = True
-    left_alone: list[Failure] = field(default_factory=list)
+    skipped: list[Failure] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
-    since: Memory = field(default_factory=dict)
+    newer_identities: IdentityMap = field(default_factory=dict)
     guessed: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -87,16 +87,18 @@ class Batch:
         return self.product.product_id
 
     @property
-    def empties(self) -> bool:
+    def clears_gallery(self) -> bool:
         """Whether one delete-many call takes all of the gallery: only for `"images": []`, and for two or more."""
         return not self.product.images and len(self.present) > 1 and len(self.changes.deletes) == len(self.present)
 
 
-def batch_of(product: WantedProduct, present: list[Present], found: Difference, failures: list[Failure]) -> Batch:
+def product_plan(
+    product: WantedProduct, present: list[StoredImage], found: Difference, failures: list[Failure]
+) -> ProductPlan:
     """A batch from what the diff found; what stays as the store made it is told, and holds nothing back."""
     left_alone = own_failures(product, found)
     guessed = guesses(product, found)
-    return Batch(product, present, found.changes, found.memory, failures, left_alone=left_alone, guessed=guessed)
+    return ProductPlan(product, present, found.changes, found.identities, failures, skipped=left_alone, guessed=guessed)
 
 
 def own_failures(product: WantedProduct, found: Difference) -> list[Failure]:

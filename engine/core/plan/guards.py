@@ -39,17 +39,17 @@ class MaxDeletes:
 
 
 @dataclass(slots=True, frozen=True)
-class Former:
+class PriorCounts:
     """What the finished run before this one wanted: images, and whether that was the whole manifest."""
 
     wanted: int
 
 
-def judge(
+def check_guards(
     summary: Summary,
     *,
     max_deletes: MaxDeletes,
-    former: Former | None = None,
+    prior: PriorCounts | None = None,
     allow_shrink: bool = False,
     allow_missing: bool = False,
 ) -> None:
@@ -57,15 +57,15 @@ def judge(
 
     Raises UnsafePlanError with the figures and the flag that would allow it.
     """
-    judge_store(summary.products, summary.missing)
-    if former is not None and not allow_shrink:
-        _judge_shrink(summary, former)
+    check_right_store(summary.products, summary.missing)
+    if prior is not None and not allow_shrink:
+        _check_shrink(summary, prior)
     if not allow_missing:
-        _judge_missing(summary)
-    _judge_deletes(summary, max_deletes)
+        _check_missing(summary)
+    _check_deletes(summary, max_deletes)
 
 
-def judge_store(products: int, missing: int) -> None:
+def check_right_store(products: int, missing: int) -> None:
     """Refuse when all of the first products are unknown to the store.
 
     Raises UnsafePlanError from 25 products on, or at the end of a manifest of 5 to 24.
@@ -77,7 +77,7 @@ def judge_store(products: int, missing: int) -> None:
         )
 
 
-def _judge_shrink(summary: Summary, former: Former) -> None:
+def _check_shrink(summary: Summary, former: PriorCounts) -> None:
     if former.wanted >= FLOOR and summary.wanted < former.wanted * (1 - SHARE):
         raise UnsafePlanError(
             f"the manifest wants {summary.wanted} images, the finished run before it wanted {former.wanted}: over 30% are gone, "
@@ -85,7 +85,7 @@ def _judge_shrink(summary: Summary, former: Former) -> None:
         )
 
 
-def looks_sick(summary: Summary) -> bool:
+def listing_incomplete(summary: Summary) -> bool:
     """Whether a listing lacks so much of what is known, or every product, that it is rather the store's fault than news."""
     return _lacks_too_much(summary) or 0 < summary.products == summary.missing
 
@@ -94,7 +94,7 @@ def _lacks_too_much(summary: Summary) -> bool:
     return summary.known >= FLOOR and summary.lost > summary.known * SHARE
 
 
-def _judge_missing(summary: Summary) -> None:
+def _check_missing(summary: Summary) -> None:
     if _lacks_too_much(summary):
         products = f" (products that answered 404: {summary.missing})" if summary.missing else ""
         raise UnsafePlanError(
@@ -104,7 +104,7 @@ def _judge_missing(summary: Summary) -> None:
         )
 
 
-def _judge_deletes(summary: Summary, allowed: MaxDeletes) -> None:
+def _check_deletes(summary: Summary, allowed: MaxDeletes) -> None:
     deletes = summary.deletes - summary.replaced
     if allowed.count is not None:
         limit, said = allowed.count, f"{allowed.count} are allowed (--max-deletes {allowed.count})"

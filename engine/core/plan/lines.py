@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from ..diff.changes import Changes, Create, Update
-from ..diff.renumbering import Reading, Renumbering
+from ..diff.renumbering import Renumbering, RenumberingModel
 from ..errors import CheckpointError
-from ..identities import Memory, read_known
-from ..model import Present, Wanted, WantedProduct
+from ..identities import IdentityMap, read_known_image
+from ..model import StoredImage, Wanted, WantedProduct
 from ..results import Failure
-from .batch import Batch, Header
+from .batch import Header, ProductPlan
 from .summary import Summary
 
 FORMAT = 1
@@ -23,7 +23,7 @@ def unchanged_line(
     product_id: int,
     images: int,
     present: int,
-    memory: Memory | None,
+    memory: IdentityMap | None,
     known: int,
     lost: int,
     guessed: dict[str, int] | None = None,
@@ -41,7 +41,7 @@ def unchanged_line(
     return line + b"}\n"
 
 
-def batch_line(batch: Batch, known: int, lost: int) -> bytes:
+def batch_line(batch: ProductPlan, known: int, lost: int) -> bytes:
     """The line of a product that is to change, or that has failed already."""
     changes = batch.changes
     row = {
@@ -52,13 +52,13 @@ def batch_line(batch: Batch, known: int, lost: int) -> bytes:
         "create": [_create_row(create) for create in changes.creates],
         "update": [{"image_id": u.image_id, **u.fields, "before": u.before} for u in changes.updates],
         "delete": changes.deletes,
-        "look": changes.look,
+        "look": changes.recheck,
         "missing": batch.missing,
         "by_id": not batch.by_name,
         "failures": [asdict(failure) for failure in batch.failures],
-        "left_alone": [asdict(failure) for failure in batch.left_alone],
+        "left_alone": [asdict(failure) for failure in batch.skipped],
         "losses": batch.losses,
-        "images": batch.memory,
+        "images": batch.identities,
         "guessed": batch.guessed,
         "known": known,
         "lost": lost,
@@ -66,7 +66,7 @@ def batch_line(batch: Batch, known: int, lost: int) -> bytes:
     return orjson.dumps(_without_empty(row)) + b"\n"
 
 
-def read_line(row: dict[str, Any]) -> Batch:
+def read_line(row: dict[str, Any]) -> ProductPlan:
     """A batch back from its line, which is taken apart.
 
     Raises CheckpointError where the line does not have the shape of one.
@@ -78,11 +78,11 @@ def read_line(row: dict[str, Any]) -> Batch:
             Update(u["image_id"], {k: v for k, v in u.items() if k not in {"image_id", "before"}}, u["before"])
             for u in row.get("update", ())
         ]
-        return Batch(
+        return ProductPlan(
             WantedProduct(row["product_id"], wanted, row.get("line")),
-            [Present(**image) for image in row.get("present", ())],
+            [StoredImage(**image) for image in row.get("present", ())],
             Changes(creates, updates, row.get("delete", []), row.get("look", False)),
-            {source: read_known(known) for source, known in row.get("images", {}).items()},
+            {source: read_known_image(known) for source, known in row.get("images", {}).items()},
             [Failure(**failure) for failure in row.get("failures", ())],
             row.get("missing", False),
             not row.get("by_id", False),
@@ -105,7 +105,7 @@ def add_line(summary: Summary, row: dict[str, Any]) -> None:
 
 def header_line(header: Header) -> bytes:
     """The first line of a plan file."""
-    reading = {"put": header.reading.put.value, "post": header.reading.post}
+    reading = {"put": header.reading.on_update.value, "post": header.reading.on_create}
     return orjson.dumps({"imageferry": "plan", "format": FORMAT, **asdict(header), "reading": reading}) + b"\n"
 
 
@@ -122,7 +122,7 @@ def read_header(row: dict[str, Any]) -> Header:
         )
     try:
         fields = {k: v for k, v in row.items() if k not in {"imageferry", "format", "reading"}}
-        reading = Reading(Renumbering(row["reading"]["put"]), row["reading"]["post"])
+        reading = RenumberingModel(Renumbering(row["reading"]["put"]), row["reading"]["post"])
         return Header(**fields, reading=reading)
     except (KeyError, TypeError, ValueError):
         raise CheckpointError("it is damaged: its header lacks something, or has something that no plan has") from None
@@ -158,7 +158,7 @@ def _wanted_row(image: Wanted) -> dict[str, Any]:
     return row
 
 
-def _present_row(image: Present) -> dict[str, Any]:
+def _present_row(image: StoredImage) -> dict[str, Any]:
     row: dict[str, Any] = {
         "image_id": image.image_id,
         "image_file": image.image_file,

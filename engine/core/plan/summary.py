@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..results import Report, images_in
 
 if TYPE_CHECKING:
-    from .batch import Batch
+    from .batch import ProductPlan
 
 PAGE = 250
 """The most images that a page holds (store-api.md section 0)."""
@@ -46,7 +46,7 @@ class Summary:
     one_by_one: bool = False
     guessed: int = 0
 
-    def add(self, batch: Batch, lost: int = 0, known: int = 0) -> None:
+    def add(self, batch: ProductPlan, lost: int = 0, known: int = 0) -> None:
         """Count one product in; `known` and `lost` are of its remembered images."""
         changes, images, present = batch.changes, len(batch.product.images), len(batch.present)
         self.products += 1
@@ -56,8 +56,8 @@ class Summary:
         self.lost += lost
         self.missing += batch.missing
         self.guessed += len(batch.guessed)
-        self.failed += images_in(batch.failures + batch.left_alone)
-        own = {failure.image_id for failure in batch.left_alone if failure.field is not None}
+        self.failed += images_in(batch.failures + batch.skipped)
+        own = {failure.image_id for failure in batch.skipped if failure.field is not None}
         own -= {update.image_id for update in changes.updates}
         changed = len(changes.creates) + len(changes.updates) + len(batch.failures) + len(own)
         self.unchanged += max(0, images - changed)
@@ -68,10 +68,10 @@ class Summary:
         self.updates += len(changes.updates)
         self.deletes += len(changes.deletes)
         self.replaced += sum(create.replaces is not None for create in changes.creates)
-        at_once = batch.empties and not self.one_by_one
+        at_once = batch.clears_gallery and not self.one_by_one
         self.delete_calls += bulk_calls(present) if at_once else len(changes.deletes)
         after = present + len(changes.creates) - len(changes.deletes)
-        self.looks += (pages(after) if changes.look else 0) + (at_once and present > SURE_PAGE)
+        self.looks += (pages(after) if changes.recheck else 0) + (at_once and present > SURE_PAGE)
         self.relists += pages(present)
         self.bulk_relists += pages(present) if at_once else 0
 

@@ -18,11 +18,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .other_apps import Others
-from .window import HAIR, End
+from .other_apps import OtherApps
+from .window import GUARD, Window
 
 if TYPE_CHECKING:
-    from .headers import Reading
+    from .headers import RateLimitHeaders
 
 # A timer is late now and then; more than this isn't made up for at once but spread over the rest of the window.
 CATCH_UP = 0.02
@@ -33,7 +33,7 @@ LOOKING = 1 / 10
 ELSEWHERE = 0.5
 
 
-class Ticket:
+class Permit:
     """One call as the controller counts it: its number, and when it was sent."""
 
     __slots__ = ("number", "sent")
@@ -43,7 +43,7 @@ class Ticket:
         self.sent = sent
 
 
-class Quota:
+class QuotaController:
     """When may the next call go. Ask `due`, then `send`; tell it `answered` or `died`.
 
     `share` (0 to 1) is the part of the quota that the user grants; `remaining` the number of calls that are left to the run, if known.
@@ -53,12 +53,12 @@ class Quota:
         self.share = share
         self.remaining: int | None = None
         self.quota: int | None = None
-        self.others = Others()
+        self.others = OtherApps()
         self._open = False  # a good answer without headers: nothing to be led by
-        self._probe: Ticket | None = None  # the call that went alone
-        self._look: Ticket | None = None  # the call that went to see what others do
+        self._probe: Permit | None = None  # the call that went alone
+        self._look: Permit | None = None  # the call that went to see what others do
         self._held_until = 0.0
-        self._end = End()
+        self._end = Window()
         self._last = 0  # number of the last call sent
         self._first = 1  # number of this window's first call
         self._carried = 0  # calls of before that this window counted
@@ -66,7 +66,7 @@ class Quota:
         self._learnt_at = -math.inf
         self._paced_from = 0.0
 
-    def due(self, now: float) -> float:
+    def next_send_at(self, now: float) -> float:
         """When the next call may go: at or before `now` means at once, inf means not before an answer has come."""
         if now < self._held_until:
             return self._held_until
@@ -83,7 +83,7 @@ class Quota:
         free = self._free
         if self.remaining is not None and 0 < self.remaining <= free and not self.others.seen:
             return now
-        if now > stop + HAIR or free < 1.0:
+        if now > stop + GUARD or free < 1.0:
             return start
         if self._must_look(self._rest):
             return self._due_to_look(max(now, self._learnt_at + LOOK * self.window))
@@ -116,21 +116,21 @@ class Quota:
     def _mine(self) -> int:
         return self._last - self._first + 1 + self._carried
 
-    def send(self, now: float) -> Ticket:
+    def record_send(self, now: float) -> Permit:
         """Count a call that goes now."""
         self._last += 1
-        ticket = Ticket(self._last, now)
+        ticket = Permit(self._last, now)
         if self._open:
             return ticket
         if self._must_ask(now):
             self._probe = ticket
         elif now >= self._end.start:
-            self._turn(ticket)
+            self._roll_window(ticket)
         else:
             self._pace(ticket)
         return ticket
 
-    def _pace(self, ticket: Ticket) -> None:
+    def _pace(self, ticket: Permit) -> None:
         now, planned = ticket.sent, ticket.sent
         free = self._free + 1.0
         if self._must_look(self._rest + 1.0):
@@ -139,18 +139,18 @@ class Quota:
             planned = self._paced_from + (self._end.stop - self._paced_from) / free
         self._paced_from = max(min(planned, now), now - CATCH_UP)
 
-    def died(self, ticket: Ticket) -> None:
+    def record_loss(self, ticket: Permit) -> None:
         """No answer came. The call stays counted; if it went alone, the next one does."""
         if self._probe is ticket:
             self._probe = None
         if self._look is ticket:
             self._look = None
 
-    def answered(
+    def record_response(
         self,
-        ticket: Ticket,
+        ticket: Permit,
         now: float,
-        reading: Reading | None,
+        reading: RateLimitHeaders | None,
         *,
         good: bool,
         throttled: bool = False,
@@ -158,7 +158,7 @@ class Quota:
     ) -> None:
         """Learn from an answer: `good` (neither 429 nor 5xx), `throttled` (429), `wait` (seconds that a 429 asks for)."""
         asked, alone = self._probe is ticket, self._look is ticket
-        self.died(ticket)
+        self.record_loss(ticket)
         if throttled and wait is not None:
             self._held_until = max(self._held_until, now + wait)
         if reading is None:
@@ -173,13 +173,13 @@ class Quota:
             end = self._end.at if shown < self._end.at < shown + self.window / 4 else shown
             self._held_until = max(self._held_until, end + hair)
 
-    def _learn(self, ticket: Ticket, now: float, reading: Reading, *, asked: bool, alone: bool) -> None:
+    def _learn(self, ticket: Permit, now: float, reading: RateLimitHeaders, *, asked: bool, alone: bool) -> None:
         ahead = reading.reset if reading.left == 0 else min(reading.reset, 1.1 * reading.window)
         shown = ticket.sent + ahead
         whole_seconds = 1.0 if reading.reset % 1.0 == 0.0 else 0.0
         too_late = now + ahead + whole_seconds < self._end.at and ticket.number >= self._first
         if asked or self.quota is None or too_late or shown > self._end.at + ELSEWHERE * self.window:
-            self._adopt(ticket, now, reading, shown)
+            self._start_window(ticket, now, reading, shown)
             return
         if ticket.number < self._first:
             self._carried += shown > self._end.at - ELSEWHERE * self.window
@@ -195,11 +195,11 @@ class Quota:
         else:
             self.others.see(taken, ticket.sent, alone=alone, spent=reading.left == 0)
 
-    def _take(self, reading: Reading) -> None:
+    def _take(self, reading: RateLimitHeaders) -> None:
         self.quota = reading.quota
         self._end.window = self.others.window = reading.window
 
-    def _adopt(self, ticket: Ticket, now: float, reading: Reading, shown: float) -> None:
+    def _start_window(self, ticket: Permit, now: float, reading: RateLimitHeaders, shown: float) -> None:
         """Take this answer as the first that is known of a window; calls sent after it are counted to it."""
         self._open = False
         self._take(reading)
@@ -208,7 +208,7 @@ class Quota:
         self._end.at = shown
         self._learnt_at = self._paced_from = now
 
-    def _turn(self, ticket: Ticket) -> None:
+    def _roll_window(self, ticket: Permit) -> None:
         """Begin the next window with this call, as far as the clock says."""
         self.others.turn(ticket.sent)
         self._paced_from = max(self._end.start, ticket.sent - CATCH_UP)

@@ -23,7 +23,7 @@ MOST_CALLS = 1e12
 
 
 @dataclass(slots=True)
-class Reading:
+class RateLimitHeaders:
     """Calls allowed in this window, calls left in it, seconds until its end, and the window's length in seconds."""
 
     quota: int
@@ -32,7 +32,7 @@ class Reading:
     window: float
 
 
-def read_headers(headers: Mapping[str, str]) -> Reading | None:
+def read_headers(headers: Mapping[str, str]) -> RateLimitHeaders | None:
     """Read quota, left and reset; None where one of them is missing or can't be believed. Names are looked up in lower case."""
     text = headers.get("x-rate-limit-requests-quota")
     if text is None:
@@ -44,7 +44,7 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
         return None
     window = _number(headers.get("x-rate-limit-time-window-ms"), LONGEST_WAIT * 1000)
     length = max(USUAL_WINDOW, reset / 1000) if window is None else max(SHORTEST_WINDOW, window / 1000)
-    return Reading(int(quota), int(min(left, quota)), reset / 1000, length)
+    return RateLimitHeaders(int(quota), int(min(left, quota)), reset / 1000, length)
 
 
 def read_retry_after(headers: Mapping[str, str], wall: float | None = None) -> float | None:
@@ -81,7 +81,7 @@ def _believed(wait: float | None) -> float | None:
     return wait if wait is not None and wait <= LONGEST_WAIT else None
 
 
-def disbelief(headers: Mapping[str, str]) -> str:
+def why_ignored(headers: Mapping[str, str]) -> str:
     """Why a 429 says nothing that can be waited for, in words that a person can act on."""
     for name, per_second in (("x-retry-after", 1), ("retry-after", 1), ("x-rate-limit-time-reset-ms", 1000)):
         text = headers.get(name)

@@ -21,7 +21,7 @@ WEIGHT = 0.3
 MEMORY = 0.25
 
 
-class Others:
+class OtherApps:
     """The other apps of the store, seen through the headers of our own answers."""
 
     __slots__ = (

@@ -14,7 +14,7 @@ REMARKABLE = 60.0
 NOTHING = "no answer at all"
 
 
-class Patience:
+class OutageTimer:
     """Counts the silence. `give_up_after` in seconds."""
 
     def __init__(self, give_up_after: float) -> None:
@@ -38,7 +38,7 @@ class Patience:
             self.seen = f"no answer at all to {call}" if call else NOTHING
             self.status = 0
 
-    def heard(self, now: float, *, waits_for_more: bool) -> None:
+    def on_response(self, now: float, *, waits_for_more: bool) -> None:
         """Take note of a usable answer; `waits_for_more`: other calls are still out."""
         self._since = now if waits_for_more else None
         self._remarked = False
@@ -63,13 +63,13 @@ class Patience:
         """Take note of what came instead of a usable answer."""
         self.seen, self.status = reason, status
 
-    def over(self, now: float) -> str | None:
+    def expired(self, now: float) -> str | None:
         """Say why to give up, or None to go on."""
         if self._since is None or now - self._since < self.give_up_after:
             return None
         return f"the store gave no usable answer for {now - self._since:.0f} s; seen last: {self.seen}"
 
-    def remark(self, now: float) -> str | None:
+    def warning(self, now: float) -> str | None:
         """Say once in each silence that it has become long."""
         if self._since is None or self._remarked or now - self._since < REMARKABLE:
             return None

@@ -23,14 +23,14 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from ..errors import ForbiddenError, LostError, MissingError, RefusedError, StoreError, ThrottledError
-from ..messages import UNSAID, Replay
-from .headers import disbelief, read_headers, read_retry_after
+from ..messages import NO_REASON, Resend
+from .headers import read_headers, read_retry_after, why_ignored
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from ..messages import Answer
+    from ..messages import Response
 
 TRIES = 8
 CONFLICT_TRIES = 5
@@ -43,7 +43,7 @@ LONGEST_DELAY = 60.0
 WRITE_FACTOR = 2.0
 
 
-class Kind(Enum):
+class Outcome(Enum):
     """What one sending came to, as far as the question 'and now?' goes."""
 
     DONE = "done"
@@ -58,102 +58,102 @@ class Kind(Enum):
     UNSENT = "unsent"  # never reached the store
 
 
-class Move(Enum):
+class Decision(Enum):
     """What the gate does next."""
 
     DONE = "done"
     STOP = "stop the run"
     FAIL = "fail this call"
-    LOOK = "lost: the caller looks first"
+    CHECK = "lost: the caller looks first"
     AGAIN = "again later"
 
 
 _BY_STATUS = {
-    401: Kind.FORBIDDEN,
-    403: Kind.FORBIDDEN,
-    404: Kind.MISSING,
-    409: Kind.CONFLICT,
-    423: Kind.CONFLICT,
-    501: Kind.REFUSED,
-    505: Kind.REFUSED,
-    507: Kind.REFUSED,
+    401: Outcome.FORBIDDEN,
+    403: Outcome.FORBIDDEN,
+    404: Outcome.MISSING,
+    409: Outcome.CONFLICT,
+    423: Outcome.CONFLICT,
+    501: Outcome.REFUSED,
+    505: Outcome.REFUSED,
+    507: Outcome.REFUSED,
 }
 
 _TERMINAL = {
-    Kind.DONE: Move.DONE,
-    Kind.FORBIDDEN: Move.STOP,
-    Kind.MISSING: Move.FAIL,
-    Kind.REFUSED: Move.FAIL,
+    Outcome.DONE: Decision.DONE,
+    Outcome.FORBIDDEN: Decision.STOP,
+    Outcome.MISSING: Decision.FAIL,
+    Outcome.REFUSED: Decision.FAIL,
 }
 
-_ERRORS: dict[Kind, type[StoreError]] = {
-    Kind.FORBIDDEN: ForbiddenError,
-    Kind.MISSING: MissingError,
-    Kind.REFUSED: RefusedError,
-    Kind.TROUBLE: LostError,
-    Kind.LOST: LostError,
+_ERRORS: dict[Outcome, type[StoreError]] = {
+    Outcome.FORBIDDEN: ForbiddenError,
+    Outcome.MISSING: MissingError,
+    Outcome.REFUSED: RefusedError,
+    Outcome.TROUBLE: LostError,
+    Outcome.LOST: LostError,
 }
 
-_TRIES = {Kind.CONFLICT: CONFLICT_TRIES, Kind.THROTTLED: THROTTLED_TRIES}
+_TRIES = {Outcome.CONFLICT: CONFLICT_TRIES, Outcome.THROTTLED: THROTTLED_TRIES}
 
-MAY_HAVE_HAPPENED = frozenset({Kind.TROUBLE, Kind.LOST})
+MAY_HAVE_HAPPENED = frozenset({Outcome.TROUBLE, Outcome.LOST})
 
 # A usable answer proves that the store is there and speaks; `--give-up-after` counts from the last one (contract.md).
-UNUSABLE = frozenset({Kind.BUSY, Kind.TROUBLE, Kind.LOST, Kind.UNSENT})
+UNUSABLE = frozenset({Outcome.BUSY, Outcome.TROUBLE, Outcome.LOST, Outcome.UNSENT})
 
 
-def kind_of(status: int, *, dated: bool) -> Kind:
+def classify(status: int, *, has_retry_time: bool) -> Outcome:
     """Sort an answer by its status; `dated` says that a 429 came with a reset or a wait that can be believed."""
     if 200 <= status < 300:
-        return Kind.DONE
+        return Outcome.DONE
     if status == 429:
-        return Kind.THROTTLED if dated else Kind.BUSY
+        return Outcome.THROTTLED if has_retry_time else Outcome.BUSY
     known = _BY_STATUS.get(status)
     if known is not None:
         return known
     if 300 <= status < 500:
-        return Kind.REFUSED
-    return Kind.TROUBLE if 500 <= status < 600 else Kind.LOST
+        return Outcome.REFUSED
+    return Outcome.TROUBLE if 500 <= status < 600 else Outcome.LOST
 
 
-def judge(
-    answer: Answer, explain: Callable[[Answer], str], wall: float | None = None
-) -> tuple[Kind, float | None, StoreError]:
+def classify_response(
+    answer: Response, explain: Callable[[Response], str], wall: float | None = None
+) -> tuple[Outcome, float | None, StoreError]:
     """Sort an answer that is no success: its kind, the wait in seconds that it asks for, and the error that it comes to.
 
     `wall` is the time now (seconds since 1970), for a wait that is given as a date.
     """
     wait = read_retry_after(answer.headers, wall)
-    kind = kind_of(answer.status, dated=wait is not None or read_headers(answer.headers) is not None)
+    kind = classify(answer.status, has_retry_time=wait is not None or read_headers(answer.headers) is not None)
     if 300 <= answer.status < 400:
         where = answer.headers.get("location", "nowhere")
         reason = f"the API address redirects to {where[:200]!a}; give the store's own address as --api-url"
     else:
         reason = explain(answer)
     if answer.status == 429:
-        reason = _turned_away(answer, reason, dated=kind is Kind.THROTTLED)
+        reason = _turned_away(answer, reason, dated=kind is Outcome.THROTTLED)
     made = _ERRORS.get(kind)
     error = ThrottledError(reason, wait, answer.status) if made is None else made(reason, answer.status)
     error.after = wait
     return kind, wait, error
 
 
-def _turned_away(answer: Answer, said: str, *, dated: bool) -> str:
+def _turned_away(answer: Response, said: str, *, dated: bool) -> str:
     """`too many requests, and it names a reset in 365 days, which isn't believed: the store's own words`."""
-    why = "too many requests" if dated else f"too many requests, and {disbelief(answer.headers)}"
-    return why if said == UNSAID else f"{why}: {said}"
+    why = "too many requests" if dated else f"too many requests, and {why_ignored(answer.headers)}"
+    return why if said == NO_REASON else f"{why}: {said}"
 
 
-def move_after(kind: Kind, replay: Replay, tries: int, *, others_go_well: bool) -> Move:
+def decide(kind: Outcome, replay: Resend, tries: int, *, other_calls_succeed: bool) -> Decision:
     """Decide after `tries` sendings of one call; `others_go_well`: another call was answered usably since this one's first."""
     terminal = _TERMINAL.get(kind)
     if terminal is not None:
         return terminal
-    if replay is Replay.LOOK and kind in {Kind.TROUBLE, Kind.LOST}:
-        return Move.LOOK
+    if replay is Resend.CHECK_FIRST and kind in {Outcome.TROUBLE, Outcome.LOST}:
+        return Decision.CHECK
     if kind in _TRIES:
-        return Move.FAIL if tries >= _TRIES[kind] else Move.AGAIN
-    return Move.FAIL if tries >= TRIES and others_go_well else Move.AGAIN
+        return Decision.FAIL if tries >= _TRIES[kind] else Decision.AGAIN
+    return Decision.FAIL if tries >= TRIES and other_calls_succeed else Decision.AGAIN
 
 
 def delay_before(tries: int, chance: random.Random, *, write: bool = False, asked: float | None = None) -> float:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 # The end is the earliest that was seen; this covers a call that is quicker than all of them.
-HAIR = 0.004
+GUARD = 0.004
 # How much the newest answer weighs in jitter and its spread.
 NEWEST = 0.1
 
 
-class End:
+class Window:
     """The end `at` of the window in force, `window` seconds long."""
 
     __slots__ = ("_jitter", "_shown", "_spread", "at", "window")
@@ -30,12 +30,12 @@ class End:
     def start(self) -> float:
         """When the next window's first call may go: a hair after the end, more while few answers have shown how they scatter."""
         unsure = 2.0 / self._shown if self._shown else 0.0
-        return self.at + min(HAIR + (0.1 + unsure) * self._jitter, self.window / 100)
+        return self.at + min(GUARD + (0.1 + unsure) * self._jitter, self.window / 100)
 
     @property
     def stop(self) -> float:
         """When this window's last call shall go: the jitter before the end, so that no call crosses it."""
-        return self.at - min(HAIR + self._jitter + 2.0 * self._spread, self.window / 4)
+        return self.at - min(GUARD + self._jitter + 2.0 * self._spread, self.window / 4)
 
     def show(self, shown: float) -> None:
         """Move the end to the latest that answers have shown, and learn how far they scatter before it."""

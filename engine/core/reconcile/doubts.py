@@ -16,50 +16,52 @@ from typing import TYPE_CHECKING
 from ..image_files import is_uncertain, likeness
 
 if TYPE_CHECKING:
-    from ..checkpoint.states import Course
-    from ..model import Present, Wanted
-    from ..plan.batch import Batch
+    from ..checkpoint.states import ProductLedger
+    from ..model import StoredImage, Wanted
+    from ..plan.batch import ProductPlan
 
 
 @dataclass(slots=True)
-class Sighting:
+class Match:
     """What a look told: rows found with their image ids, rows not there, and newcomers that nothing explains."""
 
     found: dict[int, int] = field(default_factory=dict)
-    absent: list[int] = field(default_factory=list)
-    strangers: list[Present] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
+    unexplained: list[StoredImage] = field(default_factory=list)
 
 
-def sight(batch: Batch, course: Course, present: list[Present], *, names_lost: bool, settled: bool = False) -> Sighting:
+def match_unconfirmed(
+    batch: ProductPlan, course: ProductLedger, present: list[StoredImage], *, renames_files: bool, settled: bool = False
+) -> Match:
     """Match the product's unknown creates with the newcomers of a listing; `settled`: what is not there now is sent again."""
     explained = {image.image_id for image in batch.present} | set(course.made)
     newcomers = [image for image in present if image.image_id not in explained]
-    sighting = Sighting()
-    outstanding = course.unknown_creates()
-    given_up = course.given_up() + course.bereft({image.image_id for image in present})
+    sighting = Match()
+    outstanding = course.unconfirmed_creates()
+    given_up = course.abandoned() + course.lost_images({image.image_id for image in present})
     for row in outstanding + given_up:
         wanted = batch.product.images[row]
-        image = _best(wanted, newcomers)
+        image = _closest(wanted, newcomers)
         if image is None and _only_explanation(course, row, outstanding, newcomers):
             fits = settled and is_uncertain(wanted.image_file) and not _tells_otherwise(wanted, newcomers[0])
-            image = newcomers[0] if names_lost or fits else None
+            image = newcomers[0] if renames_files or fits else None
         if image is None:
             if row not in given_up:
-                sighting.absent.append(row)
+                sighting.missing.append(row)
         else:
             sighting.found[row] = image.image_id
             newcomers.remove(image)
-    sighting.strangers = newcomers
+    sighting.unexplained = newcomers
     return sighting
 
 
-def _only_explanation(course: Course, row: int, outstanding: list[int], newcomers: list[Present]) -> bool:
+def _only_explanation(course: ProductLedger, row: int, outstanding: list[int], newcomers: list[StoredImage]) -> bool:
     """Whether the one newcomer can be nothing but this create: none other is outstanding or was ever sent twice."""
-    others = (set(outstanding) | set(course.twins_possible())) - {row}
+    others = (set(outstanding) | set(course.may_have_duplicates())) - {row}
     return len(newcomers) == 1 and not others
 
 
-def _best(wanted: Wanted, newcomers: list[Present]) -> Present | None:
+def _closest(wanted: Wanted, newcomers: list[StoredImage]) -> StoredImage | None:
     """The newcomer that bears the name most closely, of several the one that differs least from what was sent."""
     alike = [
         (close, _differs(wanted, image), image.image_id, image)
@@ -69,13 +71,13 @@ def _best(wanted: Wanted, newcomers: list[Present]) -> Present | None:
     return min(alike, key=lambda each: each[:3])[3] if alike else None
 
 
-def _tells_otherwise(wanted: Wanted, image: Present) -> bool:
+def _tells_otherwise(wanted: Wanted, image: StoredImage) -> bool:
     """Whether an image's description can't be what a store made of the one that was sent, trimmed, cut or escaped."""
     sent, kept = (wanted.description or "").strip(), html.unescape(image.description).strip()
     return bool(sent) and not (kept and (sent.startswith(kept) or kept.startswith(sent)))
 
 
-def _differs(wanted: Wanted, image: Present) -> int:
+def _differs(wanted: Wanted, image: StoredImage) -> int:
     return (wanted.description is not None and wanted.description != image.description) + (
         wanted.sort_order is not None and wanted.sort_order != image.sort_order
     )

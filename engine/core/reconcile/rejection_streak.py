@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..errors import StoreError
 
-SAME_REFUSALS = 50
+SAME_REJECTIONS = 50
 """So many creates refused in a row in the same way stop the run, where the refusal concerns the store or the account."""
 SEVERAL = 3
 """The fewest products that those creates are for."""
@@ -70,7 +70,7 @@ class Refusals:
             self._products.clear()
         self._count += 1
         self._products.add(product_id)
-        if self._count < SAME_REFUSALS or len(self._products) < SEVERAL:
+        if self._count < SAME_REJECTIONS or len(self._products) < SEVERAL:
             return None
         return (
             f"stopped: the store refused {self._count} creates in a row in the same way ({error.status}: {error.reason}). "

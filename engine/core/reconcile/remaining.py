@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..diff.compare import diff
-from ..identities import as_wanted, kept_of, known_as
+from ..diff.compare import compare
+from ..identities import as_wanted, known_image, own_values_of
 from ..image_files import GONE
 from ..model import Wanted, WantedProduct
 from ..plan.failures import failure_row, field_failures, image_failure, row_failure
@@ -17,73 +17,73 @@ from ..plan.failures import failure_row, field_failures, image_failure, row_fail
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from ..checkpoint.states import Course
+    from ..checkpoint.states import ProductLedger
     from ..diff.changes import Changes, Difference
-    from ..diff.renumbering import Reading
-    from ..identities import Memory
-    from ..model import Present
-    from ..plan.batch import Batch
+    from ..diff.renumbering import RenumberingModel
+    from ..identities import IdentityMap
+    from ..model import StoredImage
+    from ..plan.batch import ProductPlan
     from ..results import Failure
     from .stale import Written
 
 
-def _unmanaged(product: WantedProduct, memory: Memory, barred: set[int]) -> WantedProduct:
+def _unmanaged(product: WantedProduct, memory: IdentityMap, frozen: set[int]) -> WantedProduct:
     """The product with nothing asked of the images that can't be updated."""
-    if not barred:
+    if not frozen:
         return product
     images = [
-        Wanted(image.image_file, version=image.version) if memory.get(image.image_file, (0,))[0] in barred else image
+        Wanted(image.image_file, version=image.version) if memory.get(image.image_file, (0,))[0] in frozen else image
         for image in product.images
     ]
     return WantedProduct(product.product_id, images, product.line)
 
 
-LOSSES = 8
+MAX_LOSSES = 8
 """A write whose answer was lost so often in a row, and which had not happened each time, is given up for this run."""
-ROUNDS = 3
+MAX_PASSES = 3
 """How often a product is looked at and mended before it counts as failed."""
 
 
-def known(batch: Batch, course: Course, gone: Container[int] = ()) -> Memory:
+def identities_after(batch: ProductPlan, course: ProductLedger, gone: Container[int] = ()) -> IdentityMap:
     """What the ledger knows of the product now: the plan's pairs, and what this run made since.
 
     What was made and is `gone` has been taken away by somebody else. An image that was replaced and could not be deleted
     is remembered by its id, lest it be taken for the new one some day.
     """
-    memory: Memory = {source: pair for source, pair in batch.memory.items() if pair[0] not in course.deleted}
+    memory: IdentityMap = {source: pair for source, pair in batch.identities.items() if pair[0] not in course.deleted}
     for image_id, row in course.made.items():
         if image_id not in course.deleted and image_id not in gone:
             image = batch.product.images[row]
             memory[image.image_file] = (image_id, image.version)
     for create in batch.changes.creates:
         source = batch.product.images[create.row].image_file
-        old = batch.memory.get(source)
+        old = batch.identities.get(source)
         still_there = create.replaces not in course.deleted
         if old is not None and old[0] == create.replaces and still_there and memory.get(source) != old:
             memory[f"{GONE}{old[0]}"] = old
     return _with_own(batch, course, memory) if course.own else memory
 
 
-def _with_own(batch: Batch, course: Course, memory: Memory) -> Memory:
+def _with_own(batch: ProductPlan, course: ProductLedger, memory: IdentityMap) -> IdentityMap:
     """The memory with what the store made of what it was sent in this run."""
     wanted = {image.image_file: image for image in batch.product.images}
     for source, pair in memory.items():
         own, image = course.own.get(pair[0]), wanted.get(source)
         if own is not None and image is not None:
-            kept = as_wanted(image, own, kept_of(pair), course.written.get(pair[0], ()))
-            memory[source] = known_as(pair[0], pair[1], kept)
+            kept = as_wanted(image, own, own_values_of(pair), course.written.get(pair[0], ()))
+            memory[source] = known_image(pair[0], pair[1], kept)
     return memory
 
 
-def remaining(
-    batch: Batch,
-    course: Course,
-    present: list[Present],
-    reading: Reading,
-    refused: set[int],
-    barred: set[int],
+def remaining_changes(
+    batch: ProductPlan,
+    course: ProductLedger,
+    present: list[StoredImage],
+    reading: RenumberingModel,
+    rejected: set[int],
+    frozen: set[int],
     *,
-    mirror: bool,
+    delete_extra: bool,
 ) -> Difference:
     """The changes that are left.
 
@@ -93,16 +93,16 @@ def remaining(
     ours = {image.image_id for image in batch.present} | set(course.made)
     known_images = [image for image in present if image.image_id in ours]
     strangers = [image for image in present if image.image_id not in ours]
-    memory = known(batch, course, course.made.keys() - {image.image_id for image in present})
-    found = diff(
-        _unmanaged(batch.product, memory, barred),
+    memory = identities_after(batch, course, course.made.keys() - {image.image_id for image in present})
+    found = compare(
+        _unmanaged(batch.product, memory, frozen),
         known_images,
         memory,
-        mirror=mirror,
+        delete_extra=delete_extra,
         reading=reading,
-        bystanders=strangers,
+        unmanaged=strangers,
         by_name=batch.by_name,
-        skip=frozenset(refused | {failure_row(batch, failure) for failure in batch.failures}),
+        skip=frozenset(rejected | {failure_row(batch, failure) for failure in batch.failures}),
     )
     changes = found.changes
     planned = set(batch.changes.deletes)
@@ -110,7 +110,7 @@ def remaining(
     return found
 
 
-def _moves(write: Written, former: dict[int, Present]) -> bool:
+def _moves(write: Written, former: dict[int, StoredImage]) -> bool:
     """Whether a write of the order may have moved anything."""
     if write.sort_order is None:
         return False
@@ -118,14 +118,14 @@ def _moves(write: Written, former: dict[int, Present]) -> bool:
     return not (write.own_order and there is not None and there.sort_order == write.sort_order)
 
 
-def contradicted(course: Course, present: list[Present], written: list[Written]) -> set[int]:
+def contradicted(course: ProductLedger, present: list[StoredImage], written: list[Written]) -> set[int]:
     """The images of which a listing that lags may be wrong: those made, deleted or written, as far as it can be told."""
     ids = {image.image_id for image in present}
     made = course.made.keys() - course.deleted - ids
     return made | (course.deleted & ids) | {write.image_id for write in written}
 
 
-def witnesses(present: list[Present], written: list[Written], before: Iterable[Present]) -> set[int]:
+def witnesses(present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]) -> set[int]:
     """An image that tells whether a listing is older than the round's last write of an order, where no listing can show that.
 
     The store answered the order that the image had, so that only its siblings may have moved: then the last of them has, too.
@@ -139,25 +139,25 @@ def witnesses(present: list[Present], written: list[Written], before: Iterable[P
     return {highest.image_id} if highest is not None and highest.sort_order >= last.sort_order else set()
 
 
-def unmoved(course: Course, present: list[Present]) -> list[int]:
+def unmoved(course: ProductLedger, present: list[StoredImage]) -> list[int]:
     """One image of those that a delete-many call was to take, where all of them still show: gone or not, it tells of them all."""
     change = course.changes.get("empty")
-    ids = (change.sent or {}).get("image_ids", []) if change is not None and change.in_doubt else []
+    ids = (change.sent or {}).get("image_ids", []) if change is not None and change.unconfirmed else []
     return ids[:1] if ids and {image.image_id for image in present}.issuperset(ids) else []
 
 
-def is_as_planned(batch: Batch, present: list[Present]) -> bool:
+def matches_plan(batch: ProductPlan, present: list[StoredImage]) -> bool:
     """Whether a product still is as it was when the plan was made: the same images with the same fields."""
     return {_seen(image) for image in present} == {_seen(image) for image in batch.present}
 
 
-def _seen(image: Present) -> tuple[int, str, str, int, bool]:
+def _seen(image: StoredImage) -> tuple[int, str, str, int, bool]:
     return (image.image_id, image.image_file, image.description, image.sort_order, image.is_thumbnail)
 
 
-def unmended(batch: Batch, course: Course, changes: Changes) -> list[Failure]:
+def unfinished(batch: ProductPlan, course: ProductLedger, changes: Changes) -> list[Failure]:
     """What is still to be changed when nothing more is tried: the images concerned, each with its field and its values."""
-    said = f"still not as asked after {ROUNDS} rounds of mending"
+    said = f"still not as asked after {MAX_PASSES} rounds of mending"
     told = [row_failure(batch, create.row, f"{said}: the store does not have it") for create in changes.creates]
     told += [failure for update in changes.updates for failure in field_failures(batch, course, update, f"{said}: ")]
     return told + [image_failure(batch, gone, f"{said}: the store still has it") for gone in changes.deletes]

@@ -10,8 +10,8 @@ from .remaining import _moves
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..checkpoint.states import Course
-    from ..model import Present
+    from ..checkpoint.states import ProductLedger
+    from ..model import StoredImage
 
 
 @dataclass(slots=True)
@@ -28,7 +28,9 @@ class Written:
     own_order: bool = False
 
 
-def is_stale(course: Course, present: list[Present], written: list[Written], before: Iterable[Present]) -> bool:
+def contradicts(
+    course: ProductLedger, present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]
+) -> bool:
     """Whether a listing contradicts what the store has confirmed: then it lags behind, and tells nothing yet.
 
     It lacks an image that was made, shows one that was deleted, or does not show what was `written` in this round where
@@ -45,16 +47,16 @@ def is_stale(course: Course, present: list[Present], written: list[Written], bef
     if any(_moves(write, former) for write in written) and _looks(present) == _looks(former.values()):
         return True
     return any(
-        (image := by_id.get(write.image_id)) is not None and _belies(image, write, written[index + 1 :])
+        (image := by_id.get(write.image_id)) is not None and _hides(image, write, written[index + 1 :])
         for index, write in enumerate(written)
     )
 
 
-def _looks(gallery: Iterable[Present]) -> set[tuple[int, str, int, bool]]:
+def _looks(gallery: Iterable[StoredImage]) -> set[tuple[int, str, int, bool]]:
     return {(image.image_id, image.description, image.sort_order, image.is_thumbnail) for image in gallery}
 
 
-def _belies(image: Present, write: Written, later: list[Written]) -> bool:
+def _hides(image: StoredImage, write: Written, later: list[Written]) -> bool:
     """Whether an image does not show a write, although no later one touched it or could have moved it."""
     if any(other.image_id == write.image_id for other in later):
         return False

@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Any
 from ..diff import renumbering
 
 if TYPE_CHECKING:
-    from ..diff.renumbering import Reading
-    from ..model import Present
+    from ..diff.renumbering import RenumberingModel
+    from ..model import StoredImage
 
 
 @dataclass(slots=True)
-class Seen:
+class StoreTraits:
     """What the store was seen to do: how it renumbers, whether it loses names, how many seconds its listings lag.
 
     `delete_many`: it has the call that deletes all images of a product. All but the lag is kept in the checkpoint.
     """
 
-    reading: Reading
-    names_lost: bool = False
-    lag: float = 0.0
+    renumbering: RenumberingModel
+    renames_files: bool = False
+    listing_lag: float = 0.0
     delete_many: bool = True
 
 
-class Watched:
+class WriteRound:
     """A gallery's sort orders before a round of writes, and the writes: what the next look learns from."""
 
-    def __init__(self, present: list[Present]) -> None:
+    def __init__(self, present: list[StoredImage]) -> None:
         self.orders = {image.image_id: image.sort_order for image in present}
         self.creates: list[tuple[int, int]] = []
         self.puts: list[tuple[int, int]] = []
@@ -39,13 +39,13 @@ class Watched:
         self.blurred = self.blurred or "sort_order" not in fields
         self.creates.append((image_id, fields.get("sort_order", 0)))
 
-    def doubt(self) -> None:
+    def blur(self) -> None:
         """A PUT may have happened or not, or twice: nothing can be learned of what it moved."""
         self.blurred = True
 
-    def learn(self, present: list[Present], reading: Reading) -> Reading:
+    def infer(self, present: list[StoredImage], reading: RenumberingModel) -> RenumberingModel:
         """The reading, with what the listing after this round tells of the store."""
         if self.blurred:
             return reading
         after = {image.image_id: image.sort_order for image in present}
-        return renumbering.learn(reading, self.orders, self.creates, self.puts, after)
+        return renumbering.infer(reading, self.orders, self.creates, self.puts, after)

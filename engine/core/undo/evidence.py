@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..diff.renumbering import Reading, make_room
+from ..diff.renumbering import RenumberingModel, make_room
 from ..diff.sort_order import longest_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..checkpoint.states import Course
-    from ..model import Present
-    from ..plan.batch import Batch
+    from ..checkpoint.states import ProductLedger
+    from ..model import StoredImage
+    from ..plan.batch import ProductPlan
 
 
-def _sent(course: Course, row: int) -> dict[str, Any]:
+def _sent(course: ProductLedger, row: int) -> dict[str, Any]:
     """The fields that the row's create carried."""
     change = course.changes.get(f"create:{row}")
     event = (change.sent if change is not None else None) or {}
@@ -23,7 +23,9 @@ def _sent(course: Course, row: int) -> dict[str, Any]:
     return fields
 
 
-def _was_given_the_thumbnail(done: Batch, course: Course, image_id: int, now: dict[int, Present]) -> bool:
+def _was_given_the_thumbnail(
+    done: ProductPlan, course: ProductLedger, image_id: int, now: dict[int, StoredImage]
+) -> bool:
     """Whether a made image has the thumbnail without having asked for it, though the store had no need to pass it on."""
     if not now[image_id].is_thumbnail or _sent(course, course.made[image_id]).get("is_thumbnail"):
         return False
@@ -31,24 +33,26 @@ def _was_given_the_thumbnail(done: Batch, course: Course, image_id: int, now: di
     return former in now and former not in course.deleted
 
 
-def _asked(done: Batch, image_id: int) -> str | None:
+def _asked(done: ProductPlan, image_id: int) -> str | None:
     """The description that the run's manifest asked for."""
-    sources = {pair[0]: source for source, pair in done.memory.items()}
+    sources = {pair[0]: source for source, pair in done.identities.items()}
     return next((i.description for i in done.product.images if i.image_file == sources.get(image_id)), None)
 
 
-def _order_written(done: Batch, course: Course) -> bool:
+def _order_written(done: ProductPlan, course: ProductLedger) -> bool:
     """Whether the run may have moved anything: by a PUT, or by a create on a store that renumbers then."""
     moved = any("sort_order" in fields for fields in course.written.values())
     return moved or (bool(course.made) and any(image.sort_order is not None for image in done.product.images))
 
 
-def _in_place(former: list[int], now: dict[int, Present]) -> bool:
+def _in_place(former: list[int], now: dict[int, StoredImage]) -> bool:
     """Whether the former images stand among each other as they did before the run."""
     return longest_run(former, {image_id: image.sort_order for image_id, image in now.items()}) == set(former)
 
 
-def _moved(done: Batch, course: Course, now: dict[int, Present], reading: Reading, *, in_place: bool) -> set[int]:
+def _moved(
+    done: ProductPlan, course: ProductLedger, now: dict[int, StoredImage], reading: RenumberingModel, *, in_place: bool
+) -> set[int]:
     """The images that stand elsewhere among the others than where the run left them.
 
     Where the former ones stand as before it (`in_place`), only those it made can have been moved since. Only their order
@@ -68,7 +72,7 @@ def _ahead(image_id: int, others: Iterable[int], orders: dict[int, int]) -> set[
     return {other for other in others if (orders[other], other) < (orders[image_id], image_id)}
 
 
-def _left(done: Batch, course: Course, reading: Reading) -> dict[int, int]:
+def _left(done: ProductPlan, course: ProductLedger, reading: RenumberingModel) -> dict[int, int]:
     """The sort orders as the run left them: as its last look showed them, else as it wrote, found or moved them."""
     if course.orders:
         return course.orders
@@ -76,24 +80,24 @@ def _left(done: Batch, course: Course, reading: Reading) -> dict[int, int]:
     if any("sort_order" in fields for fields in course.written.values()):
         # Nobody looked after those PUTs, so what they did to the unmanaged images is not known.
         rows = {image.image_file: image.sort_order for image in done.product.images}
-        asked |= {pair[0]: rows.get(source) for source, pair in done.memory.items()}
+        asked |= {pair[0]: rows.get(source) for source, pair in done.identities.items()}
         return {image_id: order for image_id, order in asked.items() if order is not None}
     orders = {image.image_id: image.sort_order for image in done.present}
     for image_id, order in asked.items():
         if order is not None:
-            if reading.post:
+            if reading.on_create:
                 make_room(orders, order)
             orders[image_id] = order
     return orders
 
 
-def _thumbnail_of(images: Iterable[Present]) -> int:
+def _thumbnail_of(images: Iterable[StoredImage]) -> int:
     """The id of the image that has the thumbnail, 0 for none."""
     return next((image.image_id for image in images if image.is_thumbnail), 0)
 
 
-def _asked_thumbnail(done: Batch, course: Course) -> int:
+def _asked_thumbnail(done: ProductPlan, course: ProductLedger) -> int:
     """The image that the manifest gave the thumbnail to; 0 for none."""
-    ids = {source: pair[0] for source, pair in done.memory.items()}
+    ids = {source: pair[0] for source, pair in done.identities.items()}
     ids |= {done.product.images[row].image_file: image_id for image_id, row in course.made.items()}
     return next((ids.get(image.image_file, 0) for image in done.product.images if image.is_thumbnail), 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..plan.batch import Batch
+    from ..plan.batch import ProductPlan
     from ..results import Failure
 
 CHANGED = "somebody changed it since the run; it was left alone"
@@ -22,7 +22,7 @@ NOT_KEPT = "there is no picture of it in the backup"
 
 
 @dataclass(slots=True)
-class Kept:
+class BackupCopy:
     """What undo must know of a picture in the backup: every file that it was kept as, and the one of them to upload.
 
     `original`: that is no rendition. Where `file` is None, `fault` says why none of them will do.
@@ -35,9 +35,9 @@ class Kept:
 
 
 @dataclass(slots=True)
-class TakenBack:
+class Reversal:
     """The batch that takes one product back, what is left alone, and what can't come back exactly (sentences)."""
 
-    batch: Batch
-    left_alone: list[Failure] = field(default_factory=list)
+    batch: ProductPlan
+    skipped: list[Failure] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)

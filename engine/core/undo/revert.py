@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..checkpoint.unconfirmed import resolve_writes
-from ..diff.compare import diff
-from ..image_files import GONE, bears_name
+from ..diff.compare import compare
+from ..image_files import GONE, same_name
 from ..model import Wanted, WantedProduct
-from ..plan.batch import Batch
+from ..plan.batch import ProductPlan
 from ..plan.failures import image_failure
 from .evidence import (
     _asked,
@@ -25,47 +25,47 @@ from .evidence import (
     _thumbnail_of,
     _was_given_the_thumbnail,
 )
-from .reversal import CHANGED, HELD, LOST, NOT_KEPT, Kept, TakenBack
+from .reversal import CHANGED, HELD, LOST, NOT_KEPT, BackupCopy, Reversal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..checkpoint.states import Course
-    from ..diff.renumbering import Reading
-    from ..identities import Memory
-    from ..model import Present
+    from ..checkpoint.states import ProductLedger
+    from ..diff.renumbering import RenumberingModel
+    from ..identities import IdentityMap
+    from ..model import StoredImage
 
 
-def take_back(
-    done: Batch,
-    course: Course,
-    present: list[Present],
-    kept: Mapping[int, Kept],
-    reading: Reading,
-    restored: Memory,
+def revert(
+    done: ProductPlan,
+    course: ProductLedger,
+    present: list[StoredImage],
+    kept: Mapping[int, BackupCopy],
+    reading: RenumberingModel,
+    restored: IdentityMap,
     *,
-    names_lost: bool = False,
+    renames_files: bool = False,
     allow_loss: bool = False,
-) -> TakenBack:
+) -> Reversal:
     """Turn what a run did to a product back; `present` is how the product is now, `kept` what the backup has of it.
 
     `restored` is what an earlier undo brought back: file of the backup -> its new image. With `names_lost` a picture
     can't be told by its name. Where former images can't come back, what the run made only goes if `allow_loss` says so.
     """
-    taken = TakenBack(done)
+    taken = Reversal(done)
     now = {image.image_id: image for image in present}
     former = sorted(done.present, key=lambda each: (each.sort_order, each.image_id))
     there = {image.image_id: _where(image, kept, restored, now) for image in former}
     in_place = _in_place([image_id for image_id in there.values() if image_id is not None], now)
     moved = _moved(done, course, now, reading, in_place=in_place)
-    removable = _removable(done, course, now, moved, taken, names_lost=names_lost)
+    removable = _removable(done, course, now, moved, taken, renames_files=renames_files)
     in_order = not (in_place and moved) and _restores_order(done, course, there, moved, taken)
     thumbnail = _thumbnail(done, course, there, kept, now, taken)
-    memory: Memory = {}
+    memory: IdentityMap = {}
     rows: list[Wanted] = []
     for image in former:
         at = there[image.image_id]
-        wanted = _former(done, course, image, now.get(at or 0), kept, restored, taken)
+        wanted = _former_image(done, course, image, now.get(at or 0), kept, restored, taken)
         if wanted is None:
             continue
         if at is not None:
@@ -77,11 +77,11 @@ def take_back(
         rows.append(wanted)
     if len(rows) < len(former):
         removable = _spared(done, removable, len(former) - len(rows), taken, allow_loss=allow_loss)
-    taken.batch = _towards(WantedProduct(done.product_id, rows, done.product.line), present, memory, removable, reading)
+    taken.batch = _plan_to(WantedProduct(done.product_id, rows, done.product.line), present, memory, removable, reading)
     return taken
 
 
-def settle_doubts(course: Course, present: list[Present]) -> None:
+def settle_doubts(course: ProductLedger, present: list[StoredImage]) -> None:
     """What the run sent and had no answer to has happened where a listing shows it."""
     for shows, key, more in resolve_writes(course, present):
         verb, _, number = key.partition(":")
@@ -94,7 +94,7 @@ def settle_doubts(course: Course, present: list[Present]) -> None:
             course.written.setdefault(int(number), set()).update(sent["fields"])
 
 
-def _spared(done: Batch, removable: set[int], lost: int, taken: TakenBack, *, allow_loss: bool) -> set[int]:
+def _spared(done: ProductPlan, removable: set[int], lost: int, taken: Reversal, *, allow_loss: bool) -> set[int]:
     """What the run made, in a product of which some former images can't come back: it stays, unless losses are allowed."""
     if not removable:
         return removable
@@ -106,17 +106,19 @@ def _spared(done: Batch, removable: set[int], lost: int, taken: TakenBack, *, al
     taken.losses.append(
         f"product {done.product_id}: nothing is deleted: {made} will stay, because {gone} (--allow-loss)"
     )
-    taken.left_alone += [image_failure(done, image_id, HELD) for image_id in sorted(removable)]
+    taken.skipped += [image_failure(done, image_id, HELD) for image_id in sorted(removable)]
     return set()
 
 
-def as_before(batch: Batch, course: Course, kept: Mapping[int, Kept], restored: Memory, stands: set[int]) -> Memory:
+def identities_before(
+    batch: ProductPlan, course: ProductLedger, kept: Mapping[int, BackupCopy], restored: IdentityMap, stands: set[int]
+) -> IdentityMap:
     """What is known of a product that was taken back: what had been deleted stands under its new id, its version unchanged.
 
     What the run made and the undo left there (`stands`) is still known to be of its source.
     """
-    known: Memory = {}
-    for source, former in batch.memory.items():
+    known: IdentityMap = {}
+    for source, former in batch.identities.items():
         image_id, version = former[:2]
         back = _brought_back(kept.get(image_id), restored)
         if back is not None:
@@ -129,13 +131,15 @@ def as_before(batch: Batch, course: Course, kept: Mapping[int, Kept], restored: 
     return known
 
 
-def _brought_back(copy: Kept | None, restored: Memory) -> tuple[str, int] | None:
+def _brought_back(copy: BackupCopy | None, restored: IdentityMap) -> tuple[str, int] | None:
     """The file from which an earlier undo brought an image back, and the id under which it stands since."""
     files = copy.files if copy is not None else ()
     return next(((file, restored[file][0]) for file in files if file in restored), None)
 
 
-def _where(image: Present, kept: Mapping[int, Kept], restored: Memory, now: dict[int, Present]) -> int | None:
+def _where(
+    image: StoredImage, kept: Mapping[int, BackupCopy], restored: IdentityMap, now: dict[int, StoredImage]
+) -> int | None:
     """The id under which a former image stands: its own, or the one that an earlier undo brought it back with."""
     if image.image_id in now:
         return image.image_id
@@ -143,19 +147,29 @@ def _where(image: Present, kept: Mapping[int, Kept], restored: Memory, now: dict
     return back[1] if back is not None and back[1] in now else None
 
 
-def _towards(
-    product: WantedProduct, present: list[Present], memory: Memory, removable: set[int], reading: Reading
-) -> Batch:
+def _plan_to(
+    product: WantedProduct,
+    present: list[StoredImage],
+    memory: IdentityMap,
+    removable: set[int],
+    reading: RenumberingModel,
+) -> ProductPlan:
     """The batch that leads to the former state: only the former images and the removable ones are touched."""
     ids = {known[0] for known in memory.values()} | removable
     ours = [image for image in present if image.image_id in ids]
     others = [image for image in present if image.image_id not in ids]
-    found = diff(product, ours, memory, mirror=True, reading=reading, bystanders=others, by_name=False)
-    return Batch(product, present, found.changes, memory, by_name=False)
+    found = compare(product, ours, memory, delete_extra=True, reading=reading, unmanaged=others, by_name=False)
+    return ProductPlan(product, present, found.changes, memory, by_name=False)
 
 
 def _removable(
-    done: Batch, course: Course, now: dict[int, Present], moved: set[int], taken: TakenBack, *, names_lost: bool
+    done: ProductPlan,
+    course: ProductLedger,
+    now: dict[int, StoredImage],
+    moved: set[int],
+    taken: Reversal,
+    *,
+    renames_files: bool,
 ) -> set[int]:
     """The images that the run made and that nobody has touched since."""
     removable = set()
@@ -164,31 +178,31 @@ def _removable(
             continue
         source, sent, image = done.product.images[row].image_file, _sent(course, row), now[image_id]
         if (
-            (not names_lost and not bears_name(source, image.image_file))
+            (not renames_files and not same_name(source, image.image_file))
             or _text_kept(course, image_id, sent.get("description", "")) != image.description
             or image_id in moved
             or _was_given_the_thumbnail(done, course, image_id, now)
         ):
-            taken.left_alone.append(image_failure(done, image_id, CHANGED))
+            taken.skipped.append(image_failure(done, image_id, CHANGED))
         else:
             removable.add(image_id)
     return removable
 
 
-def _text_kept(course: Course, image_id: int, text: str | None) -> str | None:
+def _text_kept(course: ProductLedger, image_id: int, text: str | None) -> str | None:
     """The description that was sent, as the store answered that it keeps it."""
     kept: str | None = course.own.get(image_id, {}).get("description", (text, text))[1]
     return kept
 
 
-def _former(
-    done: Batch,
-    course: Course,
-    image: Present,
-    now: Present | None,
-    kept: Mapping[int, Kept],
-    restored: Memory,
-    taken: TakenBack,
+def _former_image(
+    done: ProductPlan,
+    course: ProductLedger,
+    image: StoredImage,
+    now: StoredImage | None,
+    kept: Mapping[int, BackupCopy],
+    restored: IdentityMap,
+    taken: Reversal,
 ) -> Wanted | None:
     """How one of the former images is wanted again; None where there is nothing to be done about it."""
     image_id, copy = image.image_id, kept.get(image.image_id)
@@ -198,22 +212,22 @@ def _former(
             if now.description == _text_kept(course, image_id, _asked(done, image_id)):
                 wanted.description = image.description
             else:
-                taken.left_alone.append(image_failure(done, image_id, "description: " + CHANGED))
+                taken.skipped.append(image_failure(done, image_id, "description: " + CHANGED))
         return wanted
     if image_id not in course.deleted:
-        taken.left_alone.append(image_failure(done, image_id, "somebody deleted it since the run"))
+        taken.skipped.append(image_failure(done, image_id, "somebody deleted it since the run"))
         return None
     back = _brought_back(copy, restored)
     if back is not None:
         if now is not None:
             return Wanted(back[0], image.description, image.sort_order, image.is_thumbnail)
-        taken.left_alone.append(image_failure(done, image_id, "somebody deleted it since it was brought back"))
+        taken.skipped.append(image_failure(done, image_id, "somebody deleted it since it was brought back"))
         return None
     if copy is None or copy.file is None:
         fault = NOT_KEPT if copy is None else copy.fault
         here = f"image {image_id} of product {done.product_id}"
         taken.losses.append(f"{here} can't come back: no backup has its picture ({fault})")
-        taken.left_alone.append(image_failure(done, image_id, LOST.format(fault)))
+        taken.skipped.append(image_failure(done, image_id, LOST.format(fault)))
         return None
     what = "" if copy.original else ", and only its largest rendition was kept"
     taken.losses.append(f"image {image_id} of product {done.product_id} comes back with a new id{what}")
@@ -221,7 +235,7 @@ def _former(
 
 
 def _restores_order(
-    done: Batch, course: Course, there: dict[int, int | None], moved: set[int], taken: TakenBack
+    done: ProductPlan, course: ProductLedger, there: dict[int, int | None], moved: set[int], taken: Reversal
 ) -> bool:
     """Whether the former order is to be put back: the run wrote it, or an image comes back, and nobody has moved any."""
     comes_back = any(at is None and image_id in course.deleted for image_id, at in there.items())
@@ -229,21 +243,21 @@ def _restores_order(
         return False
     if not moved:
         return True
-    taken.left_alone += [
+    taken.skipped += [
         image_failure(done, image_id, "its place: " + CHANGED) for image_id in sorted(moved - course.made.keys())
     ]
     if moved <= course.made.keys():
-        taken.left_alone.append(image_failure(done, None, "its order: " + CHANGED))
+        taken.skipped.append(image_failure(done, None, "its order: " + CHANGED))
     return False
 
 
 def _thumbnail(
-    done: Batch,
-    course: Course,
+    done: ProductPlan,
+    course: ProductLedger,
     there: dict[int, int | None],
-    kept: Mapping[int, Kept],
-    now: dict[int, Present],
-    taken: TakenBack,
+    kept: Mapping[int, BackupCopy],
+    now: dict[int, StoredImage],
+    taken: Reversal,
 ) -> int | None:
     """Which former image shall have the thumbnail again: its id, 0 for none, None where it isn't ours to move."""
     former, present = _thumbnail_of(done.present), _thumbnail_of(now.values())
@@ -261,5 +275,5 @@ def _thumbnail(
     passed_on = former in course.deleted or present in course.made or asked in course.made
     if present in {0, asked} or (asked not in now and passed_on):
         return former
-    taken.left_alone.append(image_failure(done, present, "the thumbnail: " + CHANGED))
+    taken.skipped.append(image_failure(done, present, "the thumbnail: " + CHANGED))
     return None

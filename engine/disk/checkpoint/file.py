@@ -16,25 +16,25 @@ import orjson
 from ...core.checkpoint.ledger import Ledger
 from ...core.checkpoint.records import is_whole, seal, unseal
 from ...core.checkpoint.replay import replay
-from ...core.diff.renumbering import Reading, Renumbering
+from ...core.diff.renumbering import Renumbering, RenumberingModel
 from ...core.errors import CheckpointError
-from ...core.identities import read_known
+from ...core.identities import read_known_image
 from ...core.masking import masked
 from ...core.plan.run_header import FIELDS
-from ..sorter import Spill
+from ..sorter import ExternalSorter
 from .lines import _PRODUCT, FORMAT, _copy, _last_of_each, _memory_line
-from .run_files import UNDONE, Paths, Unfinished
+from .run_files import UNDONE, OpenRun, RunFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from ...core.identities import Memory
-    from ...core.reconcile.duplicates import Resent
-    from ...core.reconcile.traits import Seen
+    from ...core.identities import IdentityMap
+    from ...core.reconcile.duplicates import RetriedCreates
+    from ...core.reconcile.traits import StoreTraits
     from ..interface import Disk
 
-LESSONS_HELD = 4 * 1024 * 1024
+IDENTITIES_HELD = 4 * 1024 * 1024
 """Bytes of lessons kept in memory before they are sorted on disk: a first run learns every product of the store."""
 
 
@@ -42,13 +42,13 @@ class Checkpoint:
     """Reads what is there; writes a new one when a run is over."""
 
     def __init__(self, disk: Disk, path: Path, store: str | None, scratch: Path | None = None) -> None:
-        """`store` is the one it must belong to; None takes any (status). `scratch`: see `Paths`."""
-        self.paths = Paths(path, scratch)
+        """`store` is the one it must belong to; None takes any (status). `scratch`: see `RunFiles`."""
+        self.paths = RunFiles(path, scratch)
         self._disk = disk
         self.store = store
         self.header: dict[str, Any] | None = None
-        self.unfinished: Unfinished | None = None
-        self.stale = False
+        self.open_run: OpenRun | None = None
+        self.already_closed = False
 
     def load(self) -> None:
         """Read and check all of it.
@@ -58,20 +58,20 @@ class Checkpoint:
         if self._disk.size(self.paths.checkpoint) is not None:
             self.header = self._check()
         if self._disk.size(self.paths.journal):
-            self.unfinished = self._replay(self.paths.journal, Ledger())
-        if self.unfinished and self.header and self.unfinished.header["run"] == self.header.get("run"):
+            self.open_run = self._replay(self.paths.journal, Ledger())
+        if self.open_run and self.header and self.open_run.header["run"] == self.header.get("run"):
             # The run was over and its outcome kept; only the cleaning up was cut short (`retire` makes up for it).
-            self.unfinished, self.stale = None, True
+            self.open_run, self.already_closed = None, True
 
     def copy_unfinished(self) -> None:
         """Copy the unfinished run's files to the scratch folder, as far as they were read; for who holds no lock.
 
         Raises DiskError, CheckpointError where another process takes them away meanwhile: then load again.
         """
-        if self.unfinished is None or self.paths.scratch is None or self._disk.size(self.paths.plan) is None:
+        if self.open_run is None or self.paths.scratch is None or self._disk.size(self.paths.plan) is None:
             return
         copied = replace(self.paths, copied=True)
-        _copy(self._disk, self.paths.journal, copied.journal, self.unfinished.torn)
+        _copy(self._disk, self.paths.journal, copied.journal, self.open_run.whole_bytes)
         _copy(self._disk, self.paths.plan, copied.plan)
         self.paths = copied
 
@@ -111,7 +111,7 @@ class Checkpoint:
             "start without it (images are then told by their names)."
         )
 
-    def _replay(self, path: Path, ledger: Ledger, *, whole: bool = False) -> Unfinished | None:
+    def _replay(self, path: Path, ledger: Ledger, *, whole: bool = False) -> OpenRun | None:
         """A journal's header and its events; None where not even the header is whole, for then nothing was sent."""
         lines = self._disk.lines(path)
         first = next(lines, b"")
@@ -121,19 +121,21 @@ class Checkpoint:
             return None
         header = self._header(path, first, "journal")
         size = replay(lines, ledger, lambda number, what: self._damaged(path, number, what), whole=whole)
-        return Unfinished(header, ledger, len(first) + size)
+        return OpenRun(header, ledger, len(first) + size)
 
-    def memories(self, learned: Iterable[tuple[int, Memory]] = ()) -> Iterator[tuple[int, Memory]]:
+    def identities(
+        self, learned_identities: Iterable[tuple[int, IdentityMap]] = ()
+    ) -> Iterator[tuple[int, IdentityMap]]:
         """What is known, product by product, in product order: by finished runs, and what was `learned` since."""
-        with self._lessons(learned) as lessons:
+        with self._identity_lines(learned_identities) as lessons:
             for line in self._merged(lessons):
-                yield self._memory(line)
+                yield self._identity(line)
 
-    def _memory(self, line: bytes) -> tuple[int, Memory]:
+    def _identity(self, line: bytes) -> tuple[int, IdentityMap]:
         """A product's line, whose seal is good, read; its shape is checked all the same, for a hand may have written it."""
         try:
             row = orjson.loads(line)
-            return row["product_id"], {source: read_known(known) for source, known in row["images"].items()}
+            return row["product_id"], {source: read_known_image(known) for source, known in row["images"].items()}
         except (orjson.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError):
             raise self._misshapen(line) from None
 
@@ -143,22 +145,22 @@ class Checkpoint:
             "restore a copy, or move it away and start without it (images are then told by their names)."
         )
 
-    def _lessons(self, learned: Iterable[tuple[int, Memory]]) -> Spill:
-        lessons = Spill(self.paths.temporary(".lessons"), LESSONS_HELD)
+    def _identity_lines(self, learned: Iterable[tuple[int, IdentityMap]]) -> ExternalSorter:
+        lessons = ExternalSorter(self.paths.temporary(".lessons"), IDENTITIES_HELD)
         for sequence, (product_id, memory) in enumerate(learned):
             lessons.add(product_id, sequence, orjson.dumps(memory))
         return lessons
 
-    def reading(self) -> Reading:
+    def reading(self) -> RenumberingModel:
         """How the store was seen to renumber; what the documentation says where nothing was seen."""
         said = (self.header or {}).get("reading", {})
-        return Reading(Renumbering(said.get("put", Renumbering.RAISED.value)), said.get("post"))
+        return RenumberingModel(Renumbering(said.get("put", Renumbering.RAISED.value)), said.get("post"))
 
-    def names_lost(self) -> bool:
+    def renames_files(self) -> bool:
         """Whether the store was seen to lose file names."""
         return bool((self.header or {}).get("names_lost"))
 
-    def resent(self) -> dict[int, Resent]:
+    def retried_creates(self) -> dict[int, RetriedCreates]:
         """The products in which the former run sent a create again after a look in vain, with what was there in the end."""
         return {int(product_id): resent for product_id, resent in (self.header or {}).get("resent", {}).items()}
 
@@ -171,20 +173,20 @@ class Checkpoint:
         """The first line of a journal."""
         return seal({"imageferry": "journal", "format": FORMAT, "store": self.store, **run})
 
-    async def compact(self, run: dict[str, Any], seen: Seen, learned: Iterable[tuple[int, Memory]]) -> None:
+    async def compact(self, run: dict[str, Any], seen: StoreTraits, learned: Iterable[tuple[int, IdentityMap]]) -> None:
         """Merge what a run learned into CHECKPOINT; of several lessons on one product the last one holds."""
-        made = self.paths.beside(".new")
+        made = self.paths.sibling(".new")
         own = {"imageferry": "checkpoint", "format": FORMAT, "store": self.store}
         header = {
             **own,
             **run,
             "history": self._history_after(run),
             **own,  # what was a journal's header becomes a checkpoint's
-            "reading": {"put": seen.reading.put.value, "post": seen.reading.post},
-            "names_lost": seen.names_lost,
+            "reading": {"put": seen.renumbering.on_update.value, "post": seen.renumbering.on_create},
+            "names_lost": seen.renames_files,
             "delete_many": seen.delete_many,
         }
-        with self._lessons(learned) as lessons:
+        with self._identity_lines(learned) as lessons:
             file = self._disk.create(made)
             try:
                 count = 0
@@ -200,10 +202,10 @@ class Checkpoint:
                 await file.sync()
             finally:
                 file.close()
-        await self._disk.publish(made, self.paths.checkpoint)
-        self.retire(changed=bool(run.get("changed")))
+        await self._disk.replace(made, self.paths.checkpoint)
+        self.close_run(changed=bool(run.get("changed")))
 
-    def _merged(self, lessons: Spill) -> Iterator[bytes]:
+    def _merged(self, lessons: ExternalSorter) -> Iterator[bytes]:
         """Old lines as they are, new lines where something was learned; both come in product order."""
         fresh = _last_of_each(lessons)
         following = next(fresh, None)
@@ -230,7 +232,7 @@ class Checkpoint:
                 if line.startswith(_PRODUCT):
                     yield line
 
-    def retire(self, *, changed: bool) -> None:
+    def close_run(self, *, changed: bool) -> None:
         """The run is over. Its plan and journal become the history that undo reads, if it changed anything.
 
         The plan goes first, and what is there is moved again after a crash: a plan without its journal would look like
@@ -245,7 +247,7 @@ class Checkpoint:
             else:
                 self._disk.remove(path)
 
-    def history(self) -> tuple[Path, Unfinished] | None:
+    def history(self) -> tuple[Path, OpenRun] | None:
         """What the last run that changed anything did: where its plan lies, and its events with every course kept.
 
         Raises CheckpointError where the history is damaged.
@@ -262,7 +264,7 @@ class Checkpoint:
         """The plan of that digest was carried out by the last run: take its journal up again, for what failed then."""
         plan, journal = self.paths.history
         header = self.header or {}
-        if self.unfinished is not None or header.get("plan") != digest or self._disk.size(journal) is None:
+        if self.open_run is not None or header.get("plan") != digest or self._disk.size(journal) is None:
             return False
         if header.get("state") == UNDONE:
             return False
@@ -271,7 +273,7 @@ class Checkpoint:
             return False
         self._disk.rename(journal, self.paths.journal)
         self._disk.rename(plan, self.paths.plan)
-        self.unfinished = told
+        self.open_run = told
         return True
 
     def _history_after(self, run: dict[str, Any]) -> str | None:
@@ -288,20 +290,20 @@ class Checkpoint:
         if self._disk.size(journal) is not None:
             return plan if self._disk.size(plan) is None else None
         kept = header.get("history", header.get("run") if header.get("changed") else None)
-        waits = self.unfinished is not None or self.stale  # then what undo reads is not in the history yet
+        waits = self.open_run is not None or self.already_closed  # then what undo reads is not in the history yet
         return journal if kept is not None and header.get("state") != UNDONE and not waits else None
 
-    def forget_history(self) -> None:
+    def drop_history(self) -> None:
         """The last run was taken back whole: there is nothing left to undo."""
         for path in self.paths.history:
             self._disk.remove(path)
 
-    def set_aside(self, now: int) -> list[Path]:
+    def archive(self, now: int) -> list[Path]:
         """Rename an unfinished run's files out of the way (--fresh); returns their new names.
 
         Where creates are in doubt, copies of that name are made, and the run stays to be settled.
         """
-        settle = self.unfinished is not None and self.unfinished.ledger.creates_in_doubt() > 0
+        settle = self.open_run is not None and self.open_run.ledger.creates_in_doubt() > 0
         aside = []
         for path in (self.paths.journal, self.paths.plan):
             if self._disk.size(path) is not None:
@@ -311,11 +313,11 @@ class Checkpoint:
                 else:
                     self._disk.rename(path, to)
                 aside.append(to)
-        self.unfinished = self.unfinished if settle else None
+        self.open_run = self.open_run if settle else None
         return aside
 
     def forget_unfinished(self) -> None:
         """The unfinished run was set aside, and nothing more can be learned of it."""
         for path in (self.paths.journal, self.paths.plan):
             self._disk.remove(path)
-        self.unfinished = None
+        self.open_run = None

@@ -13,7 +13,7 @@ from ...core.checkpoint.records import seal
 from ...core.errors import DiskError
 
 if TYPE_CHECKING:
-    from ..interface import Appending
+    from ..interface import AppendOnlyFile
 
 LONGEST_PAUSE = 0.01
 
@@ -24,7 +24,7 @@ class Journal:
     It waits on the loop's own futures: an Event in between costs more than the rest of an intent.
     """
 
-    def __init__(self, file: Appending) -> None:
+    def __init__(self, file: AppendOnlyFile) -> None:
         self._file = file
         self._lines: list[bytes] = []
         self._waiting: list[asyncio.Future[None]] = []
@@ -32,13 +32,13 @@ class Journal:
         self._failed: DiskError | None = None
         self._closing = False
 
-    def note(self, row: dict[str, Any]) -> None:
+    def append(self, row: dict[str, Any]) -> None:
         """Append an outcome; it is with the kernel a moment later."""
         self._lines.append(seal(row))
         if self._wake is not None:
-            self._rouse()
+            self._wake_up()
 
-    async def intend(self, row: dict[str, Any]) -> None:
+    async def write_ahead(self, row: dict[str, Any]) -> None:
         """Append an intent and wait until it would survive a power cut.
 
         Raises DiskError when it can't be kept; then nothing may be sent.
@@ -48,7 +48,7 @@ class Journal:
             covered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(covered)
             if self._wake is not None:
-                self._rouse()
+                self._wake_up()
             await covered
         if self._failed is not None:
             raise self._failed
@@ -68,7 +68,7 @@ class Journal:
                     return
                 await self._group()
         except DiskError:
-            _let_go(self._waiting)
+            _release(self._waiting)
             raise
 
     async def _group(self) -> None:
@@ -85,21 +85,21 @@ class Journal:
                 took = clock() - began
         except DiskError as error:
             self._failed = error
-            _let_go(covered)
+            _release(covered)
             raise
-        _let_go(covered)
+        _release(covered)
         if took and not self._closing:
             # Half of the time at most is spent syncing: groups grow with the load, and what is lost is one sync's time.
             await asyncio.sleep(min(took, LONGEST_PAUSE))
 
-    def _rouse(self) -> None:
+    def _wake_up(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
     def close(self) -> None:
         """Let `run` write what is left and end."""
         self._closing = True
-        self._rouse()
+        self._wake_up()
 
     def flush(self) -> None:
         """Hand what is left to the kernel at once, as the last act before the process goes."""
@@ -108,7 +108,7 @@ class Journal:
             self._file.write(b"".join(lines))
 
 
-def _let_go(waiting: list[asyncio.Future[None]]) -> None:
+def _release(waiting: list[asyncio.Future[None]]) -> None:
     for covered in waiting:
         if not covered.done():  # whoever waited may have been cancelled
             covered.set_result(None)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..interface import Disk
-    from ..sorter import Spill
+    from ..sorter import ExternalSorter
 
 FORMAT = 1
 
@@ -24,14 +24,14 @@ _PRODUCT = b'{"product_id":'
 def _copy(disk: Disk, path: Path, to: Path, size: int | None = None) -> None:
     file = disk.create(to)
     try:
-        for block in disk.blocks(path):
+        for block in disk.chunks(path):
             file.write(block if size is None else block[:size])
             size = None if size is None else size - min(size, len(block))
     finally:
         file.close()
 
 
-def _last_of_each(lessons: Spill) -> Iterator[tuple[int, bytes]]:
+def _last_of_each(lessons: ExternalSorter) -> Iterator[tuple[int, bytes]]:
     held: tuple[int, bytes] | None = None
     for product_id, _, payload in lessons:
         if held is not None and held[0] != product_id:

@@ -15,7 +15,7 @@ UNDONE = "undone"
 
 
 @dataclass(slots=True, frozen=True)
-class Paths:
+class RunFiles:
     """CHECKPOINT and what lies beside it under the same name.
 
     Who only looks has a `scratch` folder: temporary files go there, and copies of the unfinished run's files lie there
@@ -26,39 +26,39 @@ class Paths:
     scratch: Path | None = None
     copied: bool = False
 
-    def beside(self, suffix: str) -> Path:
+    def sibling(self, suffix: str) -> Path:
         """The file of that suffix."""
         return self.checkpoint.with_name(self.checkpoint.name + suffix)
 
     def temporary(self, suffix: str) -> Path:
         """A file of that suffix that nobody needs afterwards."""
-        return self.beside(suffix) if self.scratch is None else self.scratch / f"{self.checkpoint.name}{suffix}"
+        return self.sibling(suffix) if self.scratch is None else self.scratch / f"{self.checkpoint.name}{suffix}"
 
     @property
     def journal(self) -> Path:
         """Intents and outcomes of the unfinished run."""
-        return self.temporary(".journal") if self.copied else self.beside(".journal")
+        return self.temporary(".journal") if self.copied else self.sibling(".journal")
 
     @property
     def plan(self) -> Path:
         """The plan of the unfinished run."""
-        return self.temporary(".plan") if self.copied else self.beside(".plan")
+        return self.temporary(".plan") if self.copied else self.sibling(".plan")
 
     @property
     def history(self) -> tuple[Path, Path]:
         """Plan and journal of the last finished run that changed anything."""
-        return self.beside(".history.plan"), self.beside(".history.journal")
+        return self.sibling(".history.plan"), self.sibling(".history.journal")
 
     @property
-    def failed(self) -> Path:
+    def failed_manifest(self) -> Path:
         """The products that failed, whole, as a manifest."""
-        return self.beside(".failed.jsonl")
+        return self.sibling(".failed.jsonl")
 
 
 @dataclass(slots=True)
-class Unfinished:
+class OpenRun:
     """A run that has not come to its end: its header, and its events folded; `torn` is where whole lines end."""
 
     header: dict[str, Any]
     ledger: Ledger
-    torn: int
+    whole_bytes: int

@@ -69,11 +69,11 @@ def open_undo(disk: Disk, done: Checkpoint) -> OpenUndo | None:
 
 
 def _is_open(disk: Disk, done: Checkpoint, own: Checkpoint, digest: str) -> bool:
-    if own.unfinished is not None:
+    if own.open_run is not None:
         return _undoes(disk, own.paths.plan, digest) and _has_sent(disk, own.paths.journal)
     mine, theirs = own.header or {}, done.header or {}
     state = mine.get("state")
-    plan = own.paths.plan if own.stale and disk.size(own.paths.plan) else own.paths.history[0]
+    plan = own.paths.plan if own.already_closed and disk.size(own.paths.plan) else own.paths.history[0]
     if state == GIVEN_UP or not disk.size(plan) or not _undoes(disk, plan, digest):
         return False
     # It has written, and its checkpoint is newer than the run's: it was replaced by a new plan that never began, or the
@@ -109,7 +109,7 @@ def _has_sent(disk: Disk, journal: Path) -> bool:
 def set_aside(disk: Disk, done: Checkpoint, now: int) -> list[Path]:
     """Rename what an undo left that can't be read; returns the new names."""
     own = Checkpoint(disk, undo_checkpoint(done.paths.checkpoint), done.store)
-    aside = own.set_aside(now)
+    aside = own.archive(now)
     for path in (own.paths.checkpoint, *own.paths.history):
         if disk.size(path) is not None:
             to = path.with_name(f"{path.name}.aside-{now}")

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from ...core.errors import Fault, ManifestError
 from ...core.image_files import source_kind
-from ...core.manifest.csv_rows import Table
+from ...core.manifest.csv_rows import CsvRows
 from ...core.manifest.fields import MAX_FAULTS
 from ...core.manifest.json_lines import JsonLines
 from ...core.manifest.odd_addresses import OddAddresses
-from ...core.manifest.selection import Count, Selection
-from ..local_images import preflight
-from ..sorter import Spill
-from .source import Origin, settle
+from ...core.manifest.selection import ProductCounter, Selection
+from ..local_images import why_not_uploadable
+from ..sorter import ExternalSorter
+from .source import ManifestSource, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from ...core.manifest.json_lines import Sight
     from ...core.model import WantedProduct
 
-__all__ = ["EVERYTHING", "Manifest", "Selection", "check"]
+__all__ = ["EVERYTHING", "Manifest", "Selection", "check_manifest"]
 
 EVERYTHING = Selection()
-_FORMS: dict[str, type[JsonLines | Table]] = {
-    ".csv": Table,
+_FORMS: dict[str, type[JsonLines | CsvRows]] = {
+    ".csv": CsvRows,
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
     ".json": JsonLines,
@@ -52,7 +52,13 @@ class Manifest:
     """
 
     def __init__(
-        self, path: str, origin: Origin, selection: Selection, verdict: _Verdict, kept: ExitStack, odd: OddAddresses
+        self,
+        path: str,
+        origin: ManifestSource,
+        selection: Selection,
+        verdict: _CheckResult,
+        kept: ExitStack,
+        odd: OddAddresses,
     ) -> None:
         self.name = origin.name
         self.path = path
@@ -76,10 +82,12 @@ class Manifest:
         """Yield the selected products by ascending id, each once. Raises ManifestError if the manifest changed since the check."""
         verdict = self._verdict
         in_order = verdict.sorted is None
-        products = self._streamed() if verdict.sorted is None else verdict.form([], _unseen).restored(verdict.sorted)
+        products = (
+            self._streamed() if verdict.sorted is None else verdict.form([], _unseen).from_records(verdict.sorted)
+        )
         if self._selection == EVERYTHING:
             return self._odd.watch(products)
-        return self._odd.watch(self._selection.cut(products, verdict.count.last_line, sorted_lines=in_order))
+        return self._odd.watch(self._selection.filter(products, verdict.count.last_line, sorted_lines=in_order))
 
     def close(self) -> None:
         """Remove what was copied and sorted; nothing can be read afterwards."""
@@ -91,12 +99,12 @@ class Manifest:
             try:
                 yield from self._verdict.form(faults, _unseen).products(lines)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise self._origin.changed() from error  # every line was good when it was checked
+                raise self._origin.changed_error() from error  # every line was good when it was checked
             if faults:
-                raise self._origin.changed()
+                raise self._origin.changed_error()
 
 
-def check(
+def check_manifest(
     source: str | Path,
     *,
     files: Path | None,
@@ -115,44 +123,44 @@ def check(
     given = str(source)
     folder = files if files is not None else Path() if given == "-" else Path(source).parent
     with ExitStack() as kept:
-        origin = settle(given, spool.with_name(f"{spool.name}.manifest.input"), stdin, kept)
-        spill = kept.enter_context(Spill(spool.with_name(f"{spool.name}.manifest.sorted")))
-        spill.sweep()
-        verdict = _judge(origin, selection, lru_cache(_PICTURES)(partial(preflight, folder, cut=cut)), spill)
+        origin = open_source(given, spool.with_name(f"{spool.name}.manifest.input"), stdin, kept)
+        spill = kept.enter_context(ExternalSorter(spool.with_name(f"{spool.name}.manifest.sorted")))
+        spill.remove_leftovers()
+        verdict = _check(origin, selection, lru_cache(_PICTURES)(partial(why_not_uploadable, folder, cut=cut)), spill)
         path = "-" if given == "-" else str(Path(given).absolute())
         return Manifest(path, origin, selection, verdict, kept.pop_all(), odd or OddAddresses())
 
 
 @dataclass(slots=True)
-class _Verdict:
+class _CheckResult:
     """What checking found of a good manifest."""
 
-    form: type[JsonLines | Table]
+    form: type[JsonLines | CsvRows]
     digest: str
-    count: Count
-    sorted: Spill | None  # None: the manifest itself is in product order
+    count: ProductCounter
+    sorted: ExternalSorter | None  # None: the manifest itself is in product order
 
 
-def _judge(origin: Origin, selection: Selection, look: Look, spill: Spill) -> _Verdict:
+def _check(origin: ManifestSource, selection: Selection, look: Look, spill: ExternalSorter) -> _CheckResult:
     form, faults, digest = _form(origin), list[Fault](), hashlib.sha256()
-    count = Count(selection, faults)
+    count = ProductCounter(selection, faults)
     with origin.lines(faults, digest) as lines:
-        in_order = count.in_order(form(faults, look).judge(lines))
+        in_order = count.count_sorted(form(faults, look).check(lines))
     if not in_order:
         faults, digest = [], hashlib.sha256()
         with origin.lines(faults, digest) as lines:
-            for record in form(faults, look).records(lines):
+            for record in form(faults, look).to_records(lines):
                 spill.add(*record)
-        last_line = selection.last_line(_sights(form([], look).restored(spill)))
-        count = Count(selection, faults, last_line)
-        count.in_order(_sights(form(faults, look).restored(spill)))
-    count.conclude()
+        last_line = selection.last_line(_product_counts(form([], look).from_records(spill)))
+        count = ProductCounter(selection, faults, last_line)
+        count.count_sorted(_product_counts(form(faults, look).from_records(spill)))
+    count.finish()
     if faults:
         raise ManifestError(origin.name, sorted(faults, key=lambda fault: fault.line or 0)[:MAX_FAULTS])
-    return _Verdict(form, digest.hexdigest(), count, None if in_order else spill)
+    return _CheckResult(form, digest.hexdigest(), count, None if in_order else spill)
 
 
-def _sights(products: Iterable[WantedProduct]) -> Iterator[Sight]:
+def _product_counts(products: Iterable[WantedProduct]) -> Iterator[Sight]:
     for product in products:
         uploads = sum(source_kind(image.image_file) == "file" for image in product.images)
         yield product.product_id, product.line or 0, len(product.images), uploads
@@ -162,11 +170,11 @@ def _unseen(_: str) -> None:
     """Look at no picture: they were looked at when the manifest was checked."""
 
 
-def _form(origin: Origin) -> type[JsonLines | Table]:
+def _form(origin: ManifestSource) -> type[JsonLines | CsvRows]:
     """JSON Lines or CSV, by the name; where that doesn't say, by the first bytes."""
     form = _FORMS.get(Path(origin.name.lower().removesuffix(".gz")).suffix)
     if form is None:
         with origin.lines([]) as lines:
             first = next((line for _, line in lines if not line.isspace()), b"{")
-        form = JsonLines if first.lstrip().startswith((b"{", b"[")) else Table
+        form = JsonLines if first.lstrip().startswith((b"{", b"[")) else CsvRows
     return form

@@ -29,7 +29,7 @@ _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 
 
-def settle(given: str, copy: Path, stdin: BinaryIO | None, kept: ExitStack) -> Origin:
+def open_source(given: str, copy: Path, stdin: BinaryIO | None, kept: ExitStack) -> ManifestSource:
     """Find a file that can be read as often as asked: the manifest itself, or a private copy of what comes through a pipe."""
     kept.callback(_remove, copy)
     if given == "-":
@@ -37,7 +37,7 @@ def settle(given: str, copy: Path, stdin: BinaryIO | None, kept: ExitStack) -> O
     path = Path(given)
     with _unreadable(given):
         if stat.S_ISREG(path.stat().st_mode):
-            return Origin(given, path, copied=False)
+            return ManifestSource(given, path, copied=False)
         pipe = kept.enter_context(path.open("rb"))  # a folder fails here
     return _copied(given, pipe, copy)
 
@@ -48,13 +48,13 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _copied(name: str, pipe: BinaryIO, copy: Path) -> Origin:
+def _copied(name: str, pipe: BinaryIO, copy: Path) -> ManifestSource:
     with disk_faults(copy), private(copy) as file:
         while True:
             with _unreadable(name):
                 piece = pipe.read(_BUFFER)
             if not piece:
-                return Origin(name, copy, copied=True)
+                return ManifestSource(name, copy, copied=True)
             file.write(piece)
 
 
@@ -75,7 +75,7 @@ class _Hash(Protocol):
     def update(self, data: bytes | memoryview, /) -> None: ...
 
 
-class Origin:
+class ManifestSource:
     """The file with the raw bytes. Knows if it changed between two readings, by size, time of change and identity."""
 
     def __init__(self, name: str, file: Path, *, copied: bool) -> None:
@@ -94,7 +94,7 @@ class Origin:
             yield _lines(reader, faults)
             self._compare(raw.fileno())
 
-    def changed(self) -> ManifestError:
+    def changed_error(self) -> ManifestError:
         """Say that the manifest is not what was checked."""
         return ManifestError(self.name, [Fault(None, None, "changed while it was in use: give the command again")])
 
@@ -102,7 +102,7 @@ class Origin:
         about = os.fstat(handle)
         stamp = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
         if self._stamp not in {None, stamp}:
-            raise self.changed()
+            raise self.changed_error()
         self._stamp = stamp
 
 

@@ -35,5 +35,5 @@ async def write_failed(disk: Disk, path: Path, plan: PlanFile, ledger: Ledger, r
         await file.sync()
     finally:
         file.close()
-    await disk.publish(made, path)
+    await disk.replace(made, path)
     report.failed_manifest = str(path)

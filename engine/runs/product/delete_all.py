@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 from ...core.checkpoint import events
 from ...core.errors import LostError, RefusedError
-from ...core.plan.failures import image_failure, stranger
+from ...core.plan.failures import image_failure, unmanaged_image
 from ...core.plan.summary import SURE_PAGE, bulk_calls
-from ...core.reconcile.remaining import is_as_planned
+from ...core.reconcile.remaining import matches_plan
 
 if TYPE_CHECKING:
-    from ...core.model import Present
-    from .io import Tools
-    from .writer import Writes
+    from ...core.model import StoredImage
+    from .io import ProductIO
+    from .writer import ProductWriter
 
 REFUSED_FOR_GOOD = frozenset({403, 404, 405, 501})
 """With these a store answers a call that it doesn't have, or has no more (store-api.md: "delete all products" was removed)."""
 
 
-async def empty(writes: Writes, tools: Tools) -> None:
+async def delete_all(writes: ProductWriter, tools: ProductIO) -> None:
     """Send the delete-many call, only right after a listing that equals the plan's; what is to be kept is kept before it."""
     store, product_id = tools.store, writes.batch.product_id
     present, writes.listing = writes.listing, None
     if present is None:
-        if not await writes.keep_gallery():
+        if not await writes.back_up_gallery():
             return
         present = await tools.list(product_id)
-    if not is_as_planned(writes.batch, present):
+    if not matches_plan(writes.batch, present):
         await _one_by_one(writes, tools, present)
         return
     ids = [image.image_id for image in present]
@@ -42,7 +42,7 @@ async def empty(writes: Writes, tools: Tools) -> None:
     except RefusedError as error:
         await _refused(writes, tools, ids, error)
     else:
-        tools.refusals.accepted()
+        tools.rejections.accepted()
         if len(ids) > SURE_PAGE:
             writes.leave_to_a_look()
         else:
@@ -50,7 +50,7 @@ async def empty(writes: Writes, tools: Tools) -> None:
             writes.count("empty", len(ids))
 
 
-async def _refused(writes: Writes, tools: Tools, ids: list[int], error: RefusedError) -> None:
+async def _refused(writes: ProductWriter, tools: ProductIO, ids: list[int], error: RefusedError) -> None:
     """Part of it may have happened before the refusal: a failure must be true. A store without the call deletes one by one."""
     present = await tools.list(writes.batch.product_id)
     left = [image for image in present if image.image_id in ids]
@@ -62,19 +62,19 @@ async def _refused(writes: Writes, tools: Tools, ids: list[int], error: RefusedE
     tools.progress.more(len(left))
     failed = len(writes.failures)
     await _one_by_one(writes, tools, present)
-    if left and len(writes.failures) == failed and tools.seen.delete_many:
-        tools.see(delete_many=False)
-        tools.progress.say(
+    if left and len(writes.failures) == failed and tools.traits.delete_many:
+        tools.observe(delete_many=False)
+        tools.progress.notify(
             f"the store refuses to delete all images of a product by one call ({error.status}: {error.reason}). From now on "
             "they are deleted one by one, and plans are priced so"
         )
 
 
-async def _one_by_one(writes: Writes, tools: Tools, present: list[Present]) -> None:
+async def _one_by_one(writes: ProductWriter, tools: ProductIO, present: list[StoredImage]) -> None:
     """Delete the images that the plan names, each by its id; what somebody has added is left alone."""
     planned = set(writes.batch.changes.deletes)
     for image in present:
         if image.image_id in planned:
             await writes.delete(image.image_id)
-        elif tools.mirror:
-            writes.failures.append(stranger(writes.batch, image))
+        elif tools.delete_extra:
+            writes.failures.append(unmanaged_image(writes.batch, image))

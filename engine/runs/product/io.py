@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...core.image_format.truncated import CutFiles
-from ...core.reconcile.traits import Seen
+from ...core.reconcile.traits import StoreTraits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ...core.checkpoint import events
     from ...core.checkpoint.ledger import Ledger
-    from ...core.diff.renumbering import Reading
-    from ...core.model import Present
+    from ...core.diff.renumbering import RenumberingModel
+    from ...core.model import StoredImage
     from ...core.reconcile.rejection_streak import Refusals
     from ...disk.checkpoint.file import Checkpoint
     from ...disk.checkpoint.journal import Journal
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from ...progress import Progress, Stop
     from ...transport.store import Store
 
-    Listing = list[Present]
+    Listing = list[StoredImage]
 
 
-class Drained(Exception):  # noqa: N818  # not an error: the run was asked to stop between two calls
+class StopRequested(Exception):  # noqa: N818  # not an error: the run was asked to stop between two calls
     """The run takes in no more work; this product is gone on with by the next one."""
 
 
-class SetAside(Exception):  # noqa: N818  # not an error: others go on meanwhile
+class Later(Exception):  # noqa: N818  # not an error: others go on meanwhile
     """A create in doubt may still appear; look again when `due` (the loop's clock) has come."""
 
     def __init__(self, due: float) -> None:
         self.due = due
 
 
-def seen_by(checkpoint: Checkpoint) -> Seen:
+def seen_by(checkpoint: Checkpoint) -> StoreTraits:
     """What the store was seen to do by the runs of a checkpoint."""
     delete_many = (checkpoint.header or {}).get("delete_many") is not False
-    return Seen(checkpoint.reading(), checkpoint.names_lost(), delete_many=delete_many)
+    return StoreTraits(checkpoint.reading(), checkpoint.renames_files(), delete_many=delete_many)
 
 
 @dataclass(slots=True)
-class Tools:
+class ProductIO:
     """What every errand works with; `mirror` is sync, `relist` is apply's listing right before the first write.
 
     `settle_only` finds out what became of what was sent, and sends nothing.
@@ -55,12 +55,12 @@ class Tools:
     ledger: Ledger
     stop: Stop
     progress: Progress
-    seen: Seen
-    mirror: bool
-    relist: bool
-    settle: float
+    traits: StoreTraits
+    delete_extra: bool
+    recheck_first: bool
+    settle_time: float
     files: Path
-    refusals: Refusals
+    rejections: Refusals
     backup: Backup | None = None
     settle_only: bool = False
     cut: CutFiles = field(default_factory=CutFiles)
@@ -74,28 +74,32 @@ class Tools:
     def note(self, event: events.Event) -> None:
         """An outcome: into the ledger and the journal."""
         self.ledger.apply(event)
-        self.journal.note(event)
+        self.journal.append(event)
 
-    def see(
-        self, *, names_lost: bool | None = None, reading: Reading | None = None, delete_many: bool | None = None
+    def observe(
+        self,
+        *,
+        renames_files: bool | None = None,
+        reading: RenumberingModel | None = None,
+        delete_many: bool | None = None,
     ) -> None:
         """Believe what the store was seen to do from now on, and after a restart of this run as well."""
-        seen = self.seen
-        was = (seen.names_lost, seen.reading, seen.delete_many)
-        seen.names_lost = seen.names_lost if names_lost is None else names_lost
-        seen.reading = reading or seen.reading
+        seen = self.traits
+        was = (seen.renames_files, seen.renumbering, seen.delete_many)
+        seen.renames_files = seen.renames_files if renames_files is None else renames_files
+        seen.renumbering = reading or seen.renumbering
         seen.delete_many = seen.delete_many if delete_many is None else delete_many
-        if was != (seen.names_lost, seen.reading, seen.delete_many):
-            put, post = seen.reading.put.value, seen.reading.post
-            told = {"names_lost": seen.names_lost, "put": put, "post": post, "delete_many": seen.delete_many}
+        if was != (seen.renames_files, seen.renumbering, seen.delete_many):
+            put, post = seen.renumbering.on_update.value, seen.renumbering.on_create
+            told = {"names_lost": seen.renames_files, "put": put, "post": post, "delete_many": seen.delete_many}
             self.note({"event": "seen", **told})
 
-    def intend(self, event: events.Event) -> Awaitable[None]:
+    def write_ahead(self, event: events.Event) -> Awaitable[None]:
         """An intent, to be awaited: then it is on disk, and the call may go.
 
         Raises Drained where the run has been asked to stop.
         """
-        if self.stop.draining:
-            raise Drained
+        if self.stop.stopping:
+            raise StopRequested
         self.ledger.apply(event)
-        return self.journal.intend(event)
+        return self.journal.write_ahead(event)

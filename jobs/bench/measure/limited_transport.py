@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING
 
 from engine.core.dialects import v2
 from engine.core.errors import StoreError
-from engine.core.messages import Answer
+from engine.core.messages import Response
 
 if TYPE_CHECKING:
     from engine.core.messages import Request
-    from engine.transport.client import Wire
+    from engine.transport.client import Transport
 
 _PRODUCTS = v2.list_products(1).path.partition("?")[0]
 
 
-class FirstProducts:
+class LimitedTransport:
     """`ids` are the products that were shown so far, ascending, `most` of them at most. `wire` is set when there is one."""
 
     def __init__(self, most: int) -> None:
         self.ids: list[int] = []
-        self.wire: Wire | None = None
+        self.transport: Transport | None = None
         self._most = most
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         """Send the request; once enough products were shown, a page of products is empty without a call."""
-        assert self.wire is not None, "there is no wire before the run has begun"
+        assert self.transport is not None, "there is no wire before the run has begun"
         if request.path.partition("?")[0] != _PRODUCTS:
-            return await self.wire(request)
+            return await self.transport(request)
         room = self._most - len(self.ids)
         if room <= 0:
-            return Answer(200, {}, b"[]")
-        answer = await self.wire(request)
+            return Response(200, {}, b"[]")
+        answer = await self.transport(request)
         if answer.status != 200:
             return answer
         last = self.ids[-1] if self.ids else 0
@@ -44,4 +44,4 @@ class FirstProducts:
         except StoreError:
             return answer  # the engine knows what to do about it
         self.ids += ids
-        return Answer(answer.status, answer.headers, json.dumps([{"id": each} for each in ids]).encode())
+        return Response(answer.status, answer.headers, json.dumps([{"id": each} for each in ids]).encode())

@@ -25,7 +25,7 @@ _ROOT = _HERE.parents[3]
 STORE_CPU, OWN_CPU = 1, 0
 
 
-class StageError(Exception):
+class ProcessError(Exception):
     """A process of the benchmark could not be started, or died; the text says which."""
 
 
@@ -41,7 +41,7 @@ class Usage:
 
 
 @dataclass(slots=True)
-class Stage:
+class StoreProcess:
     """A store that runs; `window` is the length of its quota's windows in seconds, None without a quota."""
 
     address: dict[str, str]
@@ -90,7 +90,9 @@ class Stage:
 
 
 @contextmanager
-def stage(*flags: str, window: float | None = None, quota: int | None = None, pinned: bool = False) -> Iterator[Stage]:
+def stage(
+    *flags: str, window: float | None = None, quota: int | None = None, pinned: bool = False
+) -> Iterator[StoreProcess]:
     """Run a sandbox with these flags until the context ends.
 
     Raises StageError if it doesn't start.
@@ -105,8 +107,8 @@ def stage(*flags: str, window: float | None = None, quota: int | None = None, pi
             pin(process.pid, STORE_CPU)
         line = process.stdout.readline() if process.stdout else ""
         if not line:
-            raise StageError(f"the sandbox did not start (exit code {process.wait(10)})")
-        yield Stage(json.loads(line), window if quota else None, quota, process)
+            raise ProcessError(f"the sandbox did not start (exit code {process.wait(10)})")
+        yield StoreProcess(json.loads(line), window if quota else None, quota, process)
     finally:
         process.terminate()
         process.wait(20)
@@ -137,7 +139,7 @@ def measured(
     task: dict[str, Any],
     *,
     module: str = "jobs.bench.measure.worker",
-    beside: Stage | None = None,
+    beside: StoreProcess | None = None,
     pinned: bool = False,
 ) -> Measured:
     """Run `python -m module` with the task on its standard input, and read the meter at each window's end.
@@ -165,7 +167,7 @@ def measured(
     return Measured(told, cost["cpu"], cost["peak"], readings, store_cpu)
 
 
-def _watch(process: subprocess.Popen[str], beside: Stage | None) -> list[Usage]:
+def _watch(process: subprocess.Popen[str], beside: StoreProcess | None) -> list[Usage]:
     """Wait for the end; with a quota, read the meter at the end of each of its windows, which follow the clock."""
     if beside is None:
         process.wait()
@@ -182,7 +184,7 @@ def _watch(process: subprocess.Popen[str], beside: Stage | None) -> list[Usage]:
 def _last(lines: list[str], module: str) -> tuple[dict[str, Any], dict[str, Any]]:
     cost = json.loads(lines[-1]) if lines else {"exit": "unknown"}
     if cost["exit"] != 0 or len(lines) < 2:
-        raise StageError(f"{module} ended with exit code {cost['exit']}; what it said is on standard error")
+        raise ProcessError(f"{module} ended with exit code {cost['exit']}; what it said is on standard error")
     return json.loads(lines[-2]), cost
 
 

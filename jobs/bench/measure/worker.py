@@ -21,10 +21,10 @@ import engine.transport.session  # these are loaded now, so that start-up isn't 
 import engine.verbs.apply
 import engine.verbs.plan
 from engine.core.errors import FerryError
-from engine.runs.context import Seams
+from engine.runs.context import Ports
 
 from ... import exit_codes
-from .limited_transport import FirstProducts
+from .limited_transport import LimitedTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,17 +34,17 @@ _TOLD = ("outcome", "products", "wanted", "unchanged", "created", "updated", "de
 _TRAFFIC = ("requests", "throttled", "retried")
 
 
-class Watched(engine.Progress):
+class PhaseTimes(engine.Progress):
     """Progress that takes down when each phase began, by the clock and by the processor."""
 
     def __init__(self) -> None:
         super().__init__()
         self.phases: list[tuple[str, float, float]] = []
 
-    def begin(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
+    def start_phase(self, phase: str, *, products: int | None = None, images: int | None = None) -> None:
         """A new phase begins."""
         self.phases.append((phase, time.perf_counter(), time.process_time()))
-        super().begin(phase, products=products, images=images)
+        super().start_phase(phase, products=products, images=images)
 
     def lasted(self) -> dict[str, dict[str, float]]:
         """Seconds of clock and processor of each phase; one that came twice is summed up."""
@@ -95,7 +95,7 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
     """Run the task's verb and tell what it did and cost, start-up apart."""
     async with anyio.create_task_group():
         pass  # anyio loads its backend when it is first used: start-up, too
-    progress = Watched()
+    progress = PhaseTimes()
     samples = Samples(progress)
     looking = asyncio.get_running_loop().create_task(samples.run())
     began, clock, cpu = time.time(), time.perf_counter(), time.process_time()
@@ -149,19 +149,19 @@ async def _sampled(
 
     A product that can't be listed, or an image without an address, keeps its product out; the others are told as `sampled`.
     """
-    first = FirstProducts(task["products"])
+    first = LimitedTransport(task["products"])
     lines: dict[int, bytes] = {}
 
     @asynccontextmanager
-    async def wired(access: engine.Access) -> AsyncIterator[FirstProducts]:
-        async with Seams().wire(access) as wire:
-            first.wire = wire
+    async def wired(access: engine.Access) -> AsyncIterator[LimitedTransport]:
+        async with Ports().transport(access) as wire:
+            first.transport = wire
             yield first
 
     def take(data: bytes) -> None:
         lines[json.loads(data)["product_id"]] = data
 
-    report = await engine.export(access, take, options, progress=progress, seams=Seams(wire=wired))
+    report = await engine.export(access, take, options, progress=progress, seams=Ports(transport=wired))
     failed = {failure.product_id for failure in report.failures}
     sampled = [product_id for product_id in first.ids if product_id not in failed]
     bare = '{{"product_id": {}, "images": []}}\n'

@@ -25,7 +25,7 @@ _TITLES = {
 
 
 @dataclass(slots=True)
-class Upload:
+class UploadedFile:
     """A file that came in a form."""
 
     name: str
@@ -43,7 +43,7 @@ class Call:
     accept: str = ""
     body: bytes = b""
     form: dict[str, str] | None = None
-    upload: Upload | None = None
+    upload: UploadedFile | None = None
     app: str = ""
 
 

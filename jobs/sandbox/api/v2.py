@@ -24,7 +24,7 @@ from .messages import (
     unusable,
 )
 from .serializers import Addresses, listed_image, product, shrunk, written_image
-from .validation import Page, Source, Wish, read_number, read_page, read_query, read_write
+from .validation import Page, Source, WriteRequest, read_number, read_page, read_query, read_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ _PAGING = frozenset({"page", "limit"})
 
 
 @dataclass(slots=True, frozen=True)
-class Place:
+class Target:
     """What a path names."""
 
     kind: str
@@ -98,7 +98,7 @@ class Api:
             return refusal.reply
         return reply
 
-    def _place(self, call: Call) -> Place:
+    def _place(self, call: Call) -> Target:
         path = call.target.partition("?")[0].rstrip("/")
         place = _locate(path[len(self._prefix) :]) if path.startswith(self._prefix) else None
         if place is None:
@@ -124,23 +124,23 @@ class Api:
         cap = self.config.page_cap
         return Page(page.page, min(page.limit, cap)) if cap else page
 
-    def _list_images(self, place: Place, call: Call, now: float) -> Reply:
+    def _list_images(self, place: Target, call: Call, now: float) -> Reply:
         page = self._page(read_query(call.target.partition("?")[2], _PAGING))
         images = self.shop.listed(place.product_id, now) or ()
         shown = images[page.of(len(images))]
         return self._list([listed_image(place.product_id, each, self.addresses) for each in shown])
 
-    def _get_image(self, place: Place, _call: Call, _now: float) -> Reply:
+    def _get_image(self, place: Target, _call: Call, _now: float) -> Reply:
         found = self.shop.catalogue.look(place.product_id)
         image = found.image(place.image_id) if found else None
         if image is None:
             return not_found()
         return of_json(200, listed_image(place.product_id, image, self.addresses), image_ids=[image.image_id])
 
-    def _get_images_count(self, _place: Place, _call: Call, _now: float) -> Reply:
+    def _get_images_count(self, _place: Target, _call: Call, _now: float) -> Reply:
         return of_json(200, {"count": self.shop.catalogue.total_images})
 
-    def _write(self, call: Call, place: Place) -> tuple[Place, Wish]:
+    def _write(self, call: Call, place: Target) -> tuple[Target, WriteRequest]:
         found = self.shop.catalogue.look(place.product_id)
         if found is None or (place.image_id and found.image(place.image_id) is None):
             raise Refusal(not_found())
@@ -150,26 +150,26 @@ class Api:
             raise Refusal(refused(400, invalid("image_file", reason)))
         return place, wish
 
-    def _post_images(self, place: Place, call: Call, now: float, picture: Picture | None) -> Reply:
+    def _post_images(self, place: Target, call: Call, now: float, picture: Picture | None) -> Reply:
         _, wish = self._write(call, place)
         draft = replace(wish.draft, picture=_had(wish, picture))
         image = self.shop.create(place.product_id, draft, now)
         return of_json(201, written_image(place.product_id, image), committed=True, image_ids=[image.image_id])
 
-    def _put_image(self, place: Place, call: Call, now: float, picture: Picture | None) -> Reply:
+    def _put_image(self, place: Target, call: Call, now: float, picture: Picture | None) -> Reply:
         _, wish = self._write(call, place)
         draft = replace(wish.draft, picture=_had(wish, picture))
         image = self.shop.update(place.product_id, place.image_id, draft, now)
         return of_json(200, written_image(place.product_id, image), committed=True, image_ids=[image.image_id])
 
-    def _delete_image(self, place: Place, _call: Call, now: float) -> Reply:
+    def _delete_image(self, place: Target, _call: Call, now: float) -> Reply:
         found = self.shop.catalogue.look(place.product_id)
         if found is None or found.image(place.image_id) is None:
             return not_found()
         self.shop.delete(place.product_id, [place.image_id], now)
         return Reply(204, committed=True, image_ids=[place.image_id])
 
-    def _delete_images(self, place: Place, call: Call, now: float) -> Reply:
+    def _delete_images(self, place: Target, call: Call, now: float) -> Reply:
         if self.config.delete_many_refused:
             return refused(self.config.delete_many_refused, {"message": "This call is not available."})
         page = read_page(read_query(call.target.partition("?")[2], _PAGING), self.config)
@@ -187,15 +187,15 @@ class Api:
         ids = self.shop.catalogue.ids()
         return ids[bisect_left(ids, lowest) : bisect_right(ids, highest)]
 
-    def _get_products(self, _place: Place, call: Call, _now: float) -> Reply:
+    def _get_products(self, _place: Target, call: Call, _now: float) -> Reply:
         values = read_query(call.target.partition("?")[2], _FILTERS)
         page, ids = self._page(values), self._product_ids(values)
         return self._list([self._shown(each, values) for each in ids[page.of(len(ids))]])
 
-    def _get_products_count(self, _place: Place, call: Call, _now: float) -> Reply:
+    def _get_products_count(self, _place: Target, call: Call, _now: float) -> Reply:
         return of_json(200, {"count": len(self._product_ids(read_query(call.target.partition("?")[2], _FILTERS)))})
 
-    def _get_product(self, place: Place, call: Call, _now: float) -> Reply:
+    def _get_product(self, place: Target, call: Call, _now: float) -> Reply:
         values = read_query(call.target.partition("?")[2], ("include", "exclude"))
         return of_json(200, self._shown(place.product_id, values))
 
@@ -207,7 +207,7 @@ class Api:
         return shrunk(shown, values.get("include"), values.get("exclude")) if values else shown
 
 
-def _had(wish: Wish, picture: Picture | None) -> Picture | None:
+def _had(wish: WriteRequest, picture: Picture | None) -> Picture | None:
     """Return the picture that the write brings. Raises Refusal where it should bring one and could not."""
     if wish.source is None or picture is not None:
         return picture if wish.source else None
@@ -215,20 +215,20 @@ def _had(wish: Wish, picture: Picture | None) -> Picture | None:
     raise Refusal(refused(400, unreachable(text) if wish.source.kind == "url" else unusable(text)))
 
 
-def _locate(path: str) -> Place | None:
+def _locate(path: str) -> Target | None:
     match path.split("/"):
         case ["", "products"]:
-            return Place("products")
+            return Target("products")
         case ["", "products", "count"]:
-            return Place("products_count")
+            return Target("products_count")
         case ["", "products", "images", "count"]:
-            return Place("images_count")
+            return Target("images_count")
         case ["", "products", number] if _is_id(number):
-            return Place("product", int(number))
+            return Target("product", int(number))
         case ["", "products", number, "images"] if _is_id(number):
-            return Place("images", int(number))
+            return Target("images", int(number))
         case ["", "products", number, "images", image] if _is_id(number) and _is_id(image):
-            return Place("image", int(number), int(image))
+            return Target("image", int(number), int(image))
     return None
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from ..shop.file_names import source_name, source_query
 from ..shop.rules import Draft
-from .messages import JSON, Call, Refusal, Upload, invalid, missing, read_only, refused, unsupported
+from .messages import JSON, Call, Refusal, UploadedFile, invalid, missing, read_only, refused, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,18 +33,18 @@ class Source:
 
     kind: Literal["url", "import", "upload"]
     text: str
-    upload: Upload | None = None
+    upload: UploadedFile | None = None
 
 
 @dataclass(slots=True, frozen=True)
-class Wish:
+class WriteRequest:
     """A write that has been read and found right: its fields and, where it brings one, its picture's source."""
 
     draft: Draft
     source: Source | None
 
 
-def read_write(call: Call, config: Config) -> Wish:
+def read_write(call: Call, config: Config) -> WriteRequest:
     """Read the body of a POST or PUT. Raises Refusal, naming every fault that it has."""
     values = _form(call) if call.content_type == FORM and config.upload_sources else _body(call)
     if call.content_type == JSON and not (config.url_sources or config.import_sources) and "image_file" in values:
@@ -65,7 +65,7 @@ def read_write(call: Call, config: Config) -> Wish:
         is_thumbnail=values.get("is_thumbnail"),
         query="" if source is None or call.upload else source_query(source.text),
     )
-    return Wish(draft, source)
+    return WriteRequest(draft, source)
 
 
 def _body(call: Call) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from aiohttp.web_request import BaseRequest
 from ..api.messages import Reply, of_gateway
 from ..api.v2 import Api
 from ..faults import Fault, Script
-from ..traffic.pipeline import Conductor, Outcome
+from ..traffic.pipeline import RequestPipeline, Served
 from .control import Control
-from .fetcher import Fetcher, new_session
+from .fetcher import PictureFetcher, new_session
 from .parsing import LARGEST_CALL, read_call
-from .picture_store import Album
+from .picture_store import PictureStore
 from .seed import fill
 from .state_file import open_store, save
-from .web_pages import Gallery
+from .web_pages import WebPages
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
@@ -49,9 +49,9 @@ class Sandbox:
     """A store that runs, as a test sees it; `left_out` says which images of the manifest it could not be filled with."""
 
     config: Config
-    conductor: Conductor
+    conductor: RequestPipeline
     control: Control
-    album: Album
+    album: PictureStore
     url: str
     import_folder: Path
     left_out: list[str]
@@ -109,15 +109,15 @@ async def running(config: Config) -> AsyncIterator[Sandbox]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         folder = config.import_folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="import-")))
         folder.mkdir(parents=True, exist_ok=True)
-        album = Album(config.state.with_name(config.state.name + ".pictures") if config.state else None)
+        album = PictureStore(config.state.with_name(config.state.name + ".pictures") if config.state else None)
         known = config.state is not None and config.state.exists()
         shop = open_store(config)
         session = await stack.enter_async_context(new_session())
-        conductor = Conductor(Api(config, shop, url), Fetcher(config, album, folder, session), time.time)
+        conductor = RequestPipeline(Api(config, shop, url), PictureFetcher(config, album, folder, session), time.time)
         left_out = [] if known else await fill(config, shop, conductor.fetch, time.time())
         save(config, shop, album)  # a disk that won't have it shall say so now
         sandbox = Sandbox(config, conductor, Control(conductor, album), album, url, folder, left_out)
-        server = web.Server(_Door(sandbox).handle, request_factory=_request, access_log=None)
+        server = web.Server(_Router(sandbox).handle, request_factory=_request, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
         stack.callback(save, config, shop, album)
@@ -158,13 +158,13 @@ class _Raw(web.StreamResponse):
         """Nothing is left to be written."""
 
 
-class _Door:
+class _Router:
     """Sorts requests: the API, the control plane, what a person looks at."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._conductor = sandbox.conductor
         self._control = sandbox.control
-        self._gallery = Gallery(sandbox.config, sandbox.shop, sandbox.album, sandbox.import_folder)
+        self._gallery = WebPages(sandbox.config, sandbox.shop, sandbox.album, sandbox.import_folder)
 
     async def handle(self, request: BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -182,14 +182,14 @@ class _Door:
     async def _api(self, request: BaseRequest, target: str) -> web.StreamResponse:
         try:
             call = await read_call(request, target)
-            outcome = await self._conductor.conduct(call)
+            outcome = await self._conductor.handle(call)
         except web.HTTPRequestEntityTooLarge:
             too_large = Reply(413, b"Request Entity Too Large", "text/plain")
             return _Raw(_head(too_large) + too_large.body, keep_alive=False)
         return _sent(request, outcome)
 
 
-def _sent(request: BaseRequest, outcome: Outcome) -> web.StreamResponse:
+def _sent(request: BaseRequest, outcome: Served) -> web.StreamResponse:
     reply = outcome.reply
     if reply is not None and not outcome.cut:
         return _Raw(_head(reply) + reply.body, request.keep_alive)

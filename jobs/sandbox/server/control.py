@@ -16,14 +16,14 @@ from ..faults import Script, from_values
 
 if TYPE_CHECKING:
     from ..shop.catalog import Product
-    from ..traffic.pipeline import Conductor
-    from .picture_store import Album
+    from ..traffic.pipeline import RequestPipeline
+    from .picture_store import PictureStore
 
 
 class Control:
     """Answers the control calls."""
 
-    def __init__(self, conductor: Conductor, album: Album) -> None:
+    def __init__(self, conductor: RequestPipeline, album: PictureStore) -> None:
         self._conductor = conductor
         self._config = conductor.config
         self._shop = conductor.api.shop

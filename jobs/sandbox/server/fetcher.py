@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from ..api.validation import Source
     from ..config import Config
     from ..shop.rules import Picture
-    from .picture_store import Album
+    from .picture_store import PictureStore
 
 _REDIRECTS = 6  # where aiohttp gives up: five are followed
 _AGENT = "imageferry-sandbox"
 
 
-class Fetcher:
+class PictureFetcher:
     """Brings in pictures; each fetch is a fetch, nothing is remembered."""
 
-    def __init__(self, config: Config, album: Album, folder: Path, session: ClientSession) -> None:
+    def __init__(self, config: Config, album: PictureStore, folder: Path, session: ClientSession) -> None:
         self._config = config
         self._album = album
         self._folder = folder

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import BodyPartReader, hdrs, web
 
-from ..api.messages import JSON, Call, Upload
+from ..api.messages import JSON, Call, UploadedFile
 from ..api.validation import FORM
 
 if TYPE_CHECKING:
@@ -56,6 +56,6 @@ async def _read_part(part: BodyPartReader, call: Call) -> None:
         if len(data) > LARGEST_CALL:
             raise web.HTTPRequestEntityTooLarge(LARGEST_CALL, len(data))
     if part.filename is not None and part.name == "image_file":
-        call.upload = Upload(_clean(part.filename), bytes(data))
+        call.upload = UploadedFile(_clean(part.filename), bytes(data))
     elif call.form is not None and part.name is not None:
         call.form[_clean(part.name)] = data.decode(errors="replace")

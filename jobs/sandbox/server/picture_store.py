@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Album:
+class PictureStore:
     """Keeps pictures; `folder` is where they outlast the store, if anywhere."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..api.messages import Upload
+from ..api.messages import UploadedFile
 from ..api.validation import Source
 from ..shop.file_names import source_name, source_query
 from ..shop.rules import Draft
@@ -80,7 +80,7 @@ def _source(text: str, folder: Path) -> Source:
     if "://" in text:
         return Source("url", text)
     path = Path(folder, text)
-    return Source("upload", path.name, Upload(path.name, path.read_bytes() if path.is_file() else b""))
+    return Source("upload", path.name, UploadedFile(path.name, path.read_bytes() if path.is_file() else b""))
 
 
 def _draft(image: dict[str, Any], source: Source) -> Draft:

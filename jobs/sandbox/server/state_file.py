@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..config import Config
-    from .picture_store import Album
+    from .picture_store import PictureStore
 
 _FORMAT = "imageferry-sandbox-state-1"
 
@@ -39,7 +39,7 @@ def open_store(config: Config) -> Shop:
     return Shop(config, catalogue)
 
 
-def save(config: Config, shop: Shop, album: Album) -> None:
+def save(config: Config, shop: Shop, album: PictureStore) -> None:
     """Write state and pictures to where the configuration says, if anywhere. Raises OSError."""
     if config.state is None:
         return

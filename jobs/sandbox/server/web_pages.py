@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..config import Config
     from ..shop.catalog import Product
     from ..shop.rules import Shop
-    from .picture_store import Album
+    from .picture_store import PictureStore
 
 _ORIGINAL = re.compile(r"/product_images/(?!import/)(.+)")
 _IMPORT = re.compile(r"/product_images/import/(.+)")
@@ -31,10 +31,10 @@ _PAGE = 20  # products
 _HIGHEST = 9999  # pixels: as good as the original
 
 
-class Gallery:
+class WebPages:
     """Serves pictures and the page."""
 
-    def __init__(self, config: Config, shop: Shop, album: Album, folder: Path) -> None:
+    def __init__(self, config: Config, shop: Shop, album: PictureStore, folder: Path) -> None:
         self._shop = shop
         self._album = album
         self._folder = folder

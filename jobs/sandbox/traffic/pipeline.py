@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..api.messages import Call, Reply, conflict, locked, of_gateway
 from ..faults import Fault, Script
-from .rate_limit import Meter
+from .rate_limit import RateLimiter
 from .request_log import Entry, Log
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _WRITES = frozenset({"POST", "PUT", "DELETE"})
 
 
 @dataclass(slots=True)
-class Outcome:
+class Served:
     """What the caller gets to see: a reply, a reply that breaks off in the middle, or (None) a closed connection."""
 
     reply: Reply | None
@@ -39,7 +39,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Course:
+class _InFlight:
     """One call on its way."""
 
     call: Call
@@ -48,7 +48,7 @@ class _Course:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Conductor:
+class RequestPipeline:
     """Takes calls through the store."""
 
     def __init__(
@@ -61,19 +61,19 @@ class Conductor:
         self.config = api.config
         self.fetch = fetch
         self.clock = clock
-        self.meter = Meter(api.config, clock())
+        self.meter = RateLimiter(api.config, clock())
         self.log = Log(api.config)
         self.script = Script(api.config.faults, api.config.seed)
         self._chance = Random(f"{api.config.seed}/latency")  # noqa: S311 - to be repeatable, not secret
         self._busy: set[str] = set()
 
-    async def conduct(self, call: Call) -> Outcome:
+    async def handle(self, call: Call) -> Served:
         """Return what the caller sees of the call, once it is time to see it."""
         half = self._half_way()
         if half:
             await asyncio.sleep(half)
         now = self.clock()
-        course = _Course(call, self.log.open(call, now))
+        course = _InFlight(call, self.log.open(call, now))
         outcome = self._turned_away(course, now) or await self._admitted(course)
         if half:
             await asyncio.sleep(half)
@@ -90,25 +90,25 @@ class Conductor:
             return 0.0
         return (config.latency + config.jitter * self._chance.random()) / 2
 
-    def _turned_away(self, course: _Course, now: float) -> Outcome | None:
+    def _turned_away(self, course: _InFlight, now: float) -> Served | None:
         reply = self.api.turned_away(course.call)
         if reply is not None:
-            return Outcome(reply)
+            return Served(reply)
         course.fault = self.script.pick(course.call.method, course.call.target)
         kind = course.entry.fault = course.fault.kind if course.fault else None
         if kind == "bare_429":
-            return Outcome(of_gateway(429))
+            return Served(of_gateway(429))
         if not self.meter.take(now):
             return self._throttled(now, 429)
         course.headers = self.meter.headers(now)
         return self._throttled(now, course.fault.answer) if course.fault and kind == "throttled" else None
 
-    def _throttled(self, now: float, status: int) -> Outcome:
+    def _throttled(self, now: float, status: int) -> Served:
         reply = of_gateway(status)
         reply.headers = self.meter.headers(now)
         if self.config.retry_after:
             reply.headers.append(self._named(ceil(self.meter.reset_ms(now) / 1000), now))
-        return Outcome(reply)
+        return Served(reply)
 
     def _named(self, seconds: float, now: float, *, standard: bool = False) -> tuple[str, str]:
         """Return the header in which a time to wait is named."""
@@ -117,37 +117,37 @@ class Conductor:
             return ("Retry-After", formatdate(ceil(now + seconds), usegmt=True))
         return ("Retry-After" if standard or form == "seconds" else "X-Retry-After", str(ceil(seconds)))
 
-    async def _admitted(self, course: _Course) -> Outcome:
+    async def _admitted(self, course: _InFlight) -> Served:
         fault = course.fault
         outcome = await self._instead(course, fault) if fault else None
         if outcome is None:
             reply = await self._carried_out(course)
-            outcome = await _spoilt(reply, fault) if fault else Outcome(reply)
+            outcome = await _spoilt(reply, fault) if fault else Served(reply)
         if outcome.reply is not None:
             outcome.reply.headers.extend(course.headers)
         return outcome
 
-    async def _instead(self, course: _Course, fault: Fault) -> Outcome | None:
+    async def _instead(self, course: _InFlight, fault: Fault) -> Served | None:
         """Play a fault that keeps the call from being carried out, or puts it off; None for any other."""
         match fault.kind:
             case "failed_before":
-                return Outcome(of_gateway(fault.answer))
+                return Served(of_gateway(fault.answer))
             case "locked":
-                return Outcome(locked())
+                return Served(locked())
             case "conflict":
-                return Outcome(conflict(_BUSY))
+                return Served(conflict(_BUSY))
             case "dropped_before":
-                return Outcome(None)
+                return Served(None)
             case "hang":
                 await asyncio.sleep(fault.seconds)
-                return Outcome(None)
+                return Served(None)
             case "late_commit":
                 picture = await self._picture(course.call)
                 asyncio.get_running_loop().call_later(fault.seconds, self._commit, course, picture)
-                return Outcome(of_gateway(fault.answer))
+                return Served(of_gateway(fault.answer))
         return None
 
-    async def _carried_out(self, course: _Course) -> Reply:
+    async def _carried_out(self, course: _InFlight) -> Reply:
         if course.call.method not in _WRITES:
             return self._commit(course, None)
         if self.config.parallel_writes == "allowed":
@@ -161,7 +161,7 @@ class Conductor:
         finally:
             self._busy.discard(product)
 
-    async def _written(self, course: _Course) -> Reply:
+    async def _written(self, course: _InFlight) -> Reply:
         picture = await self._picture(course.call)
         if self.config.write_latency:
             await asyncio.sleep(self.config.write_latency)
@@ -171,7 +171,7 @@ class Conductor:
         source = self.api.source(call)
         return None if source is None else await self.fetch(source)
 
-    def _commit(self, course: _Course, picture: Picture | None) -> Reply:
+    def _commit(self, course: _InFlight, picture: Picture | None) -> Reply:
         now = self.clock()
         reply = self.api.answer(course.call, now, picture)
         course.entry.image_ids = reply.image_ids
@@ -180,17 +180,17 @@ class Conductor:
         return reply
 
 
-async def _spoilt(reply: Reply, fault: Fault) -> Outcome:
+async def _spoilt(reply: Reply, fault: Fault) -> Served:
     """Play a fault that spoils the answer to a call that was carried out."""
     match fault.kind:
         case "failed_after":
-            return Outcome(of_gateway(fault.answer))
+            return Served(of_gateway(fault.answer))
         case "dropped_after":
-            return Outcome(None)
+            return Served(None)
         case "cut_body":
-            return Outcome(reply, cut=True)
+            return Served(reply, cut=True)
         case "garbled":
-            return Outcome(Reply(200 if reply.status == 204 else reply.status, _GARBAGE, "text/html"))
+            return Served(Reply(200 if reply.status == 204 else reply.status, _GARBAGE, "text/html"))
         case "slow":
             await asyncio.sleep(fault.seconds)
-    return Outcome(reply)
+    return Served(reply)

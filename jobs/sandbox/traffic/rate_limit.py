@@ -30,7 +30,7 @@ class Usage:
     other_refused: int = 0
 
 
-class Meter:
+class RateLimiter:
     """Counts calls in windows of `window_ms`; `now` is in seconds of any clock that doesn't go back."""
 
     def __init__(self, config: Config, now: float) -> None:

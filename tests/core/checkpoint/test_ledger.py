@@ -10,9 +10,9 @@ import pytest
 from engine.core.checkpoint.events import outcome, sent
 from engine.core.checkpoint.ledger import Ledger
 from engine.core.diff.changes import Changes
-from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.plan.batch import Batch
-from engine.core.reconcile.doubts import sight
+from engine.core.model import StoredImage, Wanted, WantedProduct
+from engine.core.plan.batch import ProductPlan
+from engine.core.reconcile.doubts import match_unconfirmed
 from engine.core.results import Failure, Report
 
 
@@ -21,7 +21,7 @@ def tell(*events: dict[str, Any]) -> Report:
     ledger, report = Ledger(), Report("status")
     for event in events:
         ledger.apply(event)
-    ledger.tell(report)
+    ledger.fill(report)
     return report
 
 
@@ -81,7 +81,7 @@ def test_what_a_retried_product_is_refused_anew_is_told_beside_what_stands() -> 
     ledger.reopen(5)
     for event in (SENT, REFUSED, refusal(5, 1)):
         ledger.apply(event)
-    ledger.tell(report)
+    ledger.fill(report)
     assert (report.failed, [failure.image_file for failure in report.failures]) == (2, ["0.jpg", "1.jpg"])
 
 
@@ -123,12 +123,12 @@ def test_a_second_image_stands_in_for_the_one_that_somebody_took_away(before: li
     ledger = Ledger()
     for event in (*before, *LOST, outcome("found", 5, "create:0", image_id=7)):
         ledger.apply(event)
-    batch = Batch(WantedProduct(5, [Wanted("https://x.example/a.jpg")], 1), [], Changes(), {})
-    first, second = (Present(image_id, "k/1/a__12345.jpg", "", 0, is_thumbnail=False) for image_id in (7, 8))
+    batch = ProductPlan(WantedProduct(5, [Wanted("https://x.example/a.jpg")], 1), [], Changes(), {})
+    first, second = (StoredImage(image_id, "k/1/a__12345.jpg", "", 0, is_thumbnail=False) for image_id in (7, 8))
     course = ledger.courses[5]
-    assert sight(batch, course, [first, second], names_lost=False).found == {}
-    assert sight(batch, course, [second], names_lost=False).found == {0: 8}
-    assert sight(batch, course, [], names_lost=False).absent == []
+    assert match_unconfirmed(batch, course, [first, second], renames_files=False).found == {}
+    assert match_unconfirmed(batch, course, [second], renames_files=False).found == {0: 8}
+    assert match_unconfirmed(batch, course, [], renames_files=False).missing == []
     ledger.apply(outcome("found", 5, "create:0", image_id=8))
     assert course.made == {7: 0, 8: 0}
 

@@ -86,7 +86,7 @@ def test_a_product_that_finished_in_doubt_stays_in_doubt() -> None:
     """Its last look is still due: a create without an answer may have come to be after all."""
     ledger = Ledger()
     replay([seal(event) for event in [DONE[0], outcome("lost", 1, "create:0"), DONE[2]]], ledger, damaged)
-    assert ledger.doubted == {1}
+    assert ledger.was_unconfirmed == {1}
     assert ledger.finished == ledger.courses.keys() == {1}
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.diff.compare import diff
-from engine.core.diff.renumbering import Reading, Renumbering
-from engine.core.model import Present, Wanted, WantedProduct
+from engine.core.diff.compare import compare
+from engine.core.diff.renumbering import Renumbering, RenumberingModel
+from engine.core.model import StoredImage, Wanted, WantedProduct
 
 if TYPE_CHECKING:
     from engine.core.diff.changes import Changes
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 HIGHEST = 4
 SPARE = 2
 """How far above all that stands or is asked for the search looks."""
-READINGS = [Reading(renumbering, post) for renumbering in Renumbering for post in (False, True)]
-IDS = [f"{reading.put.value}{'+post' if reading.post else ''}" for reading in READINGS]
+READINGS = [RenumberingModel(renumbering, post) for renumbering in Renumbering for post in (False, True)]
+IDS = [f"{reading.on_update.value}{'+post' if reading.on_create else ''}" for reading in READINGS]
 
 
 @dataclass
@@ -78,14 +78,14 @@ class Gallery:
         return [order for order, _ in stands] == asked
 
 
-def a_gallery(chance: random.Random, most: int, *, ties: bool) -> tuple[list[Wanted], list[Present]]:
+def a_gallery(chance: random.Random, most: int, *, ties: bool) -> tuple[list[Wanted], list[StoredImage]]:
     """Up to so many images: there, to be made (two at most), surplus, unmanaged; texts and thumbnails like orders."""
     count = chance.randint(1, most)
     new = chance.randint(0, min(2, count))
     surplus = chance.randint(0, 1) if count < most else 0
     there = range(1, count - new + surplus + 1)
     present = [
-        Present(n, f"a/123/n{n}__12345.jpg", chance.choice(["", "x"]), chance.randint(0, HIGHEST)) for n in there
+        StoredImage(n, f"a/123/n{n}__12345.jpg", chance.choice(["", "x"]), chance.randint(0, HIGHEST)) for n in there
     ]
     if present and chance.random() < 0.8:
         chance.choice(present).is_thumbnail = True
@@ -104,7 +104,7 @@ def a_gallery(chance: random.Random, most: int, *, ties: bool) -> tuple[list[Wan
     return images, present
 
 
-def at_first(images: list[Wanted], present: list[Present]) -> Gallery:
+def at_first(images: list[Wanted], present: list[StoredImage]) -> Gallery:
     rows = {image.image_file[10:-4]: row for row, image in enumerate(images)}
     thumbnail = next((each.image_id for each in present if each.is_thumbnail), 0)
     names = {each.image_id: each.image_file[6:].partition("__")[0] for each in present}
@@ -116,16 +116,18 @@ def at_first(images: list[Wanted], present: list[Present]) -> Gallery:
     )
 
 
-def carried_out(images: list[Wanted], present: list[Present], changes: Changes, reading: Reading) -> Gallery:
+def carried_out(
+    images: list[Wanted], present: list[StoredImage], changes: Changes, reading: RenumberingModel
+) -> Gallery:
     gallery = at_first(images, present)
     for create in changes.creates:
-        gallery.post(create.row, images[create.row], create.fields.get("sort_order"), moves=bool(reading.post))
+        gallery.post(create.row, images[create.row], create.fields.get("sort_order"), moves=bool(reading.on_create))
     for update in changes.updates:
-        gallery.put(update.image_id, update.fields, reading.put)
+        gallery.put(update.image_id, update.fields, reading.on_update)
     return gallery
 
 
-def is_reached(images: list[Wanted], present: list[Present], reading: Reading, most: int) -> bool:
+def is_reached(images: list[Wanted], present: list[StoredImage], reading: RenumberingModel, most: int) -> bool:
     """Whether so many PUTs can do, whatever the creates carry and in whatever order they are sent.
 
     One PUT an image at most and none for one just made (creates carry their final fields), with any of the fields that
@@ -141,7 +143,7 @@ def is_reached(images: list[Wanted], present: list[Present], reading: Reading, m
     )
 
 
-def _made(start: Gallery, images: list[Wanted], reading: Reading, values: range) -> list[Gallery]:
+def _made(start: Gallery, images: list[Wanted], reading: RenumberingModel, values: range) -> list[Gallery]:
     """Every gallery that the creates alone can lead to."""
     new = [row for row in range(len(images)) if row not in start.rows]
     made: dict[object, Gallery] = {}
@@ -149,7 +151,7 @@ def _made(start: Gallery, images: list[Wanted], reading: Reading, values: range)
         for chosen in itertools.product(*(values if images[row].sort_order is not None else [None] for row in rows)):
             gallery = start.copy()
             for row, value in zip(rows, chosen, strict=True):
-                gallery.post(row, images[row], value, moves=bool(reading.post))
+                gallery.post(row, images[row], value, moves=bool(reading.on_create))
             made[tuple(gallery.orders.items()), tuple(sorted(gallery.rows.items()))] = gallery
     return list(made.values())
 
@@ -157,7 +159,7 @@ def _made(start: Gallery, images: list[Wanted], reading: Reading, values: range)
 def _can(
     gallery: Gallery,
     images: list[Wanted],
-    reading: Reading,
+    reading: RenumberingModel,
     most: int,
     values: range,
     written: frozenset[int],
@@ -179,7 +181,7 @@ def _can(
             continue
         for fields in _puts(images[row], range(floor, values.stop), silent=floor == values[0]):
             after = gallery.copy()
-            after.put(image_id, fields, reading.put)
+            after.put(image_id, fields, reading.on_update)
             then = fields.get("sort_order", floor)
             if _can(after, images, reading, most - 1, values, written | {image_id}, then, seen):
                 return True
@@ -197,14 +199,14 @@ def _puts(image: Wanted, values: range, *, silent: bool):
     return [{**order, **text, **flag} for order in [*([{}] if silent else []), *orders] for flag in flags]
 
 
-def judge(seed: str, cases: int, most: int, reading: Reading, *, ties: bool) -> int:
+def judge(seed: str, cases: int, most: int, reading: RenumberingModel, *, ties: bool) -> int:
     """Plan so many galleries and look for anything shorter; how many of them needed a search at all."""
     chance = random.Random(seed)
     searched = 0
     for number in range(cases):
         images, present = a_gallery(chance, most, ties=ties)
         mirror = number % 4 > 0
-        changes = diff(WantedProduct(1, images), present, {}, mirror=mirror, reading=reading).changes
+        changes = compare(WantedProduct(1, images), present, {}, delete_extra=mirror, reading=reading).changes
         case = (images, present, changes)
         assert carried_out(images, present, changes, reading).is_as(images), case
         gone = {image.image_id for image in present} - set(at_first(images, present).rows.values())
@@ -219,46 +221,48 @@ def judge(seed: str, cases: int, most: int, reading: Reading, *, ties: bool) -> 
 @pytest.mark.parametrize("ties", [False, True], ids=["each its own", "equal sort orders"])
 @pytest.mark.parametrize("reading", READINGS, ids=IDS)
 @pytest.mark.parametrize(("most", "cases"), [(3, 200), (4, 60), (5, 20)], ids=["3 images", "4 images", "5 images"])
-def test_no_shorter_sequence_reaches_the_goal(reading: Reading, ties: bool, most: int, cases: int) -> None:
+def test_no_shorter_sequence_reaches_the_goal(reading: RenumberingModel, ties: bool, most: int, cases: int) -> None:
     """Against a search of every choice of what creates carry and every sequence of PUTs, all fields together."""
     assert judge(f"{reading}{ties}{most}", cases, most, reading, ties=ties) > cases // 3
 
 
 @pytest.mark.parametrize("ties", [False, True], ids=["each its own", "equal sort orders"])
 @pytest.mark.parametrize("reading", READINGS, ids=IDS)
-def test_the_search_is_not_blind(reading: Reading, ties: bool) -> None:
+def test_the_search_is_not_blind(reading: RenumberingModel, ties: bool) -> None:
     """It finds what the plan does when it is given as many PUTs as the plan has."""
     chance = random.Random(f"{reading}{ties}")
     for _ in range(40):
         images, present = a_gallery(chance, 3, ties=ties)
-        changes = diff(WantedProduct(1, images), present, {}, mirror=True, reading=reading).changes
+        changes = compare(WantedProduct(1, images), present, {}, delete_extra=True, reading=reading).changes
         assert is_reached(images, present, reading, len(changes.updates)), (images, present, changes)
 
 
-def n(number: int, text: str = "", order: int | None = None) -> tuple[Wanted, Present]:
+def n(number: int, text: str = "", order: int | None = None) -> tuple[Wanted, StoredImage]:
     """One image as wanted with equal sort orders, and as it is there."""
-    return Wanted(f"https://x/n{number}.jpg", text or None, 0), Present(
+    return Wanted(f"https://x/n{number}.jpg", text or None, 0), StoredImage(
         number, f"a/123/n{number}__12345.jpg", "", order or 0
     )
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=IDS)
 @pytest.mark.parametrize("written", [1, 2])
-def test_of_two_that_may_move_the_one_moves_that_is_written_anyway(reading: Reading, written: int) -> None:
+def test_of_two_that_may_move_the_one_moves_that_is_written_anyway(reading: RenumberingModel, written: int) -> None:
     """One PUT with text and sort order, not one for the text and one for the order."""
     (first, there_1), (second, there_2) = n(1, "new" * (written == 1), 5), n(2, "new" * (written == 2), 7)
-    changes = diff(WantedProduct(1, [second, first]), [there_1, there_2], {}, mirror=True, reading=reading).changes
+    changes = compare(
+        WantedProduct(1, [second, first]), [there_1, there_2], {}, delete_extra=True, reading=reading
+    ).changes
     assert [(u.image_id, set(u.fields)) for u in changes.updates] == [(written, {"description", "sort_order"})]
 
 
 @pytest.mark.parametrize("renumbering", list(Renumbering), ids=lambda each: each.value)
 def test_creates_that_move_their_siblings_are_sent_so_that_nothing_is_left_to_mend(renumbering: Renumbering) -> None:
     """Two new images before one that stays, all of one sort order: no PUT, and no listing afterwards."""
-    reading = Reading(renumbering, post=True)
+    reading = RenumberingModel(renumbering, on_create=True)
     (staying, there), images = n(1, "", 0), [Wanted(f"https://x/new{k}.jpg", None, 0) for k in range(2)]
-    changes = diff(WantedProduct(1, [*images, staying]), [there], {}, mirror=True, reading=reading).changes
+    changes = compare(WantedProduct(1, [*images, staying]), [there], {}, delete_extra=True, reading=reading).changes
     assert [(create.row, create.fields) for create in changes.creates] == [
         (0, {"sort_order": 0}),
         (1, {"sort_order": 1}),
     ]
-    assert (changes.updates, changes.look) == ([], False)
+    assert (changes.updates, changes.recheck) == ([], False)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from engine.core.checkpoint.events import sent
 from engine.core.checkpoint.ledger import Ledger
 from engine.core.diff.changes import Changes, Create
-from engine.core.diff.compare import diff
-from engine.core.diff.renumbering import Reading
-from engine.core.image_files import bears_name, likeness
-from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.plan.batch import Batch
-from engine.core.reconcile.doubts import sight
+from engine.core.diff.compare import compare
+from engine.core.diff.renumbering import RenumberingModel
+from engine.core.image_files import likeness, same_name
+from engine.core.model import StoredImage, Wanted, WantedProduct
+from engine.core.plan.batch import ProductPlan
+from engine.core.reconcile.doubts import match_unconfirmed
 from jobs.sandbox.shop.file_names import mix, source_name, source_query, stored_name
 
 LONG = "long-" * 40
@@ -50,8 +50,14 @@ def as_stored(source: str, way: str, number: int, *, longest: int = 190) -> str:
 def test_however_a_store_completes_or_cuts_a_name_it_is_the_same_name(source: str, way: str, longest: int) -> None:
     """Nothing is made and nothing deleted where nothing but the name tells which image it is."""
     stored = as_stored(source, way, 1, longest=longest)
-    assert bears_name(source, stored), stored
-    found = diff(WantedProduct(1, [Wanted(source)], 1), [Present(1, stored)], {}, mirror=True, reading=Reading())
+    assert same_name(source, stored), stored
+    found = compare(
+        WantedProduct(1, [Wanted(source)], 1),
+        [StoredImage(1, stored)],
+        {},
+        delete_extra=True,
+        reading=RenumberingModel(),
+    )
     assert found.pairs == {0: 1}
     assert not found.changes
 
@@ -70,9 +76,13 @@ def test_however_a_store_completes_or_cuts_a_name_it_is_the_same_name(source: st
 )
 def test_another_name_stays_another(source: str, stored: str) -> None:
     """A name that is kept is compared whole; a short name is never taken for a cut one."""
-    assert not bears_name(source, stored)
-    assert not diff(
-        WantedProduct(1, [Wanted(source)], 1), [Present(1, stored)], {}, mirror=False, reading=Reading()
+    assert not same_name(source, stored)
+    assert not compare(
+        WantedProduct(1, [Wanted(source)], 1),
+        [StoredImage(1, stored)],
+        {},
+        delete_extra=False,
+        reading=RenumberingModel(),
     ).pairs
 
 
@@ -86,8 +96,8 @@ def test_likeness_is_total(source: str, stored: str) -> None:
 def test_the_closer_name_wins_whatever_the_order_of_the_rows() -> None:
     """`photo.jpg` and `photo.tif` of one product are told apart by the name that needs no completing."""
     wanted = [Wanted("https://h/photo.tif"), Wanted("https://h/photo.jpg")]
-    present = [Present(1, "a/123/photo__12345.jpg")]
-    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    present = [StoredImage(1, "a/123/photo__12345.jpg")]
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
     assert found.pairs == {1: 1}
     assert [create.row for create in found.changes.creates] == [0]
 
@@ -96,8 +106,8 @@ def test_what_is_known_to_be_another_source_is_not_taken_for_this_one() -> None:
     """`media?id=7` was dropped and `media?id=8` is new: its picture is made, and the old one goes."""
     wanted = [Wanted("https://h/media?id=8")]
     memory = {"https://h/media?id=7": (1, None)}
-    present = [Present(1, "a/123/media__12345.jpg")]
-    found = diff(WantedProduct(1, wanted, 1), present, memory, mirror=True, reading=Reading())
+    present = [StoredImage(1, "a/123/media__12345.jpg")]
+    found = compare(WantedProduct(1, wanted, 1), present, memory, delete_extra=True, reading=RenumberingModel())
     assert [create.row for create in found.changes.creates] == [0]
     assert found.changes.deletes == [1]
 
@@ -120,14 +130,22 @@ def test_a_new_signature_or_spelling_is_the_same_source(before: str, now: str) -
     """Nothing is replaced, and it is known under its new address from then on, with the version of its bytes."""
     other = Wanted("https://h/media?id=8")
     memory = {before: (1, "v1"), other.image_file: (2, None)}
-    present = [Present(1, "a/123/media__12345.jpg"), Present(2, "a/123/media__12346.jpg")]
-    found = diff(
-        WantedProduct(1, [Wanted(now, version="v1"), other], 1), present, memory, mirror=True, reading=Reading()
+    present = [StoredImage(1, "a/123/media__12345.jpg"), StoredImage(2, "a/123/media__12346.jpg")]
+    found = compare(
+        WantedProduct(1, [Wanted(now, version="v1"), other], 1),
+        present,
+        memory,
+        delete_extra=True,
+        reading=RenumberingModel(),
     )
     assert not found.changes
-    assert found.memory == {now: (1, "v1"), other.image_file: (2, None)}
-    changed = diff(
-        WantedProduct(1, [Wanted(now, version="v2"), other], 1), present, memory, mirror=True, reading=Reading()
+    assert found.identities == {now: (1, "v1"), other.image_file: (2, None)}
+    changed = compare(
+        WantedProduct(1, [Wanted(now, version="v2"), other], 1),
+        present,
+        memory,
+        delete_extra=True,
+        reading=RenumberingModel(),
     )
     same_address = before.rpartition("/")[0].lower() == now.rpartition("/")[0].lower().replace(":443/.", "")
     assert [create.replaces for create in changed.changes.creates] == ([1] if same_address else [])
@@ -137,8 +155,12 @@ def test_one_image_known_under_two_spellings_is_still_known() -> None:
     """A run that was gone on with remembers an image under the signatures of two nights."""
     memory = {"https://h/p.jfif?sig=1": (1, None), "https://h/p.jfif?sig=2": (1, None)}
     wanted = [Wanted("https://h/p.jfif?sig=3")]
-    found = diff(
-        WantedProduct(1, wanted, 1), [Present(1, "a/123/x__12345.jpg")], memory, mirror=True, reading=Reading()
+    found = compare(
+        WantedProduct(1, wanted, 1),
+        [StoredImage(1, "a/123/x__12345.jpg")],
+        memory,
+        delete_extra=True,
+        reading=RenumberingModel(),
     )
     assert (found.pairs, bool(found.changes)) == ({0: 1}, False)
 
@@ -146,8 +168,11 @@ def test_one_image_known_under_two_spellings_is_still_known() -> None:
 def test_rows_of_one_name_are_paired_by_what_their_fields_tell() -> None:
     """Line order decides nothing where descriptions do, and nothing is guessed then."""
     wanted = [Wanted("https://h/media?id=7", "Back"), Wanted("https://h/media?id=8", "Front")]
-    present = [Present(1, "a/123/media__12345.jpg", "Front", 0), Present(2, "a/123/media__12346.jpg", "Back", 1)]
-    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    present = [
+        StoredImage(1, "a/123/media__12345.jpg", "Front", 0),
+        StoredImage(2, "a/123/media__12346.jpg", "Back", 1),
+    ]
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
     assert found.pairs == {0: 2, 1: 1}
     assert not found.changes
     assert not found.guessed
@@ -156,8 +181,8 @@ def test_rows_of_one_name_are_paired_by_what_their_fields_tell() -> None:
 def test_a_pairing_that_the_fields_do_not_tell_is_a_guess() -> None:
     """Two images of one name and nothing to tell them by: paired in order, and said to be guessed."""
     wanted = [Wanted("https://h/media?id=7", "x"), Wanted("https://h/media?id=8", "y")]
-    present = [Present(1, "a/123/media__12345.jpg"), Present(2, "a/123/media__12346.jpg")]
-    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    present = [StoredImage(1, "a/123/media__12345.jpg"), StoredImage(2, "a/123/media__12346.jpg")]
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
     assert found.pairs == {0: 1, 1: 2}
     assert found.guessed == [0, 1]
 
@@ -165,42 +190,42 @@ def test_a_pairing_that_the_fields_do_not_tell_is_a_guess() -> None:
 def test_one_of_two_images_of_a_name_is_kept_by_its_fields() -> None:
     """The one that is as asked stays, the other is surplus: no write but the delete."""
     wanted = [Wanted("https://h/a.jpg", "Front", 5)]
-    present = [Present(1, "a/123/a__12345.jpg", "Old", 0), Present(2, "a/123/a__12346.jpg", "Front", 5)]
-    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    present = [StoredImage(1, "a/123/a__12345.jpg", "Old", 0), StoredImage(2, "a/123/a__12346.jpg", "Front", 5)]
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
     assert (found.pairs, found.changes.deletes, found.changes.updates, found.guessed) == ({0: 2}, [1], [], [])
 
 
 def test_a_gallery_that_moved_up_by_one_keeps_its_order() -> None:
     """Sort orders are no sign of identity by themselves: equal numbers there would swap two pictures."""
     wanted = [Wanted("https://h/1/a.jpg", sort_order=0), Wanted("https://h/2/a.jpg", sort_order=1)]
-    present = [Present(1, "a/123/a__12345.jpg", "", 1), Present(2, "a/123/a__12346.jpg", "", 2)]
-    found = diff(WantedProduct(1, wanted, 1), present, {}, mirror=True, reading=Reading())
+    present = [StoredImage(1, "a/123/a__12345.jpg", "", 1), StoredImage(2, "a/123/a__12346.jpg", "", 2)]
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
     assert found.pairs == {0: 1, 1: 2}
 
 
-def looked(source: str, newcomer: Present, *, settled: bool, description: str | None = None) -> dict[int, int]:
+def looked(source: str, newcomer: StoredImage, *, settled: bool, description: str | None = None) -> dict[int, int]:
     """What a look makes of the only newcomer, where the create of this source is the only one in doubt."""
-    batch = Batch(WantedProduct(1, [Wanted(source, description)], 1), [], Changes([Create(0, {})]), {})
+    batch = ProductPlan(WantedProduct(1, [Wanted(source, description)], 1), [], Changes([Create(0, {})]), {})
     ledger = Ledger()
     ledger.apply(sent(1, "create:0", fields={}))
-    return sight(batch, ledger.course(1), [newcomer], names_lost=False, settled=settled).found
+    return match_unconfirmed(batch, ledger.course(1), [newcomer], renames_files=False, settled=settled).found
 
 
 @pytest.mark.parametrize(
     ("source", "newcomer", "settled", "found"),
     [
-        ("https://h/media?id=7", Present(5, "a/123/media__12345.jpg"), False, True),
-        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg"), False, False),
-        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg"), True, True),
-        ("https://h/", Present(5, "a/123/image__12345.jpg"), True, True),
-        ("https://h/photo.jpg", Present(5, "a/123/0f3c9a__12345.jpg"), True, False),
-        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg", "Another"), True, False),
-        ("https://h/media?id=7", Present(5, "a/123/0f3c9a__12345.jpg", "Fron"), True, True),
+        ("https://h/media?id=7", StoredImage(5, "a/123/media__12345.jpg"), False, True),
+        ("https://h/media?id=7", StoredImage(5, "a/123/0f3c9a__12345.jpg"), False, False),
+        ("https://h/media?id=7", StoredImage(5, "a/123/0f3c9a__12345.jpg"), True, True),
+        ("https://h/", StoredImage(5, "a/123/image__12345.jpg"), True, True),
+        ("https://h/photo.jpg", StoredImage(5, "a/123/0f3c9a__12345.jpg"), True, False),
+        ("https://h/media?id=7", StoredImage(5, "a/123/0f3c9a__12345.jpg", "Another"), True, False),
+        ("https://h/media?id=7", StoredImage(5, "a/123/0f3c9a__12345.jpg", "Fron"), True, True),
     ],
     ids=["its name", "too early", "only newcomer", "no name", "a name that tells", "another's text", "its text, cut"],
 )
 def test_the_only_newcomer_is_taken_where_nothing_refutes_it(
-    source: str, newcomer: Present, *, settled: bool, found: bool
+    source: str, newcomer: StoredImage, *, settled: bool, found: bool
 ) -> None:
     """Once the time to settle is over, and only for a source whose name the store completes; a text of another's refutes it."""
     assert looked(source, newcomer, settled=settled, description="Front" if newcomer.description else None) == (

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from engine.core.diff.renumbering import READINGS, Reading, Renumbering, learn, play, put
+from engine.core.diff.renumbering import MODELS, Renumbering, RenumberingModel, infer, predict, put
 
-IDS = [f"{reading.put.value}{'+post' if reading.post else ''}" for reading in READINGS]
-KNOWN = [Reading(renumbering, post) for renumbering in Renumbering for post in (None, False, True)]
+IDS = [f"{reading.on_update.value}{'+post' if reading.on_create else ''}" for reading in MODELS]
+KNOWN = [RenumberingModel(renumbering, post) for renumbering in Renumbering for post in (None, False, True)]
 FIRST_NEW = 50
 
 small = st.integers(0, 6)
@@ -24,73 +24,81 @@ def rounds(draw: st.DrawFn) -> tuple[dict[int, int], list[tuple[int, int]], list
     return before, creates, [(image_id, draw(small)) for image_id in written]
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@pytest.mark.parametrize("reading", MODELS, ids=IDS)
 @given(round_=rounds(), gone=st.sets(st.integers(1, FIRST_NEW + 2)), known=st.sampled_from(KNOWN))
-def test_what_is_learned_is_what_the_store_does(reading: Reading, round_, gone: set[int], known: Reading) -> None:
+def test_what_is_learned_is_what_the_store_does(
+    reading: RenumberingModel, round_, gone: set[int], known: RenumberingModel
+) -> None:
     """Whatever of a round is still listed: of PUT and POST each, what it was taken for stays or becomes the truth."""
-    assume(known.post in (None, reading.post))
-    after = {image_id: order for image_id, order in play(*round_, reading).items() if image_id not in gone}
-    told = learn(known, *round_, after)
-    assert told.put in (known.put, reading.put)
-    assert told.post in (known.post, reading.post)
-    event(f"put learned: {told.put is reading.put}, post learned: {told.post is reading.post}")
+    assume(known.on_create in (None, reading.on_create))
+    after = {image_id: order for image_id, order in predict(*round_, reading).items() if image_id not in gone}
+    told = infer(known, *round_, after)
+    assert told.on_update in (known.on_update, reading.on_update)
+    assert told.on_create in (known.on_create, reading.on_create)
+    event(f"put learned: {told.on_update is reading.on_update}, post learned: {told.on_create is reading.on_create}")
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@pytest.mark.parametrize("reading", MODELS, ids=IDS)
 @given(round_=rounds(), known=st.sampled_from(KNOWN))
-def test_all_that_a_round_tells_is_learned(reading: Reading, round_, known: Reading) -> None:
+def test_all_that_a_round_tells_is_learned(reading: RenumberingModel, round_, known: RenumberingModel) -> None:
     """Unlearned stays only what another reading would have brought about just the same; what was wrongly known gives way."""
-    after = play(*round_, reading)
-    alike = [other for other in READINGS if play(*round_, other) == after]
-    told = learn(known, *round_, after)
-    if all(other.post is reading.post for other in alike):
-        assert told.post is reading.post
-    if all(other.put is reading.put for other in alike):
-        assert told.put is reading.put
+    after = predict(*round_, reading)
+    alike = [other for other in MODELS if predict(*round_, other) == after]
+    told = infer(known, *round_, after)
+    if all(other.on_create is reading.on_create for other in alike):
+        assert told.on_create is reading.on_create
+    if all(other.on_update is reading.on_update for other in alike):
+        assert told.on_update is reading.on_update
 
 
 @given(round_=rounds(), after=st.dictionaries(st.integers(1, FIRST_NEW + 2), small), known=st.sampled_from(KNOWN))
-def test_nothing_is_learned_of_what_no_reading_explains(round_, after: dict[int, int], known: Reading) -> None:
+def test_nothing_is_learned_of_what_no_reading_explains(round_, after: dict[int, int], known: RenumberingModel) -> None:
     """Somebody else was at work: images stand where no reading would have put them, and not in a row without gaps."""
     assume(
         sorted(after.values())
         != list(range(min(after.values(), default=0), len(after) + min(after.values(), default=0)))
     )
-    assume(not any({**(orders := play(*round_, reading)), **after} == orders for reading in READINGS))
-    assert learn(known, *round_, after) == known
+    assume(not any({**(orders := predict(*round_, reading)), **after} == orders for reading in MODELS))
+    assert infer(known, *round_, after) == known
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=IDS)
+@pytest.mark.parametrize("reading", MODELS, ids=IDS)
 @given(round_=rounds(), order=small, known=st.sampled_from(KNOWN))
-def test_nothing_is_learned_beside_somebody_elses_image(reading: Reading, round_, order: int, known: Reading) -> None:
+def test_nothing_is_learned_beside_somebody_elses_image(
+    reading: RenumberingModel, round_, order: int, known: RenumberingModel
+) -> None:
     """An image that nobody here made may have moved the others when it came."""
-    after = {**play(*round_, reading), 99: order}
-    assert learn(known, *round_, after) == known
+    after = {**predict(*round_, reading), 99: order}
+    assert infer(known, *round_, after) == known
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=IDS)
-def test_one_round_of_creates_and_puts_tells_all_of_it(reading: Reading) -> None:
+@pytest.mark.parametrize("reading", MODELS, ids=IDS)
+def test_one_round_of_creates_and_puts_tells_all_of_it(reading: RenumberingModel) -> None:
     """A create in front, a raise and a lowering among siblings: all six readings come apart at once."""
     round_ = {1: 0, 2: 1, 3: 2, 4: 3}, [(9, 0)], [(3, 0), (1, 3)]
-    assert learn(Reading(), *round_, play(*round_, reading)) == reading
+    assert infer(RenumberingModel(), *round_, predict(*round_, reading)) == reading
 
 
 def test_a_create_moves_like_a_put_until_something_tells_them_apart() -> None:
     """What a POST or a PUT at the same place would have moved says nothing of either, but of PUT once POST is known."""
     round_ = {1: 3, 2: 4}, [(9, 0)], [(1, 0)]
     after = {2: 5}
-    assert learn(Reading(), *round_, after) == Reading()
-    assert learn(Reading(post=False), *round_, after) == Reading(Renumbering.ALWAYS, post=False)
-    assert learn(Reading(Renumbering.ALWAYS, post=True), *round_, after) == Reading(Renumbering.ALWAYS, post=True)
+    assert infer(RenumberingModel(), *round_, after) == RenumberingModel()
+    assert infer(RenumberingModel(on_create=False), *round_, after) == RenumberingModel(
+        Renumbering.ALWAYS, on_create=False
+    )
+    assert infer(RenumberingModel(Renumbering.ALWAYS, on_create=True), *round_, after) == RenumberingModel(
+        Renumbering.ALWAYS, on_create=True
+    )
 
 
 def test_rounds_without_creates_tell_nothing_of_post_and_those_without_puts_nothing_of_put() -> None:
     """A create above all others moves nothing either way; without a round there is nothing to be seen."""
-    known = Reading(Renumbering.NONE)
-    assert learn(known, {1: 3}, [], [], {1: 3}) == known
-    assert learn(known, {1: 3}, [(9, 7)], [], {1: 3, 9: 7}) == known
-    assert learn(known, {1: 3}, [(9, 0)], [], {1: 4, 9: 0}) == Reading(Renumbering.NONE, post=True)
-    assert learn(known, {1: 3, 2: 4}, [], [(2, 3)], {1: 4, 2: 3}) == Reading(Renumbering.ALWAYS)
+    known = RenumberingModel(Renumbering.NONE)
+    assert infer(known, {1: 3}, [], [], {1: 3}) == known
+    assert infer(known, {1: 3}, [(9, 7)], [], {1: 3, 9: 7}) == known
+    assert infer(known, {1: 3}, [(9, 0)], [], {1: 4, 9: 0}) == RenumberingModel(Renumbering.NONE, on_create=True)
+    assert infer(known, {1: 3, 2: 4}, [], [(2, 3)], {1: 4, 2: 3}) == RenumberingModel(Renumbering.ALWAYS)
 
 
 def numbered_anew(
@@ -112,15 +120,17 @@ def test_a_store_that_numbers_a_gallery_anew_puts_images_in_before_their_equals(
     after = {36: 0, 27: 1, 18: 2, 17: 3, 38: 4, 19: 5}
     puts = [(18, 0), (27, 0), (36, 0)]
     assert numbered_anew(before, [], puts, 0) == after
-    assert learn(Reading(), before, [], puts, after) == Reading(Renumbering.ALWAYS)
-    assert learn(Reading(), before, [], puts, {**after, 99: 6}) == Reading()
+    assert infer(RenumberingModel(), before, [], puts, after) == RenumberingModel(Renumbering.ALWAYS)
+    assert infer(RenumberingModel(), before, [], puts, {**after, 99: 6}) == RenumberingModel()
 
 
 @given(round_=rounds(), known=st.sampled_from(KNOWN), first=st.integers(0, 1))
-def test_of_a_store_that_numbers_anew_nothing_else_is_learned(round_, known: Reading, first: int) -> None:
+def test_of_a_store_that_numbers_anew_nothing_else_is_learned(round_, known: RenumberingModel, first: int) -> None:
     """What no other store could have done tells that writes put images in; what another could have done tells that of it."""
     _, creates, puts = round_
     after = numbered_anew(*round_, first)
-    told = learn(known, *round_, after)
-    if not any(play(*round_, reading) == after for reading in READINGS):
-        assert told == Reading(Renumbering.ALWAYS if puts else known.put, post=True if creates else known.post)
+    told = infer(known, *round_, after)
+    if not any(predict(*round_, reading) == after for reading in MODELS):
+        assert told == RenumberingModel(
+            Renumbering.ALWAYS if puts else known.on_update, on_create=True if creates else known.on_create
+        )

@@ -8,26 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.diff.arrange import arrange
-from engine.core.diff.renumbering import Reading, Renumbering, put
+from engine.core.diff.renumbering import Renumbering, RenumberingModel, put
 from engine.core.diff.sort_order import Arrangement, Place, has_ties, is_met
 
-READINGS = [Reading(put_, post) for put_ in Renumbering for post in (False, True)]
-IDS = [f"{r.put.value}{'+post' if r.post else ''}" for r in READINGS]
+READINGS = [RenumberingModel(put_, post) for put_ in Renumbering for post in (False, True)]
+IDS = [f"{r.on_update.value}{'+post' if r.on_create else ''}" for r in READINGS]
 
 
-def carried_out(places: list[Place], orders: dict[int, int], reading: Reading, plan: Arrangement) -> dict[int, int]:
+def carried_out(
+    places: list[Place], orders: dict[int, int], reading: RenumberingModel, plan: Arrangement
+) -> dict[int, int]:
     """Play a store of that reading: creates as `diff` orders them, then the PUTs; the places learn their new ids."""
     now = dict(orders)
     new_id = max(now, default=0) + 1
     by_row = {place.row: place for place in places}
     for row, value in sorted(plan.creates.items(), key=lambda each: (each[1], by_row[each[0]].asked, each[0])):
-        if reading.post:
+        if reading.on_create:
             now = {sibling: present + (present >= value) for sibling, present in now.items()}
         now[new_id] = value
         by_row[row].image_id = new_id
         new_id += 1
     for image_id, value in plan.puts:
-        put(now, image_id, value, reading.put)
+        put(now, image_id, value, reading.on_update)
     return now
 
 
@@ -38,7 +40,7 @@ galleries = st.lists(st.integers(0, 6), min_size=0, max_size=6)
 @given(present=galleries, asked=st.lists(st.integers(0, 6), max_size=7), data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_a_gallery_ends_as_asked_in_one_round_under_every_reading(
-    reading: Reading, present: list[int], asked: list[int], data: st.DataObject
+    reading: RenumberingModel, present: list[int], asked: list[int], data: st.DataObject
 ) -> None:
     """Carried out on a store of that reading nothing is left to mend, whatever is written anyway."""
     orders = {index + 1: value for index, value in enumerate(present)}
@@ -57,7 +59,7 @@ def test_a_gallery_ends_as_asked_in_one_round_under_every_reading(
 
 @pytest.mark.parametrize("reading", READINGS, ids=IDS)
 @pytest.mark.parametrize("count", [80, 1000])
-def test_a_large_gallery_with_equal_sort_orders_ends_as_asked(reading: Reading, count: int) -> None:
+def test_a_large_gallery_with_equal_sort_orders_ends_as_asked(reading: RenumberingModel, count: int) -> None:
     """Above the size that is solved exactly, too, and all but a few stay where they are when a few move."""
     chance = random.Random(count)
     orders = {n: 2 * n for n in range(1, count + 1)}
@@ -97,7 +99,7 @@ def test_no_shorter_sequence_orders_three_images_anew(put_: Renumbering) -> None
         for asked in itertools.permutations(range(4), 3):
             orders = dict(enumerate(present, 1))
             places = [Place(value, row + 1, row) for row, value in enumerate(asked)]
-            plan = arrange(places, orders, Reading(put_)) if not is_met(places, orders) else Arrangement()
+            plan = arrange(places, orders, RenumberingModel(put_)) if not is_met(places, orders) else Arrangement()
             assert len(plan.puts) == shortest(places, orders, put_), (present, asked)
 
 
@@ -106,11 +108,11 @@ def test_equal_sort_orders_are_met_by_the_order_alone() -> None:
     places = [Place(0, 30, 0), Place(0, 10, 1), Place(0, 20, 2)]
     assert not is_met(places, {30: 0, 10: 0, 20: 0})
     assert is_met(places, {30: 0, 10: 1, 20: 1})
-    assert arrange(places, {30: 0, 10: 1, 20: 1}, Reading()).puts == []
+    assert arrange(places, {30: 0, 10: 1, 20: 1}, RenumberingModel()).puts == []
 
 
 def test_one_image_that_moves_to_the_front_of_equals_costs_few_writes() -> None:
     """Those that may stay stay: nothing but the mover is written where there is room before them."""
     orders = {1: 5, 2: 6, 3: 7, 4: 9}
     places = [Place(0, 4, 0), Place(0, 1, 1), Place(0, 2, 2), Place(0, 3, 3)]
-    assert len(arrange(places, orders, Reading(Renumbering.NONE)).puts) == 1
+    assert len(arrange(places, orders, RenumberingModel(Renumbering.NONE)).puts) == 1

@@ -4,23 +4,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff.compare import diff
-from engine.core.diff.renumbering import Reading
-from engine.core.diff.unchanged import glance
-from engine.core.identities import Kept, Memory, known_as
-from engine.core.model import Present, Wanted, WantedProduct
+from engine.core.diff.compare import compare
+from engine.core.diff.renumbering import RenumberingModel
+from engine.core.diff.unchanged import is_unchanged
+from engine.core.identities import IdentityMap, OwnValues, known_image
+from engine.core.model import StoredImage, Wanted, WantedProduct
 
 NAMES = ["a", "b", "c d", "e__11111", "f" * 41, "g" * 70, "é", "%41", "_"]
 
 
 @st.composite
-def nearly_as_asked(draw: st.DrawFn) -> tuple[list[Wanted], list[Present], Memory]:
+def nearly_as_asked(draw: st.DrawFn) -> tuple[list[Wanted], list[StoredImage], IdentityMap]:
     """A gallery made from its manifest, with a few things off."""
     count = draw(st.integers(0, 5))
     orders = draw(st.lists(st.integers(0, 9), min_size=count, max_size=count))
     orders = sorted(orders) if draw(st.booleans()) else orders
     wanted, present = [], []
-    memory: Memory = {}
+    memory: IdentityMap = {}
     for index in range(count):
         name = draw(st.sampled_from(NAMES))
         text = draw(st.none() | st.sampled_from(["", "x"]))
@@ -34,14 +34,16 @@ def nearly_as_asked(draw: st.DrawFn) -> tuple[list[Wanted], list[Present], Memor
         )
         wanted.append(image)
         stored = draw(st.sampled_from([name, name, name, "z"]))
-        there = Present(index + 1, f"a/123/{stored}__12345.jpg", text or "", order or 0, bool(flag))
+        there = StoredImage(index + 1, f"a/123/{stored}__12345.jpg", text or "", order or 0, bool(flag))
         if draw(st.integers(0, 9)) == 0:
             there.description += "!"
         present.append(there)
         if draw(st.booleans()):
             version = draw(st.sampled_from([image.version, "2"]))
-            own: Kept = {"description": ("x", "x!"), "sort_order": (order, 0)} if draw(st.integers(0, 4)) == 0 else {}
-            memory[image.image_file] = known_as(index + 1, version, own)
+            own: OwnValues = (
+                {"description": ("x", "x!"), "sort_order": (order, 0)} if draw(st.integers(0, 4)) == 0 else {}
+            )
+            memory[image.image_file] = known_image(index + 1, version, own)
     if draw(st.booleans()):
         present = draw(st.permutations(present))
     return wanted, present, memory
@@ -49,20 +51,22 @@ def nearly_as_asked(draw: st.DrawFn) -> tuple[list[Wanted], list[Present], Memor
 
 @given(case=nearly_as_asked())
 @settings(max_examples=1500, deadline=None)
-def test_a_glance_never_overlooks_what_the_diff_would_change(case: tuple[list[Wanted], list[Present], Memory]) -> None:
+def test_a_glance_never_overlooks_what_the_diff_would_change(
+    case: tuple[list[Wanted], list[StoredImage], IdentityMap],
+) -> None:
     """Yes from the glance: no changes, nothing outdated, and the same memory from the diff, whatever the job."""
     wanted, present, memory = case
     if len({image.image_file for image in wanted}) < len(wanted):
         return
-    learned = glance(wanted, present, memory)
+    learned = is_unchanged(wanted, present, memory)
     if learned is None:
         return
     for mirror in (True, False):
-        found = diff(WantedProduct(1, wanted, 1), present, memory, mirror=mirror, reading=Reading())
+        found = compare(WantedProduct(1, wanted, 1), present, memory, delete_extra=mirror, reading=RenumberingModel())
         assert not found.changes
         assert not found.own
         assert not found.outdated
-        assert found.memory == learned
+        assert found.identities == learned
 
 
 @pytest.mark.parametrize(
@@ -79,14 +83,14 @@ def test_a_glance_never_overlooks_what_the_diff_would_change(case: tuple[list[Wa
 )
 def test_a_glance_takes_no_name_that_the_store_would_not_have_made(stored: str) -> None:
     """What doesn't look just like the store's own renaming is left to the diff."""
-    assert glance([Wanted("https://x/b.jpg")], [Present(1, "a/123/b__12345.jpg")], {}) is not None
-    assert glance([Wanted("https://x/b.jpg")], [Present(1, stored)], {}) is None
+    assert is_unchanged([Wanted("https://x/b.jpg")], [StoredImage(1, "a/123/b__12345.jpg")], {}) is not None
+    assert is_unchanged([Wanted("https://x/b.jpg")], [StoredImage(1, stored)], {}) is None
 
 
 def test_a_glance_sees_through_the_plainest_cases() -> None:
     """The two cases it is there for: all remembered, and all of plain names in order."""
     wanted = [Wanted(f"https://x/{n}.jpg", "t", n, n == 0) for n in range(3)]
-    present = [Present(n + 1, f"a/123/{n}__12345.jpg", "t", n, n == 0) for n in range(3)]
-    learned = glance(wanted, present, {})
+    present = [StoredImage(n + 1, f"a/123/{n}__12345.jpg", "t", n, n == 0) for n in range(3)]
+    learned = is_unchanged(wanted, present, {})
     assert learned is not None
-    assert glance(wanted, present, learned) is learned
+    assert is_unchanged(wanted, present, learned) is learned

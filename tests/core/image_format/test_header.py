@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.core.image_format.header import judge, judge_bytes
-from engine.disk.local_images import MAX_BYTES, inspect, resolve
+from engine.disk.local_images import MAX_BYTES, inspect, path_to_upload
 from jobs.sandbox.shop.picture_kind import is_cut
 from jobs.sandbox.shop.pictures import kind
 
@@ -60,7 +60,7 @@ def test_engine_and_sandbox_agree_on_damaged_files_too(data, end, place, other):
 def test_a_cut_picture_may_be_uploaded(tmp_path):
     """It is a warning: right before the upload it is no fault either."""
     (tmp_path / "a.jpg").write_bytes(CUT["JPEG, without its last ten bytes"])
-    assert resolve(tmp_path, "a.jpg") == (tmp_path / "a.jpg").resolve()
+    assert path_to_upload(tmp_path, "a.jpg") == (tmp_path / "a.jpg").resolve()
 
 
 HOSTILE = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.core.errors import describe
 from engine.core.image_files import source_kind
-from engine.core.manifest.csv_rows import Table
+from engine.core.manifest.csv_rows import CsvRows
 from engine.core.manifest.faults import explain
 from engine.core.manifest.fields import MAX_FAULTS, MAX_LINE, ImageFiles
 from engine.core.manifest.json_lines import JsonLines
@@ -174,7 +174,7 @@ def test_a_fault_in_json_names_line_and_field(line, field, reason):
 def test_a_fault_in_csv_names_line_and_column(row, field, reason):
     """Each fault of the contract is found, once, on its row's line and in its column."""
     data = row if isinstance(row, bytes) else row.encode()
-    faults, _ = read(Table, f"{HEADER}1,{URL},,0,true\n".encode() + data, bad_jpg)
+    faults, _ = read(CsvRows, f"{HEADER}1,{URL},,0,true\n".encode() + data, bad_jpg)
     assert [(fault.line, fault.field) for fault in faults] == [(3, field)]
     assert reason in faults[0].reason
 
@@ -192,7 +192,7 @@ def test_a_fault_in_csv_names_line_and_column(row, field, reason):
 )
 def test_a_header_must_be_one(header, field):
     """A header with an unknown, doubled or missing column is a fault of its line, and no row is read under it."""
-    faults, products = read(Table, f"\n{header}\n1,{URL}\n")
+    faults, products = read(CsvRows, f"\n{header}\n1,{URL}\n")
     assert (2, field) in [(fault.line, fault.field) for fault in faults]
     assert products == []
 
@@ -200,7 +200,7 @@ def test_a_header_must_be_one(header, field):
 def test_a_table_of_too_many_images_is_one_fault():
     """The row after the thousandth image is the fault, and those after it are not counted again."""
     rows = "".join(f"7,https://a.b/{n}\n" for n in range(1_200))
-    faults, _ = read(Table, HEADER + rows)
+    faults, _ = read(CsvRows, HEADER + rows)
     assert [(fault.line, fault.field) for fault in faults] == [(1_002, "product_id")]
 
 
@@ -218,7 +218,7 @@ def test_all_faults_of_a_line_are_reported():
 
 @pytest.mark.parametrize(
     ("form", "text"),
-    [(JsonLines, "nope\n" * 1_000), (Table, HEADER + "x,y\n" * 1_000), (JsonLines, product(*[None] * 900))],
+    [(JsonLines, "nope\n" * 1_000), (CsvRows, HEADER + "x,y\n" * 1_000), (JsonLines, product(*[None] * 900))],
     ids=["lines", "rows", "one line"],
 )
 def test_reading_ends_at_a_hundred_faults(form, text):
@@ -264,7 +264,7 @@ def test_a_field_that_is_left_out_is_not_managed():
     expected = [Wanted(URL, line=1), Wanted("https://a.b/c", None, -3, None, "", 1)]
     assert list(JsonLines([], fine).products(lines)) == [WantedProduct(7, expected, 1)]
     rows = numbered(f"image_file,sort_order,product_id\n{URL},,7\nhttps://a.b/c,-3,7\n\n,,9\n")
-    assert list(Table([], fine).products(rows)) == [
+    assert list(CsvRows([], fine).products(rows)) == [
         WantedProduct(7, [Wanted(URL, line=2), Wanted("https://a.b/c", None, -3, line=3)], 2),
         WantedProduct(9, [], 5),
     ]
@@ -274,7 +274,7 @@ def test_a_field_that_is_left_out_is_not_managed():
 def test_a_row_with_nothing_but_a_product_id_wants_no_images(bare):
     """It empties the gallery, however many of its empty cells are written."""
     faults = []
-    products = list(Table(faults, fine).products(numbered(f"{HEADER}{bare}\n")))
+    products = list(CsvRows(faults, fine).products(numbered(f"{HEADER}{bare}\n")))
     assert faults == []
     assert products == [WantedProduct(9, [], 2)]
 
@@ -283,26 +283,26 @@ def test_booleans_of_a_table():
     """True, false, 1 and 0 are booleans, in the case that a spreadsheet writes them in."""
     cells = ["true", "false", "1", "0", "FALSE"]
     rows = "".join(f"{n},{URL},,,{cell}\n" for n, cell in enumerate(cells, 1))
-    products = Table([], fine).products(numbered(HEADER + rows))
+    products = CsvRows([], fine).products(numbered(HEADER + rows))
     assert [each.images[0].is_thumbnail for each in products] == [True, False, True, False, False]
 
 
 def test_a_spreadsheet_may_leave_empty_cells_behind():
     """Trailing empty columns, rows of commas and CRLF mean nothing."""
-    faults, products = read(Table, f"product_id,image_file,,\r\n1,{URL},,\r\n,,,\r\n\r\n2,{URL},,\r\n")
+    faults, products = read(CsvRows, f"product_id,image_file,,\r\n1,{URL},,\r\n,,,\r\n\r\n2,{URL},,\r\n")
     assert (faults, products) == ([], [1, 2])
 
 
 def test_a_row_may_span_lines():
     """A quoted cell holds line ends, and the row's line is its first."""
-    (first, second) = Table([], fine).products(numbered(f'{HEADER}1,{URL},"a\n""b"""\n2,{URL}\n'))
+    (first, second) = CsvRows([], fine).products(numbered(f'{HEADER}1,{URL},"a\n""b"""\n2,{URL}\n'))
     assert (first.images[0].description, first.line, second.line) == ('a\n"b"', 2, 4)
 
 
 def test_a_row_without_end_is_given_up():
     """Rows that go on for ever by quoted line ends are cut at the longest line that is read, and reading goes on after it."""
     endless = '7,"\n' + '","\n' * (MAX_LINE // 4) + "seven,x\n"
-    faults, _ = read(Table, HEADER + endless)
+    faults, _ = read(CsvRows, HEADER + endless)
     assert (faults[0].line, faults[0].field) == (2, None)
     assert "bytes" in faults[0].reason
     assert faults[-1].field == "product_id"
@@ -383,8 +383,8 @@ def content(products):
 def test_a_good_manifest_says_the_same_in_both_forms(catalogue):
     """Written as JSON Lines or as CSV, read at once or by way of sorted records: the products are those that were meant."""
     meant = content(WantedProduct(product_id, gallery) for product_id, gallery in catalogue.items())
-    for form, text in ((JsonLines, "".join(as_json(catalogue))), (Table, HEADER + as_csv(catalogue))):
+    for form, text in ((JsonLines, "".join(as_json(catalogue))), (CsvRows, HEADER + as_csv(catalogue))):
         faults = []
         assert content(form(faults, fine).products(numbered(text))) == meant
-        assert content(form(faults, fine).restored(sorted(form(faults, fine).records(numbered(text))))) == meant
+        assert content(form(faults, fine).from_records(sorted(form(faults, fine).to_records(numbered(text))))) == meant
         assert faults == []

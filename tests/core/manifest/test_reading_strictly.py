@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.manifest.csv_rows import Table
+from engine.core.manifest.csv_rows import CsvRows
 from engine.core.manifest.json_lines import JsonLines
 from engine.core.source_addresses import address
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 IMAGE = '{"image_file": "https://h/a.jpg", "description": "d", "sort_order": 1, "is_thumbnail": true, "version": "1"}'
 
 
-def judged(line: str, form: type[JsonLines | Table] = JsonLines, *, records: bool = False) -> tuple[int, list[Fault]]:
+def judged(line: str, form: type[JsonLines | CsvRows] = JsonLines, *, records: bool = False) -> tuple[int, list[Fault]]:
     """How many products are found good, and the faults; by the check of a manifest in order, or by that of any other."""
     faults: list[Fault] = []
     reader = form(faults, lambda _: None)
     numbered = [(n, each) for n, each in enumerate(line.encode().splitlines(keepends=True), 1)]
-    return len(list(reader.records(numbered) if records else reader.judge(numbered))), faults
+    return len(list(reader.to_records(numbered) if records else reader.check(numbered))), faults
 
 
 TWICE = {
@@ -100,7 +100,7 @@ def test_one_address_in_two_spellings_is_the_same_image_file_twice(spelling: str
         assert (good, [fault.field for fault in faults]) == (0, ["images[2].image_file"])
         assert plain in faults[0].reason
         assert spelling in faults[0].reason
-        _, faults = judged(f"product_id,image_file\n1,{other}\n1,{first}\n1,{second}\n", Table)
+        _, faults = judged(f"product_id,image_file\n1,{other}\n1,{first}\n1,{second}\n", CsvRows)
         assert [(fault.line, fault.field) for fault in faults] == [(4, "image_file")]
         assert plain in faults[0].reason
         assert spelling in faults[0].reason
@@ -135,11 +135,11 @@ def test_an_address_is_spelled_once(text: str) -> None:
 @pytest.mark.parametrize("cell", ["007", "0", "00", " 012 "])
 def test_a_product_id_with_zeros_before_it_looks_like_a_sku(cell: str) -> None:
     """007 is not product 7: refused, with the hint."""
-    good, faults = judged(f"product_id,image_file\n{cell},https://h/a.jpg\n", Table)
+    good, faults = judged(f"product_id,image_file\n{cell},https://h/a.jpg\n", CsvRows)
     assert (good, [fault.field for fault in faults]) == (0, ["product_id"])
     assert ("SKU" in faults[0].reason) == (cell != "0")
 
 
 def test_a_sort_order_may_have_zeros_before_it() -> None:
     """There it can mean nothing else."""
-    assert judged("product_id,image_file,sort_order\n7,https://h/a.jpg,007\n", Table) == (1, [])
+    assert judged("product_id,image_file,sort_order\n7,https://h/a.jpg,007\n", CsvRows) == (1, [])

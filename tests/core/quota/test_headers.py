@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.quota.headers import Reading, disbelief, read_headers, read_retry_after
+from engine.core.quota.headers import RateLimitHeaders, read_headers, read_retry_after, why_ignored
 
 NAMES = {
     "quota": "x-rate-limit-requests-quota",
@@ -21,16 +21,16 @@ def headers(**changes: str | None) -> dict[str, str]:
 
 
 READINGS = {
-    "usual": ({}, Reading(150, 149, 15.0, 30.0)),
-    "unlimited": ({"quota": "16101495", "left": "16101489"}, Reading(16101495, 16101489, 15.0, 30.0)),
-    "the window left out": ({"window": None}, Reading(150, 149, 15.0, 30.0)),
-    "the window left out, a far reset": ({"window": None, "reset": "90000"}, Reading(150, 149, 90.0, 90.0)),
-    "an absurd window": ({"window": "NaN"}, Reading(150, 149, 15.0, 30.0)),
-    "a window of nothing": ({"window": "0"}, Reading(150, 149, 15.0, 0.05)),
-    "fractions": ({"left": "3.7", "reset": "1.5"}, Reading(150, 3, 0.0015, 30.0)),
-    "spaces": ({"left": " 7 "}, Reading(150, 7, 15.0, 30.0)),
-    "more left than allowed": ({"left": "900"}, Reading(150, 150, 15.0, 30.0)),
-    "an hour": ({"reset": "3600000"}, Reading(150, 149, 3600.0, 30.0)),
+    "usual": ({}, RateLimitHeaders(150, 149, 15.0, 30.0)),
+    "unlimited": ({"quota": "16101495", "left": "16101489"}, RateLimitHeaders(16101495, 16101489, 15.0, 30.0)),
+    "the window left out": ({"window": None}, RateLimitHeaders(150, 149, 15.0, 30.0)),
+    "the window left out, a far reset": ({"window": None, "reset": "90000"}, RateLimitHeaders(150, 149, 90.0, 90.0)),
+    "an absurd window": ({"window": "NaN"}, RateLimitHeaders(150, 149, 15.0, 30.0)),
+    "a window of nothing": ({"window": "0"}, RateLimitHeaders(150, 149, 15.0, 0.05)),
+    "fractions": ({"left": "3.7", "reset": "1.5"}, RateLimitHeaders(150, 3, 0.0015, 30.0)),
+    "spaces": ({"left": " 7 "}, RateLimitHeaders(150, 7, 15.0, 30.0)),
+    "more left than allowed": ({"left": "900"}, RateLimitHeaders(150, 150, 15.0, 30.0)),
+    "an hour": ({"reset": "3600000"}, RateLimitHeaders(150, 149, 3600.0, 30.0)),
 }
 ABSURD = [
     *(
@@ -103,7 +103,7 @@ def test_retry_after_is_seconds(text, wait):
 )  # fmt: skip
 def test_what_is_not_believed_is_said_in_words(said, words):
     """Whoever reads it at 3 in the morning learns which number was wrong."""
-    assert disbelief(said) == words
+    assert why_ignored(said) == words
 
 
 NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
@@ -145,4 +145,4 @@ def test_no_retry_after_can_crash_it(text, date):
 
 def test_a_standard_reset_that_is_not_believed_is_said():
     """As the store's own header is."""
-    assert disbelief({"retry-after": "31536000"}) == "it names a reset in 365 days, which isn't believed"
+    assert why_ignored({"retry-after": "31536000"}) == "it names a reset in 365 days, which isn't believed"

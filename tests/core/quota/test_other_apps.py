@@ -2,12 +2,12 @@
 
 import pytest
 
-from engine.core.quota.other_apps import Others
+from engine.core.quota.other_apps import OtherApps
 
 
-def watched(counts: list[int], window: float = 30.0) -> Others:
+def watched(counts: list[int], window: float = 30.0) -> OtherApps:
     """Others after so many calls of theirs in each of the windows, seen evenly."""
-    others = Others()
+    others = OtherApps()
     others.turn(0.0)
     for place, count in enumerate(counts):
         for step in range(1, 31):
@@ -64,7 +64,7 @@ def test_a_burst_is_seen_at_once_and_ebbs_away():
 
 def test_what_was_there_before_is_not_their_rate():
     """A window joined in the middle counts from then on only; a quarter of a window gives a first rate."""
-    others = Others()
+    others = OtherApps()
     others.join(100, 10.0)
     assert (others.taken, others.seen) == (100, False)
     for step in range(1, 11):
@@ -85,7 +85,7 @@ def test_a_burst_is_forgotten_in_time():
 
 def test_a_job_several_times_a_window_is_usual():
     """Fifteen calls each five seconds are ninety a window, and that many are left for them."""
-    others = Others()
+    others = OtherApps()
     others.turn(0.0)
     for tick in range(1, 3001):
         now = tick / 10

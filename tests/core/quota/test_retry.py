@@ -5,81 +5,86 @@ import random
 import pytest
 
 from engine.core.errors import ForbiddenError, LostError, MissingError, RefusedError, ThrottledError, UnsentError
-from engine.core.messages import UNSAID, Answer, Replay
+from engine.core.messages import NO_REASON, Resend, Response
 from engine.core.quota.retry import (
     CONFLICT_TRIES,
     LONGEST_DELAY,
     THROTTLED_TRIES,
     TRIES,
     UNUSABLE,
-    Kind,
-    Move,
+    Decision,
+    Outcome,
+    classify,
+    classify_response,
+    decide,
     delay_before,
     given_up,
-    judge,
-    kind_of,
-    move_after,
 )
 
 KINDS = {
-    200: Kind.DONE, 201: Kind.DONE, 204: Kind.DONE, 299: Kind.DONE,
-    301: Kind.REFUSED, 304: Kind.REFUSED,
-    400: Kind.REFUSED, 401: Kind.FORBIDDEN, 403: Kind.FORBIDDEN, 404: Kind.MISSING, 405: Kind.REFUSED, 409: Kind.CONFLICT, 413: Kind.REFUSED, 423: Kind.CONFLICT,
-    429: Kind.BUSY, 499: Kind.REFUSED,
-    500: Kind.TROUBLE, 501: Kind.REFUSED, 502: Kind.TROUBLE, 503: Kind.TROUBLE, 504: Kind.TROUBLE, 505: Kind.REFUSED, 507: Kind.REFUSED, 509: Kind.TROUBLE, 599: Kind.TROUBLE,
-    0: Kind.LOST, 101: Kind.LOST, 600: Kind.LOST, -1: Kind.LOST,
+    200: Outcome.DONE, 201: Outcome.DONE, 204: Outcome.DONE, 299: Outcome.DONE,
+    301: Outcome.REFUSED, 304: Outcome.REFUSED,
+    400: Outcome.REFUSED, 401: Outcome.FORBIDDEN, 403: Outcome.FORBIDDEN, 404: Outcome.MISSING, 405: Outcome.REFUSED, 409: Outcome.CONFLICT, 413: Outcome.REFUSED, 423: Outcome.CONFLICT,
+    429: Outcome.BUSY, 499: Outcome.REFUSED,
+    500: Outcome.TROUBLE, 501: Outcome.REFUSED, 502: Outcome.TROUBLE, 503: Outcome.TROUBLE, 504: Outcome.TROUBLE, 505: Outcome.REFUSED, 507: Outcome.REFUSED, 509: Outcome.TROUBLE, 599: Outcome.TROUBLE,
+    0: Outcome.LOST, 101: Outcome.LOST, 600: Outcome.LOST, -1: Outcome.LOST,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("status", "kind"), KINDS.items(), ids=str)
 def test_each_status_has_its_kind(status, kind):
     """The table at the head of retry.py, by status."""
-    assert kind_of(status, dated=False) is kind
-    assert kind_of(status, dated=True) is (Kind.THROTTLED if status == 429 else kind)
+    assert classify(status, has_retry_time=False) is kind
+    assert classify(status, has_retry_time=True) is (Outcome.THROTTLED if status == 429 else kind)
 
 
-@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", Outcome, ids=lambda kind: kind.value)
 def test_no_create_is_resent_blindly(kind):
     """With Replay.LOOK nothing that may have happened is ever sent again, at any count of tries."""
     for tries in (1, 2, 7, 8, 100):
         for well in (True, False):
-            move = move_after(kind, Replay.LOOK, tries, others_go_well=well)
-            assert (move is Move.LOOK) == (kind in {Kind.TROUBLE, Kind.LOST})
+            move = decide(kind, Resend.CHECK_FIRST, tries, other_calls_succeed=well)
+            assert (move is Decision.CHECK) == (kind in {Outcome.TROUBLE, Outcome.LOST})
 
 
-@pytest.mark.parametrize("replay", list(Replay), ids=lambda replay: replay.value)
+@pytest.mark.parametrize("replay", list(Resend), ids=lambda replay: replay.value)
 @pytest.mark.parametrize(
     ("kind", "move"),
-    [(Kind.DONE, Move.DONE), (Kind.FORBIDDEN, Move.STOP), (Kind.MISSING, Move.FAIL), (Kind.REFUSED, Move.FAIL)],
+    [
+        (Outcome.DONE, Decision.DONE),
+        (Outcome.FORBIDDEN, Decision.STOP),
+        (Outcome.MISSING, Decision.FAIL),
+        (Outcome.REFUSED, Decision.FAIL),
+    ],
     ids=str,
 )
 def test_a_last_word_is_final_at_the_first_try(kind, move, replay):
     """Success, refusal and a stop don't depend on replay, tries or others."""
-    assert move_after(kind, replay, 1, others_go_well=False) is move
+    assert decide(kind, replay, 1, other_calls_succeed=False) is move
 
 
 @pytest.mark.parametrize(
     ("kind", "tries"),
     [
-        (Kind.BUSY, TRIES),
-        (Kind.TROUBLE, TRIES),
-        (Kind.LOST, TRIES),
-        (Kind.UNSENT, TRIES),
-        (Kind.CONFLICT, CONFLICT_TRIES),
-        (Kind.THROTTLED, THROTTLED_TRIES),
+        (Outcome.BUSY, TRIES),
+        (Outcome.TROUBLE, TRIES),
+        (Outcome.LOST, TRIES),
+        (Outcome.UNSENT, TRIES),
+        (Outcome.CONFLICT, CONFLICT_TRIES),
+        (Outcome.THROTTLED, THROTTLED_TRIES),
     ],
     ids=str,
 )
 def test_tries_are_bounded_while_others_go_well(kind, tries):
     """The last try but one goes again, the last one fails."""
-    assert move_after(kind, Replay.FREELY, tries - 1, others_go_well=True) is Move.AGAIN
-    assert move_after(kind, Replay.FREELY, tries, others_go_well=True) is Move.FAIL
+    assert decide(kind, Resend.SAFE, tries - 1, other_calls_succeed=True) is Decision.AGAIN
+    assert decide(kind, Resend.SAFE, tries, other_calls_succeed=True) is Decision.FAIL
 
 
 @pytest.mark.parametrize("kind", sorted(UNUSABLE, key=lambda kind: kind.value), ids=lambda kind: kind.value)
 def test_a_store_that_is_down_costs_no_tries(kind):
     """While nothing goes well, tries aren't counted: patience ends the run, not a number."""
-    assert move_after(kind, Replay.FREELY, 1000, others_go_well=False) is Move.AGAIN
+    assert decide(kind, Resend.SAFE, 1000, other_calls_succeed=False) is Decision.AGAIN
 
 
 def test_delays_double_up_to_a_minute():
@@ -116,7 +121,7 @@ def test_a_wait_that_was_asked_for_is_kept():
 )
 def test_each_answer_comes_to_its_error(status, error):
     """What the caller must do is the error's class; what the store said is its text."""
-    _, _, failure = judge(Answer(status, {}, b""), lambda answer: f"said {answer.status}")
+    _, _, failure = classify_response(Response(status, {}, b""), lambda answer: f"said {answer.status}")
     assert type(failure) is error
     assert failure.status == status
     assert ("said" in failure.reason) == (status != 301)
@@ -124,8 +129,8 @@ def test_each_answer_comes_to_its_error(status, error):
 
 def test_a_wait_of_the_answers_is_passed_on():
     """`X-Retry-After` reaches the delay and the error."""
-    kind, wait, failure = judge(Answer(429, {"x-retry-after": "12"}, b""), lambda _: "busy")
-    assert (kind, wait) == (Kind.THROTTLED, 12.0)
+    kind, wait, failure = classify_response(Response(429, {"x-retry-after": "12"}, b""), lambda _: "busy")
+    assert (kind, wait) == (Outcome.THROTTLED, 12.0)
     assert isinstance(failure, ThrottledError)
     assert failure.after == 12.0
 
@@ -140,9 +145,9 @@ def test_a_call_that_was_given_up_is_refused():
 @pytest.mark.parametrize(
     ("headers", "said", "reason"),
     [
-        ({"x-retry-after": "12"}, UNSAID, "too many requests"),
+        ({"x-retry-after": "12"}, NO_REASON, "too many requests"),
         ({"x-retry-after": "12"}, "slow down", "too many requests: slow down"),
-        ({}, UNSAID, "too many requests, and it doesn't say until when"),
+        ({}, NO_REASON, "too many requests, and it doesn't say until when"),
         (
             {"x-retry-after": "31536000"},
             "slow down",
@@ -153,4 +158,4 @@ def test_a_call_that_was_given_up_is_refused():
 )
 def test_a_429_says_why_it_is_not_just_waited_for(headers, said, reason):
     """What the store names, if it isn't believed, and the store's own words."""
-    assert judge(Answer(429, headers, b""), lambda _: said)[2].reason == reason
+    assert classify_response(Response(429, headers, b""), lambda _: said)[2].reason == reason

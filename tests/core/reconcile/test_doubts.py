@@ -2,14 +2,14 @@
 
 import pytest
 
-from engine.core.model import Present, Wanted, WantedProduct
-from engine.core.reconcile.duplicates import late_twins
+from engine.core.model import StoredImage, Wanted, WantedProduct
+from engine.core.reconcile.duplicates import late_duplicates
 
 SIGNED = "https://cdn.example.com/cup.jpg?w=800&sig={}"
 
 
 def stored(image_id):
-    return Present(image_id, "c/001/cup__12345.jpg", "", 0, False)
+    return StoredImage(image_id, "c/001/cup__12345.jpg", "", 0, False)
 
 
 @pytest.mark.parametrize(
@@ -27,5 +27,5 @@ def test_a_late_twin_is_known_under_a_new_signature_too(asked, rows):
     """What was sent again last night under one signature is the same source tonight, where no other could be meant."""
     product = WantedProduct(2, [Wanted(source) for source in asked], 1)
     resent = {SIGNED.format("1" * 32): [5]}
-    found = late_twins(product, [stored(5), stored(7), stored(8)], {7}, resent, names_lost=False)
+    found = late_duplicates(product, [stored(5), stored(7), stored(8)], {7}, resent, renames_files=False)
     assert {row: [image.image_id for image in images] for row, images in found.items()} == rows

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.errors import RefusedError
 from engine.core.quota.permissions import RECENTLY, SEVERAL_READS, Rights, Whose
-from engine.core.reconcile.rejection_streak import FORBIDDEN_PRODUCTS, SAME_REFUSALS, Refusals, concerns_store
+from engine.core.reconcile.rejection_streak import FORBIDDEN_PRODUCTS, SAME_REJECTIONS, Refusals, concerns_store
 
 DEAD = "The field 'image_file' is invalid. The resource at 'https://x.example/storage/this account.jpg' could not be downloaded and may be invalid."
 GONE = "The field 'image_file' is invalid. The file 'your store.png' is missing or is not usable by this resource."
@@ -50,18 +50,18 @@ def test_the_same_refusal_of_the_store_ends_it() -> None:
     """After fifty in a row over several products, and the sentence says which; one product alone never does."""
     full = RefusedError("Insufficient storage", 507)
     refusals = Refusals()
-    told = [refusals.of_create(n // 10, full) for n in range(SAME_REFUSALS)]
-    assert told[:-1] == [None] * (SAME_REFUSALS - 1)
+    told = [refusals.of_create(n // 10, full) for n in range(SAME_REJECTIONS)]
+    assert told[:-1] == [None] * (SAME_REJECTIONS - 1)
     assert "50 creates in a row in the same way (507: Insufficient storage)" in (told[-1] or "")
     alone = Refusals()
-    assert not any(alone.of_create(1, full) for _ in range(2 * SAME_REFUSALS))
+    assert not any(alone.of_create(1, full) for _ in range(2 * SAME_REJECTIONS))
 
 
 def test_an_accepted_write_begins_the_count_anew() -> None:
     """In a row means that nothing went well in between."""
     full, forbidden = RefusedError("Insufficient storage", 507), RefusedError("no", 403)
     refusals = Refusals()
-    for n in range(10 * SAME_REFUSALS):
+    for n in range(10 * SAME_REJECTIONS):
         if n % (FORBIDDEN_PRODUCTS - 1) == 0:
             refusals.accepted()
         assert refusals.of_create(n, full) is None

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.checkpoint.records import is_whole, seal, unseal
-from engine.core.diff.renumbering import Reading
+from engine.core.diff.renumbering import RenumberingModel
 from engine.core.errors import CheckpointError
 from engine.core.plan.batch import Header
-from engine.core.reconcile.traits import Seen
+from engine.core.reconcile.traits import StoreTraits
 from engine.disk.checkpoint.file import Checkpoint
-from engine.disk.filesystem import RealDisk
+from engine.disk.filesystem import LocalDisk
 from engine.disk.plan_file import PlanFile, PlanWriter
 
 if TYPE_CHECKING:
@@ -29,12 +29,14 @@ def header(**more: Any) -> Header:
 async def remembering(path: Path, products: int = 3) -> Checkpoint:
     """A checkpoint of a finished run that knows an image of each product."""
     lessons = [(n, {f"https://x.example/{n}.jpg": (n * 10, None)}) for n in range(1, products + 1)]
-    await Checkpoint(RealDisk(), path, STORE).compact({"run": "r", "state": "finished"}, Seen(Reading()), lessons)
+    await Checkpoint(LocalDisk(), path, STORE).compact(
+        {"run": "r", "state": "finished"}, StoreTraits(RenumberingModel()), lessons
+    )
     return opened(path)
 
 
 def opened(path: Path) -> Checkpoint:
-    checkpoint = Checkpoint(RealDisk(), path, STORE)
+    checkpoint = Checkpoint(LocalDisk(), path, STORE)
     checkpoint.load()
     return checkpoint
 
@@ -55,8 +57,8 @@ async def test_what_a_run_taught_is_merged_in_product_order(tmp_path: Path) -> N
     path = tmp_path / "c.json"
     checkpoint = await remembering(path)
     lessons = [(2, {"https://x.example/new.jpg": (99, "1")}), (3, {}), (9, {"https://x.example/9.jpg": (90, None)})]
-    await checkpoint.compact({"run": "r3", "state": "finished"}, Seen(Reading()), lessons)
-    assert dict(opened(path).memories()) == {
+    await checkpoint.compact({"run": "r3", "state": "finished"}, StoreTraits(RenumberingModel()), lessons)
+    assert dict(opened(path).identities()) == {
         1: {"https://x.example/1.jpg": (10, None)},
         2: {"https://x.example/new.jpg": (99, "1")},
         9: {"https://x.example/9.jpg": (90, None)},
@@ -70,10 +72,10 @@ async def test_a_torn_end_of_the_journal_is_no_damage(tmp_path: Path, cut: int) 
     beside = journal(path, SENT, CONFIRMED)
     whole = beside.read_bytes()
     beside.write_bytes(whole[:-cut])
-    unfinished = opened(path).unfinished
+    unfinished = opened(path).open_run
     assert unfinished is not None
-    assert whole[: unfinished.torn].endswith(b"\n")
-    assert unfinished.ledger.unknown() == (1 if unfinished.ledger.courses else 0)
+    assert whole[: unfinished.whole_bytes].endswith(b"\n")
+    assert unfinished.ledger.unconfirmed() == (1 if unfinished.ledger.courses else 0)
 
 
 @pytest.mark.parametrize("line", [1, 2], ids=["its header", "in the middle"])
@@ -117,13 +119,13 @@ async def test_a_run_that_was_over_before_its_journal_was_put_away_is_over(tmp_p
     lines = beside.read_bytes().splitlines(keepends=True)
     beside.write_bytes(b"".join([seal({**unseal(lines[0]), "run": "r"}), *lines[1:]]))
     checkpoint = opened(path)
-    assert checkpoint.unfinished is None
-    assert checkpoint.stale
+    assert checkpoint.open_run is None
+    assert checkpoint.already_closed
 
 
 async def test_an_interrupted_listing_is_gone_on_with_under_the_same_header_alone(tmp_path: Path) -> None:
     """The same manifest and mode within the hour: from the last whole line; anything else begins anew."""
-    path, disk = tmp_path / "p", RealDisk()
+    path, disk = tmp_path / "p", LocalDisk()
     writer = PlanWriter(disk, path, header())
     writer.add(b'{"product_id":5,"unchanged":2,"present":2}\n')
     writer.close()
@@ -136,7 +138,7 @@ async def test_an_interrupted_listing_is_gone_on_with_under_the_same_header_alon
 
 async def test_a_plan_that_was_made_for_a_person_is_no_interrupted_listing(tmp_path: Path) -> None:
     """The copy that apply was killed over is seconds old; what it says of the store may be of last week."""
-    path, disk = tmp_path / "p", RealDisk()
+    path, disk = tmp_path / "p", LocalDisk()
     writer = PlanWriter(disk, path, header(resumable=False))
     writer.add(b'{"product_id":5,"unchanged":2,"present":2}\n')
     await writer.finish()
@@ -145,7 +147,7 @@ async def test_a_plan_that_was_made_for_a_person_is_no_interrupted_listing(tmp_p
 
 async def test_a_listing_older_than_an_hour_is_begun_again(tmp_path: Path) -> None:
     """The shop has moved on meanwhile."""
-    path, disk = tmp_path / "p", RealDisk()
+    path, disk = tmp_path / "p", LocalDisk()
     writer = PlanWriter(disk, path, header())
     writer.add(b'{"product_id":5,"unchanged":2,"present":2}\n')
     writer.close()
@@ -163,7 +165,7 @@ async def test_a_listing_older_than_an_hour_is_begun_again(tmp_path: Path) -> No
 )
 async def test_a_listing_that_looked_sick_is_begun_again(tmp_path: Path, line: bytes, last: int) -> None:
     """Else a store that has recovered would be refused for an hour."""
-    path, disk = tmp_path / "p", RealDisk()
+    path, disk = tmp_path / "p", LocalDisk()
     writer = PlanWriter(disk, path, header())
     writer.add(line)
     writer.close()
@@ -175,7 +177,7 @@ async def test_a_listing_that_looked_sick_is_begun_again(tmp_path: Path, line: b
 
 async def test_a_header_torn_of_its_line_end_is_no_listing_to_go_on_with(tmp_path: Path) -> None:
     """The plan begun anew is a whole one."""
-    path, disk = tmp_path / "p", RealDisk()
+    path, disk = tmp_path / "p", LocalDisk()
     PlanWriter(disk, path, header()).close()
     path.write_bytes(path.read_bytes()[:-1])
     writer = PlanWriter(disk, path, header(), resume_at=path.stat().st_mtime)
@@ -185,7 +187,7 @@ async def test_a_header_torn_of_its_line_end_is_no_listing_to_go_on_with(tmp_pat
 
 async def test_a_plan_with_one_byte_changed_is_refused(tmp_path: Path) -> None:
     """Its digest tells, wherever the byte is."""
-    path, disk = tmp_path / "p", RealDisk()
+    path, disk = tmp_path / "p", LocalDisk()
     writer = PlanWriter(disk, path, header())
     writer.add(b'{"product_id":5,"unchanged":2,"present":2}\n')
     await writer.finish()

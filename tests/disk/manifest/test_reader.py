@@ -19,7 +19,7 @@ from PIL import Image
 
 from engine.core.errors import DiskError, ManifestError
 from engine.core.manifest.selection import Selection
-from engine.disk.manifest.reader import check
+from engine.disk.manifest.reader import check_manifest
 
 HEADER = "product_id,image_file,sort_order\n"
 
@@ -67,7 +67,7 @@ def looked_at(folder):
         path = folder / name
         path.write_bytes(data)
         rest = {"files": None, "spool": folder / "run" / "cp", **rest}
-        return check(path, **rest)
+        return check_manifest(path, **rest)
 
     return look
 
@@ -99,7 +99,7 @@ def test_every_form_reads_the_same(folder, looked_at, name, data, before, wrap):
         assert manifest.digest == hashlib.sha256(raw).hexdigest()
         assert manifest.path == str(folder / (name if wrap is bytes else f"{name}.gz"))
         assert left(folder) == []
-    with check("-", files=None, spool=folder / "run" / "cp", stdin=io.BytesIO(raw)) as manifest:
+    with check_manifest("-", files=None, spool=folder / "run" / "cp", stdin=io.BytesIO(raw)) as manifest:
         assert shape(manifest) == meant(1, 2, 30)
         assert (manifest.digest, manifest.path, manifest.name) == (hashlib.sha256(raw).hexdigest(), "-", "<stdin>")
         assert left(folder) == ["cp.manifest.input"]
@@ -135,7 +135,7 @@ def test_a_named_pipe_is_read_once(folder):
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(HEADER.encode() + b"".join(rows(2, 1)),))
     writer.start()
-    with check(pipe, files=None, spool=folder / "run" / "cp") as manifest:
+    with check_manifest(pipe, files=None, spool=folder / "run" / "cp") as manifest:
         assert shape(manifest) == meant(1, 2)
         assert manifest.path == str(pipe)
     writer.join()
@@ -215,7 +215,7 @@ def test_faults_of_the_whole_are_found(folder, looked_at, name, parts, places):
     assert str(refused.value).startswith(str(folder / name))
     assert left(folder) == []
     with pytest.raises(ManifestError) as refused:
-        check("-", files=None, spool=folder / "run" / "cp", stdin=io.BytesIO(b"".join(parts)))
+        check_manifest("-", files=None, spool=folder / "run" / "cp", stdin=io.BytesIO(b"".join(parts)))
     assert str(refused.value).startswith("<stdin>")
     assert left(folder) == []
 
@@ -237,7 +237,7 @@ def test_a_manifest_that_cannot_be_opened_is_a_fault_without_a_line(folder, look
     """A missing one, a folder, a path through a file: said, not thrown."""
     looked_at(b"".join(lines(1))).close()
     with pytest.raises(ManifestError) as refused:
-        check(folder / name, files=None, spool=folder / "run" / "cp")
+        check_manifest(folder / name, files=None, spool=folder / "run" / "cp")
     assert [(fault.line, fault.field) for fault in refused.value.faults] == [(None, None)]
     assert "can't be read" in refused.value.faults[0].reason
 
@@ -246,20 +246,20 @@ def test_a_closed_standard_input_is_a_fault(folder, monkeypatch):
     """A process that was started without one says so."""
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(ManifestError, match="standard input is closed"):
-        check("-", files=None, spool=folder / "run" / "cp")
+        check_manifest("-", files=None, spool=folder / "run" / "cp")
 
 
 def test_standard_input_is_the_process_own(folder, monkeypatch):
     """Where none is handed in, the process's own is read."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"".join(lines(1)))))
-    with check("-", files=None, spool=folder / "run" / "cp") as manifest:
+    with check_manifest("-", files=None, spool=folder / "run" / "cp") as manifest:
         assert shape(manifest) == meant(1)
 
 
 def test_a_spool_that_cannot_be_written_is_a_disk_error(folder):
     """The disk is to be mended, not the manifest, and the folder is named."""
     with pytest.raises(DiskError, match="nowhere"):
-        check("-", files=None, spool=folder / "nowhere" / "cp", stdin=io.BytesIO(b"".join(lines(1))))
+        check_manifest("-", files=None, spool=folder / "nowhere" / "cp", stdin=io.BytesIO(b"".join(lines(1))))
 
 
 def test_what_a_killed_run_left_goes(folder, looked_at):
@@ -353,7 +353,7 @@ def test_local_pictures_are_looked_at(folder, looked_at, order, monkeypatch):
     with looked_at(order, files=pictures, selection=Selection(only=frozenset({7}))) as manifest:
         assert manifest.uploads == 0
     monkeypatch.chdir(pictures)
-    with check("-", files=None, spool=folder / "run" / "cp", stdin=io.BytesIO(order)) as manifest:
+    with check_manifest("-", files=None, spool=folder / "run" / "cp", stdin=io.BytesIO(order)) as manifest:
         assert manifest.uploads == 2
 
 
@@ -367,11 +367,11 @@ HUNGRY = """
 import resource, sys
 from pathlib import Path
 from engine.core.errors import ManifestError
-from engine.disk.manifest.reader import check
+from engine.disk.manifest.reader import check_manifest
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 160 * 2**20,) * 2)
 try:
-    check(sys.argv[1], files=None, spool=Path(sys.argv[1] + ".cp"))
+    check_manifest(sys.argv[1], files=None, spool=Path(sys.argv[1] + ".cp"))
 except ManifestError as error:
     print(len(error.faults), error.faults[0].line, error.faults[0].reason)
 """
@@ -410,7 +410,7 @@ def test_order_makes_no_difference(ids, chance):
         for name, raw in (("m.jsonl", b"".join(lines(*ids))), ("m.csv", HEADER.encode() + b"".join(shuffled))):
             path = Path(folder, name)
             path.write_bytes(raw)
-            with check(path, files=None, spool=Path(folder, "cp")) as manifest:
+            with check_manifest(path, files=None, spool=Path(folder, "cp")) as manifest:
                 assert [(n, sorted(gallery)) for n, gallery in shape(manifest)] == meant(*ids)
 
 
@@ -473,7 +473,7 @@ def survives(raw, name):
         path.write_bytes(raw)
         faults = []
         try:
-            with check(path, files=None, spool=Path(folder, "cp")) as manifest:
+            with check_manifest(path, files=None, spool=Path(folder, "cp")) as manifest:
                 products = list(manifest.read())
                 assert products == list(manifest.read())
                 assert manifest.products == len(products) > 0

@@ -16,10 +16,10 @@ import pytest
 
 from jobs.bench import baseline, cli, manifests, run_scenario, selection, table
 from jobs.bench.figures import COUNTS, bound, quota_of, result_of
-from jobs.bench.measure.processes import Measured, Stage, Usage, measured, stage
+from jobs.bench.measure.processes import Measured, StoreProcess, Usage, measured, stage
 from jobs.bench.scenarios import NAMES, SCENARIOS
 from jobs.output.console import Console
-from jobs.output.json_record import of_report
+from jobs.output.json_record import report_record
 
 from ..rehearsal import clean_environment
 
@@ -139,7 +139,7 @@ def test_the_table_goes_out_and_json_is_one_object() -> None:
     result = json.loads(line)
     assert result["command"] == "bench"
     assert result["scenarios"][0]["changes"] == 3
-    assert result.keys() >= of_report("bench", "done", None).keys()
+    assert result.keys() >= report_record("bench", "done", None).keys()
     counts = [result[name] for name in ("outcome", "products", "wanted", "created", "failed", "failures")]
     assert counts == ["done", 3, 3, 3, 0, []]
     assert result["requests"] == result["scenarios"][0]["calls"]
@@ -253,7 +253,7 @@ def test_a_run_that_went_wrong_gives_no_figures(
     assert record["failures"][0]["reason"].startswith("cold: ")
 
 
-def settings_of(store: Stage) -> dict[str, str]:
+def settings_of(store: StoreProcess) -> dict[str, str]:
     access = store.access
     return {
         "BIGCOMMERCE_STORE_HASH": access["store_hash"],

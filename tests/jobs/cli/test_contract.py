@@ -112,10 +112,10 @@ def test_the_first_fault_ends_the_run_in_the_order_of_the_contract(tmp_path: Pat
 
 
 def _holding(checkpoint: Path) -> Any:
-    from engine.disk.lock import held
-    from engine.runs.context import Seams
+    from engine.disk.lock import checkpoint_lock
+    from engine.runs.context import Ports
 
-    return held(Seams().disk, Seams().now, checkpoint, "sync")
+    return checkpoint_lock(Ports().disk, Ports().now, checkpoint, "sync")
 
 
 def test_a_manifest_that_shrank_is_refused_until_that_is_allowed(store: Rehearsal) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.quota.concurrency import EASY, LEAST, MOST
+from engine.core.quota.concurrency import INITIAL_LIMIT, MAX_LIMIT, MIN_LIMIT
 from jobs import __version__
 from jobs.__main__ import main
 from jobs.cli.flags import COMMANDS, GROUPS
-from jobs.cli.parser import ROOMS_OF_THEIR_OWN, UsageError, parse
+from jobs.cli.parser import OWN_MODULES, UsageError, parse
 
 from ..rehearsal import clean_environment
 
@@ -51,10 +51,10 @@ def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
 def test_the_help_states_the_bounds_that_the_engine_keeps() -> None:
     """Help loads nothing of the engine, so its figures are written out; here they are held to those in flow.py."""
     (flag,) = (flag for flag in GROUPS["pace"][1] if flag.names == ["--concurrency"])
-    assert flag.default == f"found by itself: from {LEAST} to {MOST}, {EASY} to begin with"
+    assert flag.default == f"found by itself: from {MIN_LIMIT} to {MAX_LIMIT}, {INITIAL_LIMIT} to begin with"
 
 
-@pytest.mark.parametrize("command", sorted(ROOMS_OF_THEIR_OWN))
+@pytest.mark.parametrize("command", sorted(OWN_MODULES))
 def test_help_of_what_serves_or_measures_loads_no_loop_and_no_network(command: str) -> None:
     """Their many flags cost something, what runs them would cost much more."""
     code = (
@@ -91,7 +91,7 @@ def test_each_command_has_help_with_an_example(name: str, capsys: pytest.Capture
 def test_each_command_of_the_help_has_its_flags_from_the_tables() -> None:
     """What the tables list is what the parser takes, and nothing else."""
     for command in COMMANDS:
-        if command.name in ROOMS_OF_THEIR_OWN:
+        if command.name in OWN_MODULES:
             continue
         flags = [*command.own, *(flag for group in command.groups for flag in GROUPS[group][1])]
         argv = [command.name, *(["x"] if command.argument else [])]
@@ -140,7 +140,7 @@ def test_the_token_has_no_flag() -> None:
         parse(["sync", "a", "--access-token", "x"])
 
 
-@pytest.mark.parametrize("command", sorted(ROOMS_OF_THEIR_OWN))
+@pytest.mark.parametrize("command", sorted(OWN_MODULES))
 def test_sandbox_and_bench_are_mounted(command: str) -> None:
     """Their flags are parsed by the same command line; a wrong one ends with 2."""
     ran = subprocess.run(

@@ -41,9 +41,9 @@ def test_streams_that_are_closed_or_missing_are_no_fault() -> None:
     gone.close()
     for stream in (None, gone):
         console = Console(stream, stream)
-        console.data(["a"])
-        console.tell(["b"])
-        assert console.last_word(0) == 0
+        console.out(["a"])
+        console.err(["b"])
+        assert console.exit_code(0) == 0
         assert not console.is_live
 
 
@@ -51,7 +51,7 @@ def test_an_encoding_that_lacks_a_character_gets_an_escape() -> None:
     """A terminal without UTF-8 shows what it can."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    Console(stream, None).data(["Zürich"])
+    Console(stream, None).out(["Zürich"])
     assert raw.getvalue() == rb"Z\xfcrich" + b"\n"
 
 

@@ -54,7 +54,7 @@ def test_the_counters_tell_all_that_is_known() -> None:
     clock = Clock()
     progress = engine.Progress()
     progress.traffic = lambda: Traffic(50, 0, 0, 4, 150, 70, 12.0, 5.0, None, 0.1)
-    progress.begin("applying", products=1000, images=4000)
+    progress.start_phase("applying", products=1000, images=4000)
     pace = Pace(clock)
     pace.see("applying", 0, 4000)
     clock.now += 60
@@ -78,7 +78,7 @@ def test_without_a_terminal_a_line_comes_with_each_phase_and_now_and_then() -> N
     lines = Lines(Console(None, stream), every=20, clock=clock)
     progress = engine.Progress()
     lines.look(progress)
-    progress.begin("listing", products=10)
+    progress.start_phase("listing", products=10)
     for _ in range(41):
         lines.look(progress)
         progress.products_done = min(10, progress.products_done + 1)
