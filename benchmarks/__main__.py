@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench.measure.machine import machine
-from jobs.bench.measure.processes import ProcessError
+from imageferry.jobs.bench.measure.machine import machine
+from imageferry.jobs.bench.measure.processes import ProcessError
 
 from . import page, pictures, plan, quota, startup, whole, wire
 from .goals import goals

@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import orjson
 
-import engine
-from engine.core.checkpoint.events import outcome, sent
-from engine.core.dialects import v2
-from engine.core.diff.renumbering import RenumberingModel
-from engine.core.messages import Response
-from engine.core.plan.batch import Header
-from engine.disk.checkpoint.journal import Journal
-from engine.disk.filesystem import LocalDisk
-from engine.disk.manifest.reader import check_manifest
-from engine.disk.plan_file import PlanWriter
-from engine.runs.planner import Planner, PriorRun
-from engine.transport.client import MOST_WORKERS
+import imageferry
+from imageferry.core.checkpoint.events import outcome, sent
+from imageferry.core.dialects import v2
+from imageferry.core.diff.renumbering import RenumberingModel
+from imageferry.core.messages import Response
+from imageferry.core.plan.batch import Header
+from imageferry.disk.checkpoint.journal import Journal
+from imageferry.disk.filesystem import LocalDisk
+from imageferry.disk.manifest.reader import check_manifest
+from imageferry.disk.plan_file import PlanWriter
+from imageferry.runs.planner import Planner, PriorRun
+from imageferry.transport.client import MOST_WORKERS
 
 from .resuming import prepare, resume
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engine.core.model import StoredImage
+    from imageferry.core.model import StoredImage
 
 Task = dict[str, Any]
 _FIELDS = {"description": "View 1", "sort_order": 0, "is_thumbnail": True}
@@ -76,8 +76,8 @@ async def _merge(manifest: Path, pages: Path, folder: Path) -> dict[str, Any]:
             delete_extra=True,
             reading=RenumberingModel(),
             prior=PriorRun(),
-            progress=engine.Progress(),
-            stop=engine.Stop(),
+            progress=imageferry.Progress(),
+            stop=imageferry.Stop(),
         )
         await survey.run(((product, {}) for product in wanted.read()), lambda: 8)
         await writer.finish()

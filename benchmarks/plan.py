@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench.measure.processes import Measured, measured
+from imageferry.jobs.bench.measure.processes import Measured, measured
 
 from . import data
 from .spread import folded, ratios

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench.measure.processes import stage
+from imageferry.jobs.bench.measure.processes import stage
 
 from .spread import folded
 from .work import QUOTA_PEERS, SDK, US, installed, perform

@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-import engine
-import engine.verbs.apply
-from engine.core.messages import Response
-from engine.runs.context import Ports
+import imageferry
+import imageferry.verbs.apply
+from imageferry.core.messages import Response
+from imageferry.runs.context import Ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-    from engine.core.messages import Request
+    from imageferry.core.messages import Request
 
 Task = dict[str, Any]
 _WORKERS = 32
-_ACCESS = engine.Access("bench", "bench", "http://127.0.0.1:9")
+_ACCESS = imageferry.Access("bench", "bench", "http://127.0.0.1:9")
 
 
 class _Pretended:
     """A wire that is no store: empty at first, it creates whatever it is asked to; `until` creates, then it has the run stop."""
 
-    def __init__(self, until: int, stop: engine.Stop) -> None:
+    def __init__(self, until: int, stop: imageferry.Stop) -> None:
         self._made = 0
         self._until = until
         self._stop = stop
@@ -52,14 +52,14 @@ class _Pretended:
 
 def prepare(task: Task) -> dict[str, Any]:
     """Have the engine make the checkpoint of a migration that was stopped shortly before its end."""
-    stop = engine.Stop()
+    stop = imageferry.Stop()
 
     @asynccontextmanager
-    async def wire(_access: engine.Access) -> AsyncIterator[_Pretended]:
+    async def wire(_access: imageferry.Access) -> AsyncIterator[_Pretended]:
         yield _Pretended(task["images"] - 2 * _WORKERS, stop)
 
-    options = engine.Options(concurrency=_WORKERS)
-    run = engine.migrate(_ACCESS, task["manifest"], options, stop=stop, seams=Ports(transport=wire))
+    options = imageferry.Options(concurrency=_WORKERS)
+    run = imageferry.migrate(_ACCESS, task["manifest"], options, stop=stop, seams=Ports(transport=wire))
     report = asyncio.run(_awaited(run))
     return {"cpu": time.process_time(), "outcome": report.outcome, "created": report.created}
 
@@ -79,14 +79,16 @@ def resume(task: Task) -> dict[str, Any]:
         _exit(0)  # what would follow is a run, and that is measured elsewhere
 
     @asynccontextmanager
-    async def wired(_access: engine.Access) -> AsyncIterator[Any]:
+    async def wired(_access: imageferry.Access) -> AsyncIterator[Any]:
         yield wire
 
-    asyncio.run(_awaited(engine.migrate(_ACCESS, task["manifest"], progress=progress, seams=Ports(transport=wired))))
+    asyncio.run(
+        _awaited(imageferry.migrate(_ACCESS, task["manifest"], progress=progress, seams=Ports(transport=wired)))
+    )
     raise RuntimeError("nothing was left to be resumed")
 
 
-class _Clocked(engine.Progress):
+class _Clocked(imageferry.Progress):
     """Takes down the processor time at which each phase began."""
 
     def __init__(self) -> None:
@@ -108,5 +110,5 @@ class _Clocked(engine.Progress):
         return {"cpu": sum(phases.values()), "check_cpu": check}
 
 
-async def _awaited(run: Awaitable[engine.Report]) -> engine.Report:
+async def _awaited(run: Awaitable[imageferry.Report]) -> imageferry.Report:
     return await run

@@ -42,7 +42,7 @@ def run(sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, Any]
 def _command() -> list[str]:
     """The installed command beside this interpreter, as people start it, or else the package."""
     script = Path(sys.executable).with_name("imageferry")
-    return [str(script)] if script.exists() else [sys.executable, "-m", "jobs"]
+    return [str(script)] if script.exists() else [sys.executable, "-m", "imageferry"]
 
 
 def _milliseconds(name: str, command: list[str]) -> float:

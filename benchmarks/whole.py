@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench import manifests
-from jobs.bench.measure.processes import Measured, StoreProcess, measured, stage
-from jobs.bench.run_scenario import play
-from jobs.bench.scenarios import SCENARIOS
+from imageferry.jobs.bench import manifests
+from imageferry.jobs.bench.measure.processes import Measured, StoreProcess, measured, stage
+from imageferry.jobs.bench.run_scenario import play
+from imageferry.jobs.bench.scenarios import SCENARIOS
 
 from .work import WrongError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench.measure.processes import stage
+from imageferry.jobs.bench.measure.processes import stage
 
 from .spread import folded, ratios
 from .work import FLOOR, US, WIRE_PEERS, installed, perform

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.bench import manifests
-from jobs.bench.figures import quota_of
-from jobs.bench.measure.processes import Measured, StoreProcess, measured
+from imageferry.jobs.bench import manifests
+from imageferry.jobs.bench.figures import quota_of
+from imageferry.jobs.bench.measure.processes import Measured, StoreProcess, measured
 
 from .peers.task import WIRE
 

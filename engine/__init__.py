@@ -1,9 +1,9 @@
 """Carries product images in bulk into a BigCommerce store. What is named in `__all__` is the whole public face.
 
-    access = engine.Access(store_hash, access_token)
-    report = await engine.migrate(access, "products.jsonl")
+    access = imageferry.Access(store_hash, access_token)
+    report = await imageferry.migrate(access, "products.jsonl")
 
-Everything is loaded when it is first asked for (PEP 562), so `engine.core` can be used without any network library.
+Everything is loaded when it is first asked for (PEP 562), so `imageferry.core` can be used without any network library.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ _HOMES = {
     "verify": "verbs.verify",
 }
 
+__version__ = "0.1.0"
+"""The one place where the version is written; pyproject.toml reads it here."""
+
 __all__ = [
     "Access",
     "Failure",
@@ -60,6 +63,7 @@ __all__ = [
     "Report",
     "Stop",
     "UnsafePlanError",
+    "__version__",
     "apply",
     "export",
     "migrate",
@@ -75,8 +79,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
-        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{home}", __name__), name)
 
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted(__all__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core import errors
+from imageferry.core import errors
 
 OK, FAILED, INVALID, REFUSED, LOCKED, UNREACHABLE, DISK, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 

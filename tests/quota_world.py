@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from engine.core.messages import Request, Response
+from imageferry.core.messages import Request, Response
 
 from .virtual import BEGIN
 

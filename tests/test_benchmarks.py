@@ -19,7 +19,7 @@ from benchmarks.quota import ALONE, BURSTS, HALF, STEADY
 from benchmarks.sizes import FULL, TINY
 from benchmarks.spread import folded, ratios, spread
 from benchmarks.work import QUOTA_PEERS, US, WrongError, perform
-from jobs.bench.measure.processes import stage
+from imageferry.jobs.bench.measure.processes import stage
 
 HOME = Path(__file__).parents[1] / "benchmarks"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -22,7 +22,7 @@ from .task import WIRE, Tally, Task
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from engine.transport.session import AiohttpTransport
+    from imageferry.transport.session import AiohttpTransport
 
     Send = Callable[[str, str, bytes | None], Awaitable[bytes]]
 
@@ -53,7 +53,7 @@ async def work(task: Task) -> dict[str, Any]:
 @asynccontextmanager
 async def _connected(task: Task) -> AsyncIterator[Callable[[Tally], Send]]:
     if task.peer == WIRE:
-        from engine.transport.session import AiohttpTransport  # noqa: PLC0415  # the other peers' memory is theirs alone
+        from imageferry.transport.session import AiohttpTransport  # noqa: PLC0415  # the other peers' memory is theirs alone
 
         async with AiohttpTransport(task.api_url, task.store_hash, task.access_token) as wire:
             yield partial(_by_wire, wire, _store(task))
@@ -69,7 +69,7 @@ async def _connected(task: Task) -> AsyncIterator[Callable[[Tally], Send]]:
 
 
 def _by_wire(wire: AiohttpTransport, store: str, tally: Tally) -> Send:
-    from engine.core.messages import Request  # noqa: PLC0415  # as above
+    from imageferry.core.messages import Request  # noqa: PLC0415  # as above
 
     async def send(method: str, url: str, body: bytes | None) -> bytes:
         tally.requests += 1

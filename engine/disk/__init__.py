@@ -1,4 +1,4 @@
 """The disk: the file system, lock, journal, plan file, checkpoint file, and sorting of what does not fit in memory.
 
-Touches files. Imports `engine.core`.
+Touches files. Imports `imageferry.core`.
 """

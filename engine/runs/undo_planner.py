@@ -82,6 +82,7 @@ async def plan_undo(
 
 
 def undo_header(job: RunContext, done: Checkpoint, kept: Checkpoint, folder: Path, digest: str) -> Header:
+    """The header of the plan that takes a run back."""
     return Header(
         mode="undo",
         store=job.access.store,

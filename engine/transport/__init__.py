@@ -1,4 +1,4 @@
 """The network: one request and its response, admission, backoff, timeouts, redaction, and the store's calls.
 
-Touches sockets and the event loop. Imports `engine.core` and `engine.clock`.
+Touches sockets and the event loop. Imports `imageferry.core` and `imageferry.clock`.
 """

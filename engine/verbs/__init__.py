@@ -1,4 +1,4 @@
 """The public functions: plan, apply, migrate, sync, verify, export, undo, status.
 
-Each composes stages of `engine.runs`; nothing here opens a file or a connection itself.
+Each composes stages of `imageferry.runs`; nothing here opens a file or a connection itself.
 """

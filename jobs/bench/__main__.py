@@ -1,4 +1,4 @@
-"""`python -m jobs.bench`: the benchmark run by itself."""
+"""`python -m imageferry.jobs.bench`: the benchmark run by itself."""
 
 from __future__ import annotations
 

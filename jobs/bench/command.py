@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
-from engine.core.errors import SettingsError
+from imageferry.core.errors import SettingsError
 
 from .. import exit_codes
 from ..cli import settings

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import engine
-from engine.clock import shown_time
-from engine.core import errors
+import imageferry
+from imageferry.clock import shown_time
+from imageferry.core import errors
 
 from .. import exit_codes
 from ..output import json_record, run_text
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..output.console import Console
 
-_CARRIERS = {"migrate": engine.migrate, "sync": engine.sync, "apply": engine.apply}
+_CARRIERS = {"migrate": imageferry.migrate, "sync": imageferry.sync, "apply": imageferry.apply}
 
 
 class CommandRun:
@@ -87,7 +87,7 @@ class CommandRun:
         report = watch.run(partial(act, made.access, self.arguments.argument, made.options))
         return self._tell_run(report, watch)
 
-    def _tell_run(self, report: engine.Report, watch: EngineRunner, shown: Iterable[str] = ()) -> int:
+    def _tell_run(self, report: imageferry.Report, watch: EngineRunner, shown: Iterable[str] = ()) -> int:
         """A run that came to its end; notes that were `shown` on the plan's page, or said meanwhile, aren't repeated."""
         stopped = watch.stop.reason
         lines = run_text.run_text(report, verbose=self.telling.verbose, stopped=stopped)
@@ -98,7 +98,7 @@ class CommandRun:
         dry_run: bool = self.arguments.dry_run
         approval = Approval(self.telling, watch, dry_run=dry_run, yes=self.arguments.yes)
         act = partial(
-            engine.undo, made.access, self.arguments.argument, made.options, approve=approval, dry_run=dry_run
+            imageferry.undo, made.access, self.arguments.argument, made.options, approve=approval, dry_run=dry_run
         )
         try:
             report = watch.run(act)
@@ -118,20 +118,24 @@ class CommandRun:
     def _verify(self) -> int:
         made, watch = self._looking(), self._watch()
         delete = not self.arguments.no_delete
-        report = watch.run(partial(engine.verify, made.access, self.arguments.argument, made.options, delete=delete))
+        report = watch.run(
+            partial(imageferry.verify, made.access, self.arguments.argument, made.options, delete=delete)
+        )
         return self.telling.report(report, run_text.verify_text(report, verbose=self.telling.verbose), watch.said)
 
     def _plan(self, *, delete: bool) -> int:
         made = self._looking()
         output = getattr(self.arguments, "output", None)
         dry_run = self.command != "plan"
-        act = partial(engine.plan, made.access, self.arguments.argument, made.options, delete=delete, dry_run=dry_run)
+        act = partial(
+            imageferry.plan, made.access, self.arguments.argument, made.options, delete=delete, dry_run=dry_run
+        )
         proposal = self._watch().run(partial(act, output=None if output is None else Path(output).absolute()))
         return self.telling.proposal(proposal, dry_run=dry_run)
 
     def _review(self) -> int:
         made = self._looking()
-        proposal = self._watch().run(partial(engine.review, made.access, self.arguments.argument, made.options))
+        proposal = self._watch().run(partial(imageferry.review, made.access, self.arguments.argument, made.options))
         return self.telling.proposal(proposal, dry_run=True)
 
     def _export(self) -> int:
@@ -143,7 +147,7 @@ class CommandRun:
                 "export --json needs -o FILE: standard output can't carry the manifest and the object both"
             )
         target: Path | Callable[[bytes], None] = self._write_bytes if to_stdout else Path(output).absolute()
-        report = watch.run(partial(engine.export, made.access, target, made.options))
+        report = watch.run(partial(imageferry.export, made.access, target, made.options))
         if to_stdout:
             self._output_bytes(self.console.flush_bytes)
         shown = "standard output" if to_stdout else output
@@ -165,7 +169,7 @@ class CommandRun:
     def _status(self) -> int:
         path = settings.path_of(self.arguments.argument)
         self.telling.checkpoint = str(path)
-        standing = engine.status(path)
+        standing = imageferry.status(path)
         signals.over()
         since = None if standing.since is None else shown_time(standing.since)
         if not self.telling.quiet and not self.telling.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import engine
+    import imageferry
 
     from ..output.presenter import Presenter
     from .runner import EngineRunner
@@ -14,20 +14,20 @@ QUESTION = "Take this back? Nothing is written unless the answer is y. [y/N] "
 
 
 class Approval:
-    """What `engine.undo` asks. `proposal` is the plan that it was shown, None where it never came to one.
+    """What `imageferry.undo` asks. `proposal` is the plan that it was shown, None where it never came to one.
 
     `losses` is what the plan said beforehand that it can't bring back.
     """
 
     def __init__(self, telling: Presenter, watch: EngineRunner, *, dry_run: bool, yes: bool) -> None:
-        self.proposal: engine.Proposal | None = None
+        self.proposal: imageferry.Proposal | None = None
         self.losses: tuple[str, ...] = ()
         self._telling = telling
         self._watch = watch
         self._dry_run = dry_run
         self._yes = yes
 
-    async def __call__(self, proposal: engine.Proposal) -> bool:
+    async def __call__(self, proposal: imageferry.Proposal) -> bool:
         """Show the plan; whether it may be carried out."""
         self.proposal, self.losses = proposal, tuple(proposal.report.notes)
         if self._dry_run:

@@ -5,7 +5,8 @@ Shapes and words only; what a value may be is decided in `settings`. Imports not
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as in __main__
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     import argparse
 

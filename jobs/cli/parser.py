@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from .. import __version__
+from imageferry import __version__
+
 from .flags import COMMANDS, GROUPS, Command
 
-TYPE_CHECKING = False  # as in __main__
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-import engine
+import imageferry
 
 from . import signals
 
@@ -23,9 +23,9 @@ class EngineRunner:
 
     def __init__(self, display: Display) -> None:
         self.said: set[str] = set()
-        self.stop = engine.Stop()
+        self.stop = imageferry.Stop()
         self._display = display
-        self._progress = engine.Progress(notify=self._say)
+        self._progress = imageferry.Progress(notify=self._say)
         self._screen: anyio.Lock | None = None
         self._showing: anyio.CancelScope | None = None
 
@@ -39,13 +39,13 @@ class EngineRunner:
     async def _run(self, act: Callable[..., Awaitable[T]]) -> T:
         self._screen = anyio.Lock()
         made: list[T] = []
-        failure: engine.FerryError | None = None
+        failure: imageferry.FerryError | None = None
         async with anyio.create_task_group() as beside:
             beside.start_soon(signals.listen, self.stop, self._say)
             beside.start_soon(self._show, self._screen)
             try:
                 made.append(await act(progress=self._progress, stop=self.stop))
-            except engine.FerryError as error:
+            except imageferry.FerryError as error:
                 failure = error
             finally:
                 signals.over()

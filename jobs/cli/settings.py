@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import engine
-from engine.core.errors import SettingsError
+import imageferry
+from imageferry.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -31,8 +31,8 @@ _MOST_AT_ONCE = 1000
 class Settings:
     """Which store, and how to go about it."""
 
-    access: engine.Access
-    options: engine.Options
+    access: imageferry.Access
+    options: imageferry.Options
 
 
 def read(arguments: Namespace, environment: Mapping[str, str] | None = None) -> Settings:
@@ -61,7 +61,7 @@ def _no_nul(text: str) -> None:
         raise SettingsError(f"{text[:80]!r} is no name of a file")
 
 
-def _access(given: Mapping[str, object], environment: Mapping[str, str]) -> engine.Access:
+def _access(given: Mapping[str, object], environment: Mapping[str, str]) -> imageferry.Access:
     store_hash = str(given.get("store_hash", "")) or environment.get("BIGCOMMERCE_STORE_HASH", "")
     if not store_hash:
         raise SettingsError("no store is named: set BIGCOMMERCE_STORE_HASH, or give --store-hash")
@@ -72,7 +72,7 @@ def _access(given: Mapping[str, object], environment: Mapping[str, str]) -> engi
     api_url = str(given.get("api_url", "")) or environment.get("BIGCOMMERCE_API_URL", "") or DEFAULT_API
     token = _token(environment)
     check_api_url(api_url)
-    return engine.Access(store_hash, token, api_url.rstrip("/"))
+    return imageferry.Access(store_hash, token, api_url.rstrip("/"))
 
 
 def _token(environment: Mapping[str, str]) -> str:
@@ -142,7 +142,7 @@ class _Parts:
     port: int | None
 
 
-def options_of(given: Mapping[str, object]) -> engine.Options:
+def options_of(given: Mapping[str, object]) -> imageferry.Options:
     """The engine's options out of the flags that were given; what was not given keeps the engine's default.
 
     Raises SettingsError.
@@ -151,7 +151,7 @@ def options_of(given: Mapping[str, object]) -> engine.Options:
     for name, make in _READERS.items():
         if name in given:
             made[name] = make("--" + name.replace("_", "-"), str(given[name]))
-    return engine.Options(**made)  # type: ignore[arg-type]  # each reader makes what its field takes; a test gives every flag
+    return imageferry.Options(**made)  # type: ignore[arg-type]  # each reader makes what its field takes; a test gives every flag
 
 
 def _whole(flag: str, text: str) -> int:
@@ -217,10 +217,10 @@ def _address(flag: str, text: str) -> str:
     return text.rstrip("/")
 
 
-def _max_deletes(flag: str, text: str) -> engine.MaxDeletes:
+def _max_deletes(flag: str, text: str) -> imageferry.MaxDeletes:
     if len(text) > 20:
         raise SettingsError(f"{flag}: {text[:40]!r}... is neither a count such as 200 nor a share such as 30%")
-    return engine.MaxDeletes.parse(text)
+    return imageferry.MaxDeletes.parse(text)
 
 
 _SWITCHES = ("fresh", "allow_shrink", "allow_missing", "allow_loss")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    import engine
+    import imageferry
 
 DRAINING = "asked to stop: the calls in flight are finished first (once more cuts them off)"
 CUTTING = "cut off; what was in flight is looked for when the same command is given again"
@@ -64,7 +64,7 @@ def _let_kill() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-async def listen(stop: engine.Stop, say: Callable[[str], None]) -> None:
+async def listen(stop: imageferry.Stop, say: Callable[[str], None]) -> None:
     """Pass the first two signals on to the run; then the third meets the system's own way, which kills.
 
     The handlers are set here, not by anyio's receiver: that leaves the system's behind when it closes, and a signal that

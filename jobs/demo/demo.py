@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import anyio
 from aiohttp import web
 
-import engine
-from engine.core.errors import FerryError
+import imageferry
+from imageferry.core.errors import FerryError
 
 from .. import exit_codes
 from ..cli import signals
@@ -102,12 +102,12 @@ class _Demo:
         self._say = say
         self._sandbox = sandbox
         self._manifest = manifest
-        self._access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
-        self._options = engine.Options(settle=SETTLE)
+        self._access = imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+        self._options = imageferry.Options(settle=SETTLE)
         self._waits = False
 
     async def __call__(self) -> int:
-        stop = engine.Stop()
+        stop = imageferry.Stop()
         code = exit_codes.INTERRUPTED
         async with anyio.create_task_group() as beside:
             beside.start_soon(signals.listen, stop, self._interrupted)
@@ -121,7 +121,7 @@ class _Demo:
     def _interrupted(self, sentence: str) -> None:
         self._console.err(["the store is closed" if self._waits else sentence])
 
-    async def _steps(self, stop: engine.Stop) -> int:
+    async def _steps(self, stop: imageferry.Stop) -> int:
         try:
             self._catalogue()
             proposal = await self._plan(stop)
@@ -140,7 +140,7 @@ class _Demo:
         self._record(report.outcome, report)
         return exit_codes.of_outcome(report.outcome)
 
-    def _record(self, outcome: str, report: engine.Report | None) -> None:
+    def _record(self, outcome: str, report: imageferry.Report | None) -> None:
         if self._arguments.json:
             self._console.out([json.dumps(json_record.report_record("demo", outcome, report))])
 
@@ -158,26 +158,26 @@ class _Demo:
             ]
         )
 
-    async def _plan(self, stop: engine.Stop) -> engine.Proposal:
+    async def _plan(self, stop: imageferry.Stop) -> imageferry.Proposal:
         self._say(["", "2. $ imageferry plan products.jsonl"])
-        proposal = await engine.plan(self._access, self._manifest, self._options, stop=stop)
+        proposal = await imageferry.plan(self._access, self._manifest, self._options, stop=stop)
         lines = [*plan_text.counts(proposal), *(f"  {line}" for line in plan_text.costs(proposal))]
         self._say(f" {line}" for line in lines)
         return proposal
 
-    async def _apply(self, proposal: engine.Proposal, stop: engine.Stop) -> engine.Report:
+    async def _apply(self, proposal: imageferry.Proposal, stop: imageferry.Stop) -> imageferry.Report:
         self._say(["", "3. $ imageferry apply products.jsonl.plan        while these things go wrong:"])
         self._sandbox.play(*(fault for fault, _ in FAULTS))
-        report = await engine.apply(self._access, str(proposal.plan), self._options, stop=stop)
+        report = await imageferry.apply(self._access, str(proposal.plan), self._options, stop=stop)
         struck = self._sandbox.conductor.script.statistics()
         self._sandbox.play()
         self._say(f"   {each['struck']} x {told}" for each, (_, told) in zip(struck, FAULTS, strict=True))
         self._say(["   What came of it:", *(f" {line}" for line in run_text.counts(report))])
         return report
 
-    async def _verify(self, stop: engine.Stop) -> engine.Report:
+    async def _verify(self, stop: imageferry.Stop) -> imageferry.Report:
         self._say(["", "4. $ imageferry verify products.jsonl"])
-        report = await engine.verify(self._access, self._manifest, self._options, stop=stop)
+        report = await imageferry.verify(self._access, self._manifest, self._options, stop=stop)
         self._say(f"   {line}" for line in run_text.verify_text(report, verbose=False))
         if report.outcome == "done":
             self._say(
@@ -187,7 +187,7 @@ class _Demo:
             )
         return report
 
-    async def _kept(self, stop: engine.Stop) -> None:
+    async def _kept(self, stop: imageferry.Stop) -> None:
         """Leave the store running until Ctrl-C, with all that it takes to try things out on it."""
         self._waits = True
         done = anyio.Event()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False  # as in __main__
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import BinaryIO, TextIO
@@ -24,7 +24,7 @@ def plain(text: object) -> str:
     """
     shown = str(text)
     if "@" in shown:
-        from engine.core.masking import masked  # noqa: PLC0415  # `--version` does without
+        from imageferry.core.masking import masked  # noqa: PLC0415  # `--version` does without
 
         shown = masked(shown)
     return shown if shown.isprintable() else "".join(each if each.isprintable() else _escaped(each) for each in shown)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import engine
+    import imageferry
 
 _COUNTS = (
     "products",
@@ -26,7 +26,7 @@ _MOST_FAILURES = 1000
 
 
 def report_record(
-    command: str | None, outcome: str | None, report: engine.Report | None, **more: Any
+    command: str | None, outcome: str | None, report: imageferry.Report | None, **more: Any
 ) -> dict[str, Any]:
     """The object of a run; a run that never began counts nothing. `more` adds keys or replaces them."""
     record: dict[str, Any] = {"command": command, "outcome": outcome}
@@ -41,7 +41,7 @@ def report_record(
     return record | more
 
 
-def faults_record(error: engine.ManifestError) -> list[dict[str, Any]]:
+def faults_record(error: imageferry.ManifestError) -> list[dict[str, Any]]:
     """A manifest's faults in the shape of failures."""
     return [
         {
@@ -57,7 +57,7 @@ def faults_record(error: engine.ManifestError) -> list[dict[str, Any]]:
     ]
 
 
-def proposal_record(proposal: engine.Proposal) -> dict[str, Any]:
+def proposal_record(proposal: imageferry.Proposal) -> dict[str, Any]:
     """What a plan adds to the object of a run."""
     summary = proposal.summary
     return {

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.core.masking import masked
+from imageferry.core.masking import masked
 
 from .progress import duration
 from .run_text import failures_text, table
@@ -15,14 +15,14 @@ from .run_text import failures_text, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import engine
+    import imageferry
 
 SHOWN = 10
 """How many products are shown with their changes; -v shows all."""
 _SHOWN_CHANGES = 6
 
 
-def proposal_text(proposal: engine.Proposal, *, command: str, dry_run: bool, verbose: bool) -> list[str]:
+def proposal_text(proposal: imageferry.Proposal, *, command: str, dry_run: bool, verbose: bool) -> list[str]:
     """The whole page about one plan."""
     if proposal.plan is None:
         return [f"{command}: interrupted; no plan was made. The same command starts again."]
@@ -37,7 +37,7 @@ def proposal_text(proposal: engine.Proposal, *, command: str, dry_run: bool, ver
     return lines + ([] if command == "undo" else _next(proposal, dry_run=dry_run))
 
 
-def _first_line(proposal: engine.Proposal, command: str, *, dry_run: bool) -> str:
+def _first_line(proposal: imageferry.Proposal, command: str, *, dry_run: bool) -> str:
     summary = proposal.summary
     changes = summary.creates + summary.updates + summary.deletes
     name = f"{command} --dry-run" if dry_run else command
@@ -58,7 +58,7 @@ def _first_line_of_undo(name: str, changes: int, products: int) -> str:
     return f"{name}: {changes:,} change{'s' * (changes != 1)} take{'s' * (changes == 1)} the run back, in {products:,} product{'s' * (products != 1)}; nothing is written yet."
 
 
-def losses(proposal: engine.Proposal, *, verbose: bool) -> list[str]:
+def losses(proposal: imageferry.Proposal, *, verbose: bool) -> list[str]:
     """What an undo can't bring back as it was, before anybody says yes."""
     notes = proposal.report.notes
     if not notes:
@@ -68,7 +68,7 @@ def losses(proposal: engine.Proposal, *, verbose: bool) -> list[str]:
     return lines + ([f"  and {len(notes) - len(shown):,} more (-v shows all)"] if len(notes) > len(shown) else [])
 
 
-def counts(proposal: engine.Proposal) -> list[str]:
+def counts(proposal: imageferry.Proposal) -> list[str]:
     """What would change, as a table."""
     summary = proposal.summary
     replaced = f"{summary.replaced:,} of them replace an image whose bytes are new" if summary.replaced else ""
@@ -92,7 +92,7 @@ def counts(proposal: engine.Proposal) -> list[str]:
     return table(rows)
 
 
-def costs(proposal: engine.Proposal) -> list[str]:
+def costs(proposal: imageferry.Proposal) -> list[str]:
     """Calls, quota windows and time."""
     summary, calls = proposal.summary, proposal.calls
     reads = calls - summary.writes()
@@ -187,7 +187,7 @@ def _value(value: object) -> str:
     return text if len(text) <= 40 else text[:36] + '..."'
 
 
-def _next(proposal: engine.Proposal, *, dry_run: bool) -> list[str]:
+def _next(proposal: imageferry.Proposal, *, dry_run: bool) -> list[str]:
     if proposal.refusal is not None:
         return ["", "Next: look at the changes above; the first line says which flag allows them."]
     if dry_run or not proposal.summary.changed_products:

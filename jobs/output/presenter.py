@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from engine.core import errors
-from engine.core.masking import all_masked
+from imageferry.core import errors
+from imageferry.core.masking import all_masked
 
 from .. import exit_codes
 from . import json_record, plan_text, run_text
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
-    import engine
+    import imageferry
 
     from .console import Console
 
@@ -37,7 +37,7 @@ class Presenter:
 
     def report(
         self,
-        report: engine.Report,
+        report: imageferry.Report,
         lines: Iterable[str],
         said: AbstractSet[str] = frozenset(),
         *,
@@ -50,13 +50,13 @@ class Presenter:
         self.record(json_record.report_record(self.command, report.outcome, report))
         return exit_codes.of_outcome(report.outcome)
 
-    def _page(self, report: engine.Report, lines: Iterable[str], *, to_stderr: bool) -> None:
+    def _page(self, report: imageferry.Report, lines: Iterable[str], *, to_stderr: bool) -> None:
         if self.json or (self.quiet and report.outcome == "done"):
             return
         write = self.console.err if to_stderr or self.quiet else self.console.out
         write(lines)
 
-    def proposal(self, proposal: engine.Proposal, *, dry_run: bool) -> int:
+    def proposal(self, proposal: imageferry.Proposal, *, dry_run: bool) -> int:
         """Tell a plan that nobody is going to carry out now."""
         report, refused = proposal.report, proposal.refusal is not None
         report.command = self.command
@@ -71,7 +71,7 @@ class Presenter:
         self.record(json_record.report_record(self.command, outcome, report, **more))
         return exit_codes.REFUSED if refused else exit_codes.of_outcome(outcome)
 
-    def plan_page(self, proposal: engine.Proposal, *, dry_run: bool) -> list[str]:
+    def plan_page(self, proposal: imageferry.Proposal, *, dry_run: bool) -> list[str]:
         """The page about a plan."""
         return plan_text.proposal_text(proposal, command=self.command, dry_run=dry_run, verbose=self.verbose)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    import engine
+    import imageferry
 
     from .console import Console
 
@@ -34,7 +34,7 @@ class Display(Protocol):
     def say(self, sentence: str) -> None:
         """Show a sentence that must be read at once."""
 
-    async def follow(self, progress: engine.Progress) -> None:
+    async def follow(self, progress: imageferry.Progress) -> None:
         """Show the counters until cancelled."""
 
 
@@ -48,7 +48,7 @@ class Silent:
         """Write it."""
         self._console.err([sentence])
 
-    async def follow(self, progress: engine.Progress) -> None:
+    async def follow(self, progress: imageferry.Progress) -> None:
         """Show nothing."""
 
 
@@ -69,13 +69,13 @@ class Lines:
         """Write it."""
         self._console.err([sentence])
 
-    async def follow(self, progress: engine.Progress) -> None:
+    async def follow(self, progress: imageferry.Progress) -> None:
         """Look often, write seldom."""
         while True:
             self.look(progress)
             await anyio.sleep(_LOOK_EVERY)
 
-    def look(self, progress: engine.Progress) -> None:
+    def look(self, progress: imageferry.Progress) -> None:
         """Write a line if one is due."""
         now = progress.snapshot()
         self._pace.see(now.phase, *_done(now))
@@ -103,14 +103,14 @@ class Live:
         with suppress(OSError):
             self._screen.print(plain(sentence), markup=False, highlight=False, soft_wrap=True)
 
-    async def follow(self, progress: engine.Progress) -> None:
+    async def follow(self, progress: imageferry.Progress) -> None:
         """Draw anew some times a second; a terminal that goes away takes the display with it, not the run."""
         if self._screen.is_dumb_terminal:
             await Lines(self._console).follow(progress)
         with suppress(OSError):
             await self._draw(progress)
 
-    async def _draw(self, progress: engine.Progress) -> None:
+    async def _draw(self, progress: imageferry.Progress) -> None:
         """The last picture is wiped, since the report follows."""
         from rich.live import Live as Region  # noqa: PLC0415  # as above
 
@@ -119,7 +119,7 @@ class Live:
                 region.update(self._drawn(progress), refresh=True)
                 await anyio.sleep(_LOOK_EVERY)
 
-    def _drawn(self, progress: engine.Progress) -> RenderableType:
+    def _drawn(self, progress: imageferry.Progress) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415  # as above
         from rich.padding import Padding  # noqa: PLC0415  # as above
         from rich.progress_bar import ProgressBar  # noqa: PLC0415  # as above
@@ -159,7 +159,7 @@ class Pace:
         return max(0, self._total - self._done) * taken / moved
 
 
-def counters(now: engine.progress.Snapshot, pace: Pace) -> list[str]:
+def counters(now: imageferry.progress.Snapshot, pace: Pace) -> list[str]:
     """How far the work is, in words: only what says something."""
     said = [_of(now.products_done, now.products, "products")] if now.products_done or now.products else []
     if now.images is not None:
@@ -172,7 +172,7 @@ def counters(now: engine.progress.Snapshot, pace: Pace) -> list[str]:
     return said
 
 
-def calls(traffic: engine.core.quota.stats.Traffic | None) -> list[str]:
+def calls(traffic: imageferry.core.quota.stats.Traffic | None) -> list[str]:
     """How the calls go: their pace, the quota, and what is waited for."""
     if traffic is None:
         return []
@@ -185,7 +185,7 @@ def calls(traffic: engine.core.quota.stats.Traffic | None) -> list[str]:
     return said
 
 
-def _done(now: engine.progress.Snapshot) -> tuple[int, int | None]:
+def _done(now: imageferry.progress.Snapshot) -> tuple[int, int | None]:
     """What the phase is measured by: images where it knows them, else products."""
     return (now.images_done, now.images) if now.images else (now.products_done, now.products)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from engine.core import errors
-from engine.core.plan.failures import NO_SUCH_PRODUCT
+from imageferry.core import errors
+from imageferry.core.plan.failures import NO_SUCH_PRODUCT
 
 from .progress import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import engine
+    import imageferry
 
 _NEXT = (
     (
@@ -36,7 +36,7 @@ SHOWN = 20
 """How many failures are shown; -v shows all that the report names."""
 
 
-def run_text(report: engine.Report, *, verbose: bool, stopped: str | None = None) -> list[str]:
+def run_text(report: imageferry.Report, *, verbose: bool, stopped: str | None = None) -> list[str]:
     """A run that changed the store, or tried to; `stopped` is why it ended itself early."""
     first = _first_line(report) if stopped is None else f"{report.command}: {stopped}"
     lines = [first, *_whose(report), "", *counts(report)]
@@ -44,7 +44,7 @@ def run_text(report: engine.Report, *, verbose: bool, stopped: str | None = None
     return lines + _next(report)
 
 
-def _whose(report: engine.Report) -> list[str]:
+def _whose(report: imageferry.Report) -> list[str]:
     """Which figures are whose, where the run was gone on with."""
     if not report.resumed:
         return []
@@ -53,7 +53,7 @@ def _whose(report: engine.Report) -> list[str]:
     ]
 
 
-def _first_line(report: engine.Report) -> str:
+def _first_line(report: imageferry.Report) -> str:
     took = f"in {duration(report.elapsed_s)}"
     if report.outcome == "done":
         moved = report.created + report.updated + report.deleted
@@ -64,7 +64,7 @@ def _first_line(report: engine.Report) -> str:
     return f"{report.command}: finished {took}, but {troubles(report)}."
 
 
-def troubles(report: engine.Report) -> str:
+def troubles(report: imageferry.Report) -> str:
     """`3 images failed and 1 is unknown`."""
     parts = [f"{_images(report.failed)} failed"] if report.failed else []
     if report.unknown:
@@ -72,7 +72,7 @@ def troubles(report: engine.Report) -> str:
     return " and ".join(parts) or "it did not come to its end"
 
 
-def error_text(command: str, error: engine.FerryError) -> str:
+def error_text(command: str, error: imageferry.FerryError) -> str:
     """The first line about a run that something outside of it ended."""
     if isinstance(error, errors.ForbiddenError):
         return f"{command}: the store refuses the credentials: {error}"
@@ -84,7 +84,7 @@ def error_text(command: str, error: engine.FerryError) -> str:
     return f"{command}: {error}"
 
 
-def next_after(error: engine.FerryError) -> list[str]:
+def next_after(error: imageferry.FerryError) -> list[str]:
     """What to do after that; empty where the error itself says it."""
     if isinstance(error, errors.UnreachableError) and error.status == _TURNED_AWAY:
         return ["", f"Next: {_NEXT_TURNED_AWAY}"]
@@ -104,12 +104,12 @@ def _products(count: int) -> str:
     return f"{count:,} product" if count == 1 else f"{count:,} products"
 
 
-def progress_text(report: engine.Report, *, verbose: bool) -> list[str]:
+def progress_text(report: imageferry.Report, *, verbose: bool) -> list[str]:
     """How far a run had come that broke off."""
     return [*_whose(report), *counts(report), *failures_text(report, verbose=verbose)]
 
 
-def counts(report: engine.Report) -> list[str]:
+def counts(report: imageferry.Report) -> list[str]:
     """What was done, as a table."""
     adopted = f"{report.adopted:,} of them found after their answer was lost" if report.adopted else ""
     rows: list[tuple[str, int | None, str]] = [
@@ -129,7 +129,7 @@ def counts(report: engine.Report) -> list[str]:
     return table(rows)
 
 
-def _calls(report: engine.Report) -> str:
+def _calls(report: imageferry.Report) -> str:
     parts = ["of this process alone"] if report.resumed else []
     parts += [f"{report.throttled:,} throttled"] if report.throttled else []
     parts += [f"{report.retried:,} sent again"] if report.retried else []
@@ -144,7 +144,7 @@ def table(rows: Iterable[tuple[str, int | None, str]]) -> list[str]:
     return [f"  {name:<{width}}  {number:>{digits}}  {remark}".rstrip() for name, number, remark in kept]
 
 
-def failures_text(report: engine.Report, *, verbose: bool) -> list[str]:
+def failures_text(report: imageferry.Report, *, verbose: bool) -> list[str]:
     """The failures by name, the rest counted, and where all of them are."""
     failures = report.failures if verbose else report.failures[:SHOWN]
     if not failures:
@@ -162,7 +162,7 @@ def failures_text(report: engine.Report, *, verbose: bool) -> list[str]:
     return lines
 
 
-def failure_line(failure: engine.Failure) -> str:
+def failure_line(failure: imageferry.Failure) -> str:
     """`product 32, https://…/a.jpg (line 4): 400: The reason`; a status that the reason tells itself is not said twice."""
     place = [f"product {failure.product_id}"] if failure.product_id is not None else []
     place += [failure.image_file] if failure.image_file else []
@@ -174,7 +174,7 @@ def failure_line(failure: engine.Failure) -> str:
     return f"{', '.join(place) or 'the run'}{line}: {status}{failure.reason}"
 
 
-def _next(report: engine.Report) -> list[str]:
+def _next(report: imageferry.Report) -> list[str]:
     if report.outcome == "done":
         return ["", f"The run is remembered in {report.checkpoint}"] if report.checkpoint else []
     if report.outcome == "interrupted":
@@ -182,7 +182,7 @@ def _next(report: engine.Report) -> list[str]:
     return ["", f"Next: {_after_failures(report)}"]
 
 
-def _after_failures(report: engine.Report) -> str:
+def _after_failures(report: imageferry.Report) -> str:
     """What to do about failures; the same command is only advised where it can go better than this time."""
     named = report.failures
     missing = sum(each.reason == NO_SUCH_PRODUCT for each in named)
@@ -193,7 +193,7 @@ def _after_failures(report: engine.Report) -> str:
     return f"{_AFTER_FAILURES['sync'][:-1]}. As for products that the store does not have: {_AFTER_MISSING}."
 
 
-def verify_text(report: engine.Report, *, verbose: bool) -> list[str]:
+def verify_text(report: imageferry.Report, *, verbose: bool) -> list[str]:
     """What comparing found."""
     took = duration(report.elapsed_s)
     if report.outcome == "interrupted":
@@ -208,7 +208,7 @@ def verify_text(report: engine.Report, *, verbose: bool) -> list[str]:
     return [*lines, "", "Next: `imageferry plan` shows what would change, `sync` or `migrate` changes it."]
 
 
-def export_text(report: engine.Report, *, target: str, verbose: bool) -> list[str]:
+def export_text(report: imageferry.Report, *, target: str, verbose: bool) -> list[str]:
     """What was exported."""
     if report.outcome == "interrupted":
         return ["export: interrupted; what was written is not whole."]
@@ -228,13 +228,13 @@ _STATES = {
 }
 
 
-def _unknown(report: engine.Report, state: str) -> str:
+def _unknown(report: imageferry.Report, state: str) -> str:
     if not report.unknown:
         return ""
     return "sent, and not answered yet" if state == "applying" else "sent, but no answer says what became of them"
 
 
-def status_text(standing: engine.verbs.status.RunStatus, *, verbose: bool, since: str | None) -> list[str]:
+def status_text(standing: imageferry.verbs.status.RunStatus, *, verbose: bool, since: str | None) -> list[str]:
     """How a checkpoint stands."""
     report = standing.report
     head = _STATES[standing.state].format(run=standing.run or "a run", path=report.checkpoint)

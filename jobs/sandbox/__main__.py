@@ -1,4 +1,4 @@
-"""`python -m jobs.sandbox`: the sandbox by itself."""
+"""`python -m imageferry.jobs.sandbox`: the sandbox by itself."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.core.checkpoint.events import outcome, sent
-from engine.core.checkpoint.ledger import Ledger
-from engine.core.diff.compare import compare
-from engine.core.diff.renumbering import RenumberingModel
-from engine.core.identities import IdentityMap, OwnValues, as_wanted, known_image, read_known_image
-from engine.core.model import StoredImage, Wanted, WantedProduct
-from engine.core.plan.batch import product_plan
-from engine.core.plan.lines import batch_line, read_line
+from imageferry.core.checkpoint.events import outcome, sent
+from imageferry.core.checkpoint.ledger import Ledger
+from imageferry.core.diff.compare import compare
+from imageferry.core.diff.renumbering import RenumberingModel
+from imageferry.core.identities import IdentityMap, OwnValues, as_wanted, known_image, read_known_image
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.plan.batch import product_plan
+from imageferry.core.plan.lines import batch_line, read_line
 
 SOURCES = ["https://x/a.jpg", "https://x/b.jpg", "https://x/c.jpg"]
 

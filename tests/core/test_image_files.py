@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.image_files import base_name, basename, folded_name, kind
+from imageferry.core.image_files import base_name, basename, folded_name, kind
 
 SAME = {
     "url and stored name": ("https://old.example.com/img/Front.JPG", "p/022/Front__36562.jpg"),

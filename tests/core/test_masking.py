@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.masking import all_masked, masked
+from imageferry.core.masking import all_masked, masked
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-import engine
-from engine.core import errors
-from engine.core.checkpoint.records import is_whole
-from engine.disk.filesystem import LocalDisk, disk_error
-from engine.runs.context import Ports
-from jobs.sandbox import Config, Fault, Sandbox, running
+import imageferry
+from imageferry.core import errors
+from imageferry.core.checkpoint.records import is_whole
+from imageferry.disk.filesystem import LocalDisk, disk_error
+from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
+from imageferry.runs.context import Ports
 
 from ..market import differences, lines, log, manifest_for, state, writes
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.3)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.3)
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
 class FailingDisk(LocalDisk):
@@ -106,9 +106,9 @@ async def test_a_failing_disk_ends_the_run_before_anything_unjournalled_is_sent(
     faults = (Fault("dropped_after", 0.05),)
     async with running(Config(products=20, images=3, quota=None, fetch=False, faults=faults)) as sandbox:
         with pytest.raises(errors.DiskError, match="give the same command again"):
-            await engine.sync(access(sandbox), manifest, OPEN, seams=Ports(disk=FailingDisk(kind, after)))
+            await imageferry.sync(access(sandbox), manifest, OPEN, seams=Ports(disk=FailingDisk(kind, after)))
         assert sent(await log(sandbox.url)) <= intents(tmp_path)
-        report = await engine.sync(access(sandbox), manifest, OPEN)
+        report = await imageferry.sync(access(sandbox), manifest, OPEN)
         sandbox.play()
         assert report.outcome == "done", report.failures
         assert differences(rows, await state(sandbox.url)) == []
@@ -134,16 +134,18 @@ async def test_a_full_disk_ends_the_run_and_room_lets_it_go_on(tmp_path: Path, s
     rows = manifest_for(120, 4, seed=6)
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(rows))
-    asked = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.3, checkpoint=small_disk / "c.json")
+    asked = imageferry.Options(
+        max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.3, checkpoint=small_disk / "c.json"
+    )
     ballast = small_disk / "ballast"
     async with running(Config(products=120, images=4, quota=None, fetch=False)) as sandbox:
         ballast.write_bytes(b"x" * 40_000)
         with pytest.raises(errors.DiskError, match="No space left"):
-            await engine.sync(access(sandbox), manifest, asked)
+            await imageferry.sync(access(sandbox), manifest, asked)
         assert sent(await log(sandbox.url)) <= intents(small_disk)
         ballast.unlink()
         subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
-        report = await engine.sync(access(sandbox), manifest, asked)
+        report = await imageferry.sync(access(sandbox), manifest, asked)
         assert report.outcome == "done"
         assert differences(rows, await state(sandbox.url)) == []
 
@@ -153,9 +155,9 @@ async def test_a_checkpoint_in_a_folder_that_is_not_there_is_a_disk_fault(tmp_pa
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(manifest_for(2, 1)))
     async with running(Config(products=2, images=1, quota=None)) as sandbox:
-        asked = engine.Options(checkpoint=tmp_path / "nowhere" / "c.json")
+        asked = imageferry.Options(checkpoint=tmp_path / "nowhere" / "c.json")
         with pytest.raises(errors.DiskError, match="no such folder"):
-            await engine.sync(access(sandbox), manifest, asked)
+            await imageferry.sync(access(sandbox), manifest, asked)
         assert await log(sandbox.url) == []
         assert not (tmp_path / "nowhere").exists()
 
@@ -166,13 +168,13 @@ async def test_all_files_of_a_run_are_for_their_owner_alone(tmp_path: Path) -> N
     try:
         manifest = tmp_path / "m.jsonl"
         manifest.write_bytes(lines(manifest_for(10, 2)))
-        stop, progress = engine.Stop(), engine.Progress()
+        stop, progress = imageferry.Stop(), imageferry.Progress()
         async with running(Config(products=10, images=2, quota=None, fetch=False)) as sandbox:
-            await engine.plan(access(sandbox), manifest)
+            await imageferry.plan(access(sandbox), manifest)
             progress.notify = lambda _: None
             stop.request()
-            await engine.sync(access(sandbox), manifest, OPEN, stop=stop)
-            await engine.sync(access(sandbox), manifest, OPEN)
+            await imageferry.sync(access(sandbox), manifest, OPEN, stop=stop)
+            await imageferry.sync(access(sandbox), manifest, OPEN)
     finally:
         os.umask(old)
     made = [path for path in tmp_path.iterdir() if path != manifest]
@@ -188,27 +190,29 @@ async def test_a_plan_takes_the_place_of_an_older_one_only_when_it_is_whole(tmp_
     planned.write_bytes(b"older")
     planned.chmod(0o666)
     async with running(Config(products=20, images=2, quota=None, fetch=False)) as sandbox:
-        stop = engine.Stop()
+        stop = imageferry.Stop()
         progress = _StopsAt("listing", stop)
-        interrupted = await engine.plan(access(sandbox), manifest, OPEN, output=planned, progress=progress, stop=stop)
+        interrupted = await imageferry.plan(
+            access(sandbox), manifest, OPEN, output=planned, progress=progress, stop=stop
+        )
         assert (interrupted.report.outcome, planned.read_bytes()) == ("interrupted", b"older")
         with pytest.raises(errors.DiskError):
-            await engine.plan(
+            await imageferry.plan(
                 access(sandbox), manifest, OPEN, output=planned, seams=Ports(disk=FailingDisk("rename", 0))
             )
         assert planned.read_bytes() == b"older"
         planned.with_name("p.plan.new").write_bytes(b"of a process that was killed")
         planned.with_name("p.plan.new").chmod(0o666)
-        made = await engine.plan(access(sandbox), manifest, OPEN, output=planned)
+        made = await imageferry.plan(access(sandbox), manifest, OPEN, output=planned)
         assert stat.S_IMODE(planned.stat().st_mode) == 0o600
         assert not planned.with_name("p.plan.new").exists()
-        assert (await engine.apply(access(sandbox), str(made.plan), OPEN)).outcome == "done"
+        assert (await imageferry.apply(access(sandbox), str(made.plan), OPEN)).outcome == "done"
 
 
-class _StopsAt(engine.Progress):
+class _StopsAt(imageferry.Progress):
     """Asks the run to stop when a phase begins."""
 
-    def __init__(self, phase: str, stop: engine.Stop) -> None:
+    def __init__(self, phase: str, stop: imageferry.Stop) -> None:
         super().__init__()
         self._fatal, self._stop = phase, stop
 
@@ -223,10 +227,10 @@ async def test_a_second_run_on_one_checkpoint_is_told_who_holds_it(tmp_path: Pat
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(manifest_for(2, 1)))
     async with running(Config(products=2, images=1, quota=None, fetch=False)) as sandbox:
-        from engine.disk.lock import checkpoint_lock
+        from imageferry.disk.lock import checkpoint_lock
 
         with checkpoint_lock(Ports().disk, Ports().now, tmp_path / "m.jsonl.checkpoint.json", "sync"):
             with pytest.raises(errors.LockedError, match=rf"`sync`, process {os.getpid()}, since 20"):
-                await engine.sync(access(sandbox), manifest, OPEN)
+                await imageferry.sync(access(sandbox), manifest, OPEN)
         assert await log(sandbox.url) == []
-        assert (await engine.sync(access(sandbox), manifest, OPEN)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), manifest, OPEN)).outcome == "done"

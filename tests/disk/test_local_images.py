@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.core.errors import RefusedError
-from engine.core.image_files import source_kind
-from engine.disk.local_images import MAX_BYTES, is_picture, path_to_upload, why_not_uploadable
+from imageferry.core.errors import RefusedError
+from imageferry.core.image_files import source_kind
+from imageferry.disk.local_images import MAX_BYTES, is_picture, path_to_upload, why_not_uploadable
 
 XBM = b"#define a_width 8\n#define a_height 1\nstatic char a_bits[] = {0x00};\n"
 HOT_XBM = b"/* by\n hand */\n" + XBM.replace(b"static", b"#define a_x_hot 1\n#define a_y_hot 1\nstatic unsigned")
@@ -191,7 +191,7 @@ def test_no_bytes_make_the_look_fail(head, rest):
 def test_the_engine_needs_no_pillow():
     """Local pictures are told by an own look at their bytes: where Pillow is missing, they are checked all the same."""
     code = (
-        "import sys; sys.modules['PIL'] = None; from pathlib import Path; from engine.disk.local_images import why_not_uploadable;"
+        "import sys; sys.modules['PIL'] = None; from pathlib import Path; from imageferry.disk.local_images import why_not_uploadable;"
         "Path(sys.argv[1], 'a.gif').write_bytes(b'GIF89a' + bytes(7) + b';');"
         "sys.exit(why_not_uploadable(Path(sys.argv[1]), 'a.gif'))"
     )

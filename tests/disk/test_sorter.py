@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.errors import DiskError
-from engine.disk.sorter import ExternalSorter, private
+from imageferry.core.errors import DiskError
+from imageferry.disk.sorter import ExternalSorter, private
 
 numbers = st.integers(0, 2**64 - 1) | st.integers(0, 9)
 payloads = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"\r"))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-import engine
-from engine.core import errors
-from engine.core.checkpoint.records import seal
-from jobs.sandbox import Config, running
+import imageferry
+from imageferry.core import errors
+from imageferry.core.checkpoint.records import seal
+from imageferry.jobs.sandbox import Config, running
 
 from ..market import control, lines, log, state, writes
 from ..verbs.test_undo import access, look, options, yes
@@ -21,7 +21,7 @@ from ..verbs.test_undo import access, look, options, yes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobs.sandbox import Sandbox
+    from imageferry.jobs.sandbox import Sandbox
 
 TWO = {"products": 2, "images": 2, "quota": None, "fetch": False}
 
@@ -46,8 +46,8 @@ def is_whole(folder: Path, row: dict[str, Any]) -> bool:
     return hashlib.sha256((folder / row["file"]).read_bytes()).hexdigest() == row["sha256"]
 
 
-async def undone(sandbox: Sandbox, manifest: Path, asked: engine.Options) -> engine.Report:
-    return await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+async def undone(sandbox: Sandbox, manifest: Path, asked: imageferry.Options) -> imageferry.Report:
+    return await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
 
 
 async def test_two_stores_keep_their_pictures_in_one_folder_and_both_come_back(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ async def test_two_stores_keep_their_pictures_in_one_folder_and_both_come_back(t
         assert before[0] != before[1]
         for name, sandbox in stores.items():
             manifest = emptied(tmp_path, 1, 2, name=name)
-            assert (await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))).deleted == 4
+            assert (await imageferry.sync(access(sandbox), manifest, options(tmp_path, sandbox))).deleted == 4
         for name, sandbox in stores.items():
             assert (await undone(sandbox, tmp_path / name, options(tmp_path, sandbox))).outcome == "done"
         assert [look(await state(sandbox.url, digests=True)) for sandbox in stores.values()] == before
@@ -75,12 +75,12 @@ async def test_two_runs_at_once_never_write_over_each_others_pictures(tmp_path: 
     async with running(Config(latency=0.02, jitter=0.02, products=12, images=3, quota=None, fetch=False)) as sandbox:
         served, asked_for = sandbox.album.bytes_of, count()
         sandbox.album.bytes_of = lambda picture: served(picture) + b"%d" % next(asked_for)
-        everything = engine.MaxDeletes(share=1.0)
-        plain = engine.Options(max_deletes=everything, settle=0.5, backup=tmp_path / "kept")
+        everything = imageferry.MaxDeletes(share=1.0)
+        plain = imageferry.Options(max_deletes=everything, settle=0.5, backup=tmp_path / "kept")
         manifests = [emptied(tmp_path, *range(1, 13), name=name) for name in ("a.jsonl", "b.jsonl")]
         async with anyio.create_task_group() as tasks:
             for manifest, asked in zip(manifests, (plain, options(tmp_path, sandbox)), strict=True):
-                tasks.start_soon(engine.sync, access(sandbox), manifest, asked)
+                tasks.start_soon(imageferry.sync, access(sandbox), manifest, asked)
     kept = tmp_path / "kept"
     rows = index(kept)
     assert {row["image_id"] for row in rows} == set(range(1, 37))
@@ -98,7 +98,7 @@ async def test_a_symbolic_link_below_the_folder_is_refused_before_anything_is_de
     async with running(Config(**TWO)) as sandbox:
         asked = options(tmp_path, sandbox)
         await control(sandbox.url, "faults", [{"kind": "throttled", "status": 400, "methods": ["DELETE"]}])
-        await engine.sync(access(sandbox), emptied(tmp_path, 1), asked)
+        await imageferry.sync(access(sandbox), emptied(tmp_path, 1), asked)
         await control(sandbox.url, "faults", [])
         file = next(row["file"] for row in index(kept) if row["image_id"] == 1)
         parts = file.split("/")
@@ -110,7 +110,7 @@ async def test_a_symbolic_link_below_the_folder_is_refused_before_anything_is_de
         path.symlink_to(elsewhere)
         sent = len(writes(await log(sandbox.url)))
         with pytest.raises(errors.DiskError, match="symbolic link"):
-            await engine.sync(access(sandbox), emptied(tmp_path, 1, 2), asked)
+            await imageferry.sync(access(sandbox), emptied(tmp_path, 1, 2), asked)
         assert len(writes(await log(sandbox.url))) == sent
         assert [len(gallery) for gallery in (await state(sandbox.url)).values()] == [2, 2]
 
@@ -119,7 +119,7 @@ async def test_an_undo_does_not_follow_a_symbolic_link_either(tmp_path: Path) ->
     """The kept pictures were moved away and linked to: exit 6, and nothing is written."""
     async with running(Config(**TWO)) as sandbox:
         asked, manifest = options(tmp_path, sandbox), emptied(tmp_path, 1)
-        await engine.sync(access(sandbox), manifest, asked)
+        await imageferry.sync(access(sandbox), manifest, asked)
         folder = tmp_path / "kept" / index(tmp_path / "kept")[0]["file"].split("/")[0]
         folder.rename(tmp_path / "elsewhere")
         folder.symlink_to(tmp_path / "elsewhere")
@@ -135,12 +135,12 @@ async def test_a_folder_that_an_older_version_filled_is_read_and_left_as_it_is(t
     async with running(Config(**TWO)) as sandbox:
         asked, manifest = options(tmp_path, sandbox), emptied(tmp_path, 1)
         before = look(await state(sandbox.url, digests=True))
-        await engine.sync(access(sandbox), manifest, asked)
+        await imageferry.sync(access(sandbox), manifest, asked)
         as_older_versions_did(kept)
         older = {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()}
         assert (await undone(sandbox, manifest, asked)).outcome == "done"
         assert look(await state(sandbox.url, digests=True)) == before
-        await engine.sync(access(sandbox), emptied(tmp_path, 1, 2, name="n.jsonl"), asked)
+        await imageferry.sync(access(sandbox), emptied(tmp_path, 1, 2, name="n.jsonl"), asked)
         assert all(path.read_bytes().startswith(data) for path, data in older.items())
         assert (await undone(sandbox, tmp_path / "n.jsonl", asked)).outcome == "done"
         assert look(await state(sandbox.url, digests=True)) == before
@@ -165,7 +165,7 @@ async def test_a_line_that_another_run_was_killed_in_costs_no_other_line(tmp_pat
         asked = options(tmp_path, sandbox)
         before = look(await state(sandbox.url, digests=True))
         for number, name in ((1, "a.jsonl"), (2, "b.jsonl")):
-            await engine.sync(access(sandbox), emptied(tmp_path, number, name=name), asked)
+            await imageferry.sync(access(sandbox), emptied(tmp_path, number, name=name), asked)
             with (kept / "index.jsonl").open("ab") as file:
                 file.write(torn)
         for name in ("a.jsonl", "b.jsonl"):

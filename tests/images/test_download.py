@@ -10,10 +10,10 @@ import anyio
 import pytest
 from PIL import Image
 
-import engine
-from engine.core.errors import LostError
-from engine.runs.context import Ports
-from jobs.sandbox import Config, Sandbox, running
+import imageferry
+from imageferry.core.errors import LostError
+from imageferry.jobs.sandbox import Config, Sandbox, running
+from imageferry.runs.context import Ports
 
 from ..market import lines, log, state, writes
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
-def options(tmp_path: Path, **more: Any) -> engine.Options:
-    everything = engine.MaxDeletes(share=1.0)
-    return engine.Options(max_deletes=everything, settle=0.3, backup=tmp_path / "kept", **more)
+def options(tmp_path: Path, **more: Any) -> imageferry.Options:
+    everything = imageferry.MaxDeletes(share=1.0)
+    return imageferry.Options(max_deletes=everything, settle=0.3, backup=tmp_path / "kept", **more)
 
 
 def jpeg() -> bytes:
@@ -74,8 +74,8 @@ async def test_a_picture_that_hangs_is_named_and_cut_and_its_image_stays(tmp_pat
         port = silent.getsockname()[1]
         async with running(Config(products=2, images=2, quota=None, fetch=False)) as sandbox:
             asked = options(tmp_path, stall_after=0.5, storefront_url=f"http://127.0.0.1:{port}")
-            report = await engine.sync(
-                access(sandbox), empty(tmp_path, 2), asked, progress=engine.Progress(said.append)
+            report = await imageferry.sync(
+                access(sandbox), empty(tmp_path, 2), asked, progress=imageferry.Progress(said.append)
             )
             galleries = await state(sandbox.url)
     assert report.outcome == "failed"
@@ -96,7 +96,7 @@ async def test_a_host_that_serves_nothing_for_long_is_not_asked_for_every_pictur
     manifest.write_bytes(lines([{"product_id": 1, "images": [{"image_file": "https://x.example/product-1-1.jpg"}]}]))
     async with running(Config(products=1, images=30, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, stall_after=0.2, give_up_after=0.5)
-        report = await engine.sync(access(sandbox), manifest, asked, seams=Ports(fetch=lambda: host))
+        report = await imageferry.sync(access(sandbox), manifest, asked, seams=Ports(fetch=lambda: host))
         assert len((await state(sandbox.url))[1]) == 30
     assert (report.outcome, report.failed, report.deleted) == ("failed", 29, 0)
     assert len(host.asked) <= 3
@@ -106,7 +106,7 @@ async def test_a_host_that_serves_nothing_for_long_is_not_asked_for_every_pictur
 @pytest.mark.parametrize("answers", [True, False], ids=["between two pictures", "between two tries"])
 async def test_a_stop_is_minded_while_pictures_are_kept(tmp_path: Path, answers: bool) -> None:
     """Nothing more is asked for and nothing deleted; the same command goes on, and what is kept already stays."""
-    stop = engine.Stop()
+    stop = imageferry.Stop()
 
     async def serve(_url: str) -> bytes:
         if not stop.stopping:
@@ -118,9 +118,9 @@ async def test_a_stop_is_minded_while_pictures_are_kept(tmp_path: Path, answers:
     host, manifest = Host(serve), empty(tmp_path, 1)
     async with running(Config(products=1, images=3, quota=None, fetch=False)) as sandbox:
         seams = Ports(fetch=lambda: host)
-        report = await engine.sync(access(sandbox), manifest, options(tmp_path), stop=stop, seams=seams)
+        report = await imageferry.sync(access(sandbox), manifest, options(tmp_path), stop=stop, seams=seams)
         assert (report.outcome, report.failed, len(host.asked)) == ("interrupted", 0, 1)
         assert writes(await log(sandbox.url)) == []
-        again = await engine.sync(access(sandbox), manifest, options(tmp_path), seams=seams)
+        again = await imageferry.sync(access(sandbox), manifest, options(tmp_path), seams=seams)
         assert (again.outcome, again.deleted, (await state(sandbox.url))[1]) == ("done", 3, [])
         assert len(host.asked) == (3 if answers else 4)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from jobs.__main__ import main
-from jobs.sandbox import Config, Sandbox, running
+from imageferry.jobs.__main__ import main
+from imageferry.jobs.sandbox import Config, Sandbox, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ class Rehearsal:
     def started(self, *argv: object, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """Such a process, left to itself for a while; killed in the end if it still runs."""
         pipe = subprocess.PIPE
-        command = [sys.executable, "-m", "jobs", *map(str, argv)]
+        command = [sys.executable, "-m", "imageferry", *map(str, argv)]
         variables = {**clean_environment(), **self.environment, **environment}
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, cwd=self.folder) as process:
             try:

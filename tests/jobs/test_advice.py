@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engine
-from jobs.output.run_text import failure_line
+import imageferry
+from imageferry.jobs.output.run_text import failure_line
 
 if TYPE_CHECKING:
     from .rehearsal import Rehearsal
@@ -37,7 +37,7 @@ def test_a_product_that_the_store_has_not_is_told_with_one_404(store: Rehearsal)
 )
 def test_a_status_that_the_reason_tells_is_not_said_twice(status: int | None, reason: str, shown: str) -> None:
     """As a number of its own."""
-    assert failure_line(engine.Failure(1, status=status, reason=reason)) == f"product 1: {shown}"
+    assert failure_line(imageferry.Failure(1, status=status, reason=reason)) == f"product 1: {shown}"
 
 
 def test_what_cannot_work_is_not_advised_to_be_given_again(store: Rehearsal) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs.sandbox import Fault
+from imageferry.jobs.sandbox import Fault
 
 from .rehearsal import rehearsing, until
 

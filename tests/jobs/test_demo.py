@@ -11,12 +11,12 @@ import time
 import pytest
 from PIL import Image
 
-from jobs.demo import catalog
-from jobs.demo.demo import FAULTS
+from imageferry.jobs.demo import catalog
+from imageferry.jobs.demo.demo import FAULTS
 
 from .rehearsal import clean_environment
 
-DEMO = [sys.executable, "-m", "jobs", "demo"]
+DEMO = [sys.executable, "-m", "imageferry", "demo"]
 
 
 def test_the_demo_ends_well_and_tells_it_on_one_page() -> None:

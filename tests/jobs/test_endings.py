@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.disk.lock import checkpoint_lock
-from engine.runs.context import Ports
-from jobs.sandbox import Fault
+from imageferry.disk.lock import checkpoint_lock
+from imageferry.jobs.sandbox import Fault
+from imageferry.runs.context import Ports
 
 from .rehearsal import clean_environment, rehearsing, until
 from .sick_store import answer, sick_store, well
@@ -417,7 +417,7 @@ def test_an_export_is_a_manifest_that_verifies(store: Rehearsal) -> None:
 def test_a_bug_of_ours_is_one_line_without_a_traceback(store: Rehearsal) -> None:
     """An exception that nobody foresaw asks to be reported; -v shows where it came from."""
     code = (
-        "import sys, jobs.__main__ as m\n"
+        "import sys, imageferry.jobs.__main__ as m\n"
         "def broken(*_): raise RuntimeError('odd\\x1b[31m')\n"
         "m._start = broken\n"
         "sys.exit(m.main(sys.argv[1:]))"

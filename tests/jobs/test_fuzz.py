@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.core.checkpoint.records import seal
-from jobs.cli.flags import COMMANDS, GROUPS
-from jobs.sandbox import Fault
+from imageferry.core.checkpoint.records import seal
+from imageferry.jobs.cli.flags import COMMANDS, GROUPS
+from imageferry.jobs.sandbox import Fault
 
 from .rehearsal import Rehearsal, Result, rehearsing, until
 from .sick_store import answer, sick_store

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.sandbox.faults import Fault
+from imageferry.jobs.sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from .rehearsal import Rehearsal

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.cli.flags import COMMANDS
+from imageferry.jobs.cli.flags import COMMANDS
 
 from ..picture_corpus import SOUND
 from .rehearsal import clean_environment
@@ -38,13 +38,13 @@ def no_proc(file, *rest, **more):
 io.open = builtins.open = no_proc
 """
 NOTHING_OF_UNIX = WITHOUT + "del os.kill\nsys.modules['fcntl'] = sys.modules['resource'] = sys.modules['pwd'] = None\n"
-MAIN = "from jobs.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+MAIN = "from imageferry.jobs.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
 @pytest.mark.parametrize("command", ["", *(command.name for command in COMMANDS)])
 def test_each_command_shows_its_help_on_another_system(command: str) -> None:
     """Neither the import nor the help of a command needs what Linux alone has."""
-    code = NOTHING_OF_UNIX + "import engine\n[getattr(engine, name) for name in engine.__all__]\n" + MAIN
+    code = NOTHING_OF_UNIX + "import imageferry\n[getattr(imageferry, name) for name in imageferry.__all__]\n" + MAIN
     argv = [sys.executable, "-c", code, *command.split(), "--help"]
     ran = subprocess.run(argv, capture_output=True, text=True, env=clean_environment(), check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -113,7 +113,7 @@ def test_a_checkpoint_that_never_changed_anything_still_has_nothing_to_undo(stor
 
 def test_status_names_the_plan_that_an_unfinished_run_lacks(store: Rehearsal) -> None:
     """Its journal was copied without it."""
-    from jobs.sandbox.faults import Fault
+    from imageferry.jobs.sandbox.faults import Fault
 
     from .rehearsal import until
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import engine
-from engine.core.reconcile.remaining import MAX_PASSES
+import imageferry
+from imageferry.core.reconcile.remaining import MAX_PASSES
 
 from .rehearsal import Rehearsal, Result, picture, rehearsing
 
@@ -230,9 +230,9 @@ def test_mending_more_than_was_planned_never_shows_more_done_than_there_is(tmp_p
     """In a store that moves no siblings, more is written than the plan reckoned with; progress ends at its total."""
     with rehearsing(tmp_path, products=1, images=3, renumber="none") as store:
         path = manifest(store, there(3, sort_order=[1, 2, 3]))
-        progress = engine.Progress()
-        access = engine.Access(store.sandbox.store_hash, store.sandbox.access_token, store.sandbox.api_url)
-        report = asyncio.run(engine.sync(access, path, engine.Options(settle=0.2), progress=progress))
+        progress = imageferry.Progress()
+        access = imageferry.Access(store.sandbox.store_hash, store.sandbox.access_token, store.sandbox.api_url)
+        report = asyncio.run(imageferry.sync(access, path, imageferry.Options(settle=0.2), progress=progress))
         progress.traffic = None
         now = progress.snapshot()
         assert (report.outcome, progress.images) == ("done", 1)
@@ -241,7 +241,7 @@ def test_mending_more_than_was_planned_never_shows_more_done_than_there_is(tmp_p
 
 def test_progress_beyond_what_was_planned_raises_the_total() -> None:
     """What is shown as done is never more than what is shown as all, and no time is named for nothing."""
-    progress = engine.Progress()
+    progress = imageferry.Progress()
     progress.start_phase("applying", products=1, images=3)
     progress.products_done, progress.images_done = 2, 66
     now = progress.snapshot()

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.disk.lock import checkpoint_lock
-from engine.disk.processes import here
-from engine.runs.context import Ports
+from imageferry.disk.lock import checkpoint_lock
+from imageferry.disk.processes import here
+from imageferry.runs.context import Ports
 
 from .rehearsal import Rehearsal, until
 
@@ -150,7 +150,7 @@ def test_verify_knows_what_an_unfinished_run_has_learned_without_its_lock(store:
 
 
 def _hangs_at_product_2() -> list[Any]:
-    from jobs.sandbox.faults import Fault
+    from imageferry.jobs.sandbox.faults import Fault
 
     return [Fault("hang", path="/2/images", methods=("POST",))]
 
@@ -184,7 +184,7 @@ def test_a_file_system_without_locks_is_refused_with_6(store: Rehearsal) -> None
         "import errno, fcntl, os, sys\n"
         "def flock(*_): raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))\n"
         "fcntl.flock = flock\n"
-        "from jobs.__main__ import main\n"
+        "from imageferry.jobs.__main__ import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     manifest = store.write({1: 1})

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engine
-from jobs.cli.flags import COMMANDS, GROUPS
+import imageferry
+from imageferry.jobs.cli.flags import COMMANDS, GROUPS
 
 from .rehearsal import clean_environment
 
@@ -37,7 +37,7 @@ def shell(store: Rehearsal, script: str, **more: str) -> subprocess.CompletedPro
     bin_folder = store.folder / "bin"
     bin_folder.mkdir(exist_ok=True)
     command = bin_folder / "imageferry"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m jobs "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m imageferry "$@"\n')
     command.chmod(0o755)
     environment = {**clean_environment(), **store.environment, "PATH": f"{bin_folder}:{os.environ['PATH']}", **more}
     return subprocess.run(
@@ -119,11 +119,13 @@ def test_the_table_of_settings_is_the_parsers() -> None:
 
 
 def test_the_table_of_names_is_the_engines() -> None:
-    """What the README offers to scripts is what `import engine` offers; every verb but `review` is a command's name."""
+    """What the README offers to scripts is what `import imageferry` offers; every verb but `review` is a command's name."""
     section = README.split("| Name | What it is |")[1].split("\n\n")[0]
     commands = {command.name for command in COMMANDS}
-    assert commands & set(engine.__all__) == {name for name in engine.__all__ if name.islower()} - {"review"}
-    assert set(re.findall(r"`(\w+)`", section)) == set(engine.__all__)
+    assert commands & set(imageferry.__all__) == {
+        name for name in imageferry.__all__ if name.islower() and name[0] != "_"
+    } - {"review"}
+    assert set(re.findall(r"`(\w+)`", section)) == set(imageferry.__all__)
 
 
 def test_what_the_promises_are_tested_by_is_there() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-import engine
+import imageferry
 
 from .rehearsal import rehearsing, until
 
@@ -51,10 +51,10 @@ def test_the_progress_of_a_resumed_run_begins_where_the_former_process_stopped(t
         manifest = store.write(dict.fromkeys(range(1, 21), 3))
         made = _interrupted(store, manifest)
         progress = _Seen()
-        access = engine.Access(store.sandbox.store_hash, store.sandbox.access_token, store.sandbox.api_url)
+        access = imageferry.Access(store.sandbox.store_hash, store.sandbox.access_token, store.sandbox.api_url)
 
-        async def resume() -> engine.Report:
-            return await engine.sync(access, manifest, progress=progress)
+        async def resume() -> imageferry.Report:
+            return await imageferry.sync(access, manifest, progress=progress)
 
         report = anyio.run(resume)
     assert (report.outcome, report.resumed) == ("done", True)
@@ -66,12 +66,12 @@ def test_the_progress_of_a_resumed_run_begins_where_the_former_process_stopped(t
     assert (last.images_done, last.images, last.products_done) == (60, 60, 20)
 
 
-class _Seen(engine.Progress):
+class _Seen(imageferry.Progress):
     """Looks whenever calls are expected and counts change."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks: list[engine.progress.Snapshot] = []
+        self.looks: list[imageferry.progress.Snapshot] = []
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import engine
-from engine.core.dialects import v2
-from engine.runs.context import new_context
-from engine.runs.opening import connected
-from engine.transport.session import AiohttpTransport
-from jobs.sandbox import Fault
+import imageferry
+from imageferry.core.dialects import v2
+from imageferry.jobs.sandbox import Fault
+from imageferry.runs.context import new_context
+from imageferry.runs.opening import connected
+from imageferry.transport.session import AiohttpTransport
 
 from .rehearsal import clean_environment, rehearsing, until
 from .sick_store import answer, image, jpeg, sick_store, well
@@ -160,10 +160,10 @@ def test_no_file_that_a_whole_life_leaves_holds_the_token(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "room",
     [
-        "engine.runs.planner.compare",
-        "engine.transport.session._read",
-        "engine.transport.client.read_headers",
-        "engine.core.dialects.v2.read_count",
+        "imageferry.runs.planner.compare",
+        "imageferry.transport.session._read",
+        "imageferry.transport.client.read_headers",
+        "imageferry.core.dialects.v2.read_count",
     ],
 )
 def test_a_traceback_of_a_fault_of_ours_does_not_hold_the_token(
@@ -182,13 +182,13 @@ def test_a_traceback_of_a_fault_of_ours_does_not_hold_the_token(
 
 async def test_no_repr_holds_the_token() -> None:
     """Not of what carries it, and not of what carries that: all that the engine makes of a token, while it is connected."""
-    access = engine.Access("abc123", TOKEN, "http://127.0.0.1:9")
+    access = imageferry.Access("abc123", TOKEN, "http://127.0.0.1:9")
     job = new_context("sync", access, None, None, None, None)
     about = access, job.options, job.ports, job.progress, job.stop
     async with AsyncExitStack() as alive, connected(*about) as (store, gate):
         wire = await alive.enter_async_context(AiohttpTransport(access.api_url, access.store_hash, access.access_token))
         carriers = [access, wire, job, job.options, job.ports, job.progress, job.report, store, gate]
-        with pytest.raises(engine.FerryError) as caught:
+        with pytest.raises(imageferry.FerryError) as caught:
             await wire(v2.count_images())
         carriers += [caught.value, caught.value.__cause__, caught.value.__context__]
         assert not [each for each in carriers if TOKEN in f"{each!r} {each}"]

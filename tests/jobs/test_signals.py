@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.sandbox.faults import Fault
+from imageferry.jobs.sandbox.faults import Fault
 
 from .rehearsal import until
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.sandbox import Fault
+from imageferry.jobs.sandbox import Fault
 
 from .rehearsal import rehearsing, until
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.sandbox.faults import KINDS, Fault
+from imageferry.jobs.sandbox.faults import KINDS, Fault
 
 from .rehearsal import rehearsing
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from jobs.sandbox import Config, Fault, Sandbox, running
+from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state, writes
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-import engine
-from jobs.sandbox import Config, running
+import imageferry
+from imageferry.jobs.sandbox import Config, running
 
 from ..market import lines, state
 from ..verbs.test_undo import access, look, mixed, options, versioned
@@ -24,7 +24,7 @@ from ..verbs.test_undo_losses import harm, renewed, sizes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobs.sandbox import Sandbox
+    from imageferry.jobs.sandbox import Sandbox
 
 
 @pytest.mark.timeout(120)
@@ -36,10 +36,10 @@ async def test_an_undo_killed_twice_gives_the_former_state_back(tmp_path: Path, 
     async with running(Config(products=25, images=4, quota=None, fetch=False, latency=0.02)) as sandbox:
         asked = options(tmp_path, sandbox)
         manifest.write_bytes(lines(versioned(seed)))
-        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "done"
         before = await state(sandbox.url, digests=True)
         manifest.write_bytes(lines(mixed(seed + 10)))
-        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "done"
         killed = 0
         for _ in range(2):
             killed += await _undo(sandbox, tmp_path, kill_after=chance.uniform(0.02, 0.3)) == -9
@@ -57,10 +57,10 @@ async def test_a_sync_after_a_killed_undo_is_refused_until_the_undo_is_finished(
     async with running(Config(products=25, images=4, quota=None, fetch=False, latency=0.02)) as sandbox:
         asked = options(tmp_path, sandbox)
         manifest.write_bytes(lines(versioned(seed)))
-        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "done"
         before = await state(sandbox.url, digests=True)
         manifest.write_bytes(lines(mixed(seed + 10)))
-        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "done"
         sent = _writes(sandbox)
         while _writes(sandbox) == sent:
             assert await _undo(sandbox, tmp_path, kill_after=chance.uniform(0.02, 0.3)) == -9
@@ -81,7 +81,7 @@ async def test_killed_undos_empty_no_gallery_whatever_became_of_the_backup(tmp_p
     chance = random.Random(way)
     async with running(Config(products=20, images=2, quota=None, fetch=False, latency=0.02)) as sandbox:
         asked = options(tmp_path, sandbox)
-        assert (await engine.sync(access(sandbox), renewed(tmp_path, 20), asked)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), renewed(tmp_path, 20), asked)).outcome == "done"
         folder = None if way == "no backup" else tmp_path / "kept"
         harmed = folder is None
         for kill_after in (chance.uniform(0.05, 0.4), chance.uniform(0.05, 0.4), None):
@@ -108,7 +108,7 @@ async def _undo(
 
 
 async def _start(sandbox: Sandbox, folder: Path, words: list[str], kill_after: float | None) -> int | None:
-    command = [sys.executable, "-m", "jobs", *words]
+    command = [sys.executable, "-m", "imageferry", *words]
     environment = {
         **os.environ,
         "BIGCOMMERCE_STORE_HASH": sandbox.store_hash,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.errors import SettingsError
-from engine.runs.opening import check_output
+from imageferry.core.errors import SettingsError
+from imageferry.runs.opening import check_output
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import ClientSession, web
 
-from jobs.sandbox import Config
+from imageferry.jobs.sandbox import Config
 
 from .stores import Pictures, Store, opened
 

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import ClientSession, web
 from PIL import Image
 
-from jobs.sandbox import Config, Sandbox, running
+from imageferry.jobs.sandbox import Config, Sandbox, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import jobs.sandbox
-from jobs.sandbox.cli import add_arguments, configured
-from jobs.sandbox.config import FIXED, Config, switches
+import imageferry.jobs.sandbox
+from imageferry.jobs.sandbox.cli import add_arguments, configured
+from imageferry.jobs.sandbox.config import FIXED, Config, switches
 
-ROOM = Path(jobs.sandbox.__file__).parent
+ROOM = Path(imageferry.jobs.sandbox.__file__).parent
 
 
 def exists(path):
@@ -22,7 +22,7 @@ def exists(path):
 
 
 async def started(*flags):
-    command = [sys.executable, "-m", "jobs.sandbox", *flags]
+    command = [sys.executable, "-m", "imageferry.jobs.sandbox", *flags]
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
 
@@ -113,9 +113,7 @@ def test_every_switch_has_a_flag_and_a_meaning():
 
 def test_looking_at_the_flags_loads_no_server():
     """Help is quick."""
-    code = (
-        "import sys, argparse, jobs.sandbox.cli as c; c.add_arguments(argparse.ArgumentParser()); print(*sys.modules)"
-    )
+    code = "import sys, argparse, imageferry.jobs.sandbox.cli as c; c.add_arguments(argparse.ArgumentParser()); print(*sys.modules)"
     import subprocess
 
     loaded = set(

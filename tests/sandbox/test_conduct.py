@@ -2,12 +2,12 @@
 
 import pytest
 
-from jobs.sandbox import Config, Fault
-from jobs.sandbox.api.messages import JSON, Call
-from jobs.sandbox.api.v2 import Api
-from jobs.sandbox.shop.catalog import Catalogue
-from jobs.sandbox.shop.rules import Picture, Shop
-from jobs.sandbox.traffic.pipeline import RequestPipeline
+from imageferry.jobs.sandbox import Config, Fault
+from imageferry.jobs.sandbox.api.messages import JSON, Call
+from imageferry.jobs.sandbox.api.v2 import Api
+from imageferry.jobs.sandbox.shop.catalog import Catalogue
+from imageferry.jobs.sandbox.shop.rules import Picture, Shop
+from imageferry.jobs.sandbox.traffic.pipeline import RequestPipeline
 
 from .stores import until
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiohttp import ClientError
 
-from jobs.sandbox import Config, Fault
-from jobs.sandbox.faults import KINDS, Script, from_values, from_words
+from imageferry.jobs.sandbox import Config, Fault
+from imageferry.jobs.sandbox.faults import KINDS, Script, from_values, from_words
 
 from .stores import opened, until
 

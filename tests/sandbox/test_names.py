@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from jobs.sandbox.shop.file_names import mix, source_name, stored_name
-from jobs.sandbox.shop.rules import Draft, Picture
+from imageferry.jobs.sandbox.shop.file_names import mix, source_name, stored_name
+from imageferry.jobs.sandbox.shop.rules import Draft, Picture
 
 from .test_shop import shop_with
 

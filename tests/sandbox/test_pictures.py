@@ -5,8 +5,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from jobs.sandbox import Config
-from jobs.sandbox.shop.pictures import kind, made_up, rendition
+from imageferry.jobs.sandbox import Config
+from imageferry.jobs.sandbox.shop.pictures import kind, made_up, rendition
 
 from ..picture_corpus import CUT, SOUND
 from .stores import drawn, opened

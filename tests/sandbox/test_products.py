@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.sandbox import Config
+from imageferry.jobs.sandbox import Config
 
 from .stores import opened
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.sandbox import Config
-from jobs.sandbox.traffic.rate_limit import RateLimiter
+from imageferry.jobs.sandbox import Config
+from imageferry.jobs.sandbox.traffic.rate_limit import RateLimiter
 
 from .stores import opened
 

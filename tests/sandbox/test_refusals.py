@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jobs.sandbox import Config
+from imageferry.jobs.sandbox import Config
 
 from .stores import opened
 

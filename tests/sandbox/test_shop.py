@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs.sandbox.config import Config
-from jobs.sandbox.shop.catalog import Catalogue
-from jobs.sandbox.shop.rules import HIGHEST, Draft, Picture, Shop
+from imageferry.jobs.sandbox.config import Config
+from imageferry.jobs.sandbox.shop.catalog import Catalogue
+from imageferry.jobs.sandbox.shop.rules import HIGHEST, Draft, Picture, Shop
 
 PICTURE = Picture("made:x", "jpg")
 

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from aiohttp import FormData, web
 
-from jobs.sandbox import Config
+from imageferry.jobs.sandbox import Config
 
 from .stores import drawn, opened
 

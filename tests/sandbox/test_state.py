@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from jobs.sandbox import Config
+from imageferry.jobs.sandbox import Config
 
 from .stores import drawn, opened
 

@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 from aiohttp import web
 
-from jobs.sandbox import Config
+from imageferry.jobs.sandbox import Config
 
 from .stores import drawn, opened
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import anyio
 import orjson
 
-from engine.core.errors import LostError
-from jobs.sandbox.shop.pictures import made_up
+from imageferry.core.errors import LostError
+from imageferry.jobs.sandbox.shop.pictures import made_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from engine.images.backup import Fetch
+    from imageferry.images.backup import Fetch
 
     from .network import Line
     from .platters import Platters

@@ -10,30 +10,30 @@ from unittest.mock import patch
 
 from PIL import Image
 
-from engine.core.dialects import v2
-from engine.core.diff import renumbering
-from engine.core.diff.compare import compare as shipped_diff
-from engine.core.diff.renumbering import Renumbering, RenumberingModel
-from engine.core.errors import LockedError, LostError
-from engine.core.image_files import base_name, folded_name
-from engine.core.image_format.header import Picture
-from engine.core.image_format.truncated import CutFiles
-from engine.core.quota.controller import QuotaController
-from engine.core.quota.headers import read_retry_after
-from engine.core.quota.permissions import Rights, Whose
-from engine.core.reconcile import remaining
-from engine.core.reconcile.traits import WriteRound
-from engine.core.undo import revert as core_undo
-from engine.disk.checkpoint.file import Checkpoint
-from engine.runs import opening
-from engine.runs.executor import Executor
-from engine.runs.product.io import ProductIO
-from engine.runs.product.reconciler import ProductReconciler
-from engine.runs.product.relisting import Relisting
-from engine.runs.product.writer import ProductWriter
-from engine.transport.client import ApiClient
-from engine.transport.store import Store
-from engine.verbs import apply
+from imageferry.core.dialects import v2
+from imageferry.core.diff import renumbering
+from imageferry.core.diff.compare import compare as shipped_diff
+from imageferry.core.diff.renumbering import Renumbering, RenumberingModel
+from imageferry.core.errors import LockedError, LostError
+from imageferry.core.image_files import base_name, folded_name
+from imageferry.core.image_format.header import Picture
+from imageferry.core.image_format.truncated import CutFiles
+from imageferry.core.quota.controller import QuotaController
+from imageferry.core.quota.headers import read_retry_after
+from imageferry.core.quota.permissions import Rights, Whose
+from imageferry.core.reconcile import remaining
+from imageferry.core.reconcile.traits import WriteRound
+from imageferry.core.undo import revert as core_undo
+from imageferry.disk.checkpoint.file import Checkpoint
+from imageferry.runs import opening
+from imageferry.runs.executor import Executor
+from imageferry.runs.product.io import ProductIO
+from imageferry.runs.product.reconciler import ProductReconciler
+from imageferry.runs.product.relisting import Relisting
+from imageferry.runs.product.writer import ProductWriter
+from imageferry.transport.client import ApiClient
+from imageferry.transport.store import Store
+from imageferry.verbs import apply
 
 from .network import SimWire
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from engine.core.diff.changes import Changes, Difference
-    from engine.core.messages import Request, Response
-    from engine.core.model import StoredImage
-    from engine.core.quota.controller import Permit
-    from engine.core.quota.headers import RateLimitHeaders as Headers
+    from imageferry.core.diff.changes import Changes, Difference
+    from imageferry.core.messages import Request, Response
+    from imageferry.core.model import StoredImage
+    from imageferry.core.quota.controller import Permit
+    from imageferry.core.quota.headers import RateLimitHeaders as Headers
 
 
 def creates_resent_blindly() -> AbstractContextManager[object]:
@@ -101,7 +101,7 @@ def ledger_trusted() -> Iterator[None]:
         return remembered
 
     with (
-        patch("engine.runs.planner.compare", trusting(shipped_diff)),
+        patch("imageferry.runs.planner.compare", trusting(shipped_diff)),
         patch.object(remaining, "compare", trusting(shipped_diff)),
     ):
         yield
@@ -140,7 +140,7 @@ def renumbering_ignored() -> Iterator[None]:
     with ExitStack() as swapped:
         swapped.enter_context(patch.object(renumbering, "put", put))
         swapped.enter_context(patch.object(WriteRound, "infer", lambda *_: None))
-        swapped.enter_context(patch("engine.runs.planner.compare", alone(shipped_diff)))
+        swapped.enter_context(patch("imageferry.runs.planner.compare", alone(shipped_diff)))
         swapped.enter_context(patch.object(remaining, "compare", alone(shipped_diff)))
         yield
 
@@ -180,7 +180,7 @@ def decoder_asked() -> AbstractContextManager[object]:
         except Exception:  # noqa: BLE001  # whatever a decoder stumbles over
             return None
 
-    return patch("engine.disk.local_images.judge", opened)
+    return patch("imageferry.disk.local_images.judge", opened)
 
 
 @contextmanager
@@ -197,18 +197,18 @@ def names_compared_as_written() -> Iterator[None]:
         )
 
     with ExitStack() as swapped:
-        swapped.enter_context(patch("engine.core.reconcile.doubts.likeness", likeness))
-        swapped.enter_context(patch("engine.core.reconcile.doubts.is_uncertain", lambda _: False))
-        for where in ("engine.core.reconcile.duplicates.same_name", "engine.runs.product.writer.same_name"):
+        swapped.enter_context(patch("imageferry.core.reconcile.doubts.likeness", likeness))
+        swapped.enter_context(patch("imageferry.core.reconcile.doubts.is_uncertain", lambda _: False))
+        for where in ("imageferry.core.reconcile.duplicates.same_name", "imageferry.runs.product.writer.same_name"):
             swapped.enter_context(patch(where, lambda source, stored: likeness(source, stored) is not None))
-        swapped.enter_context(patch("engine.core.diff.match.completions", lambda _: []))
-        swapped.enter_context(patch("engine.core.diff.match.cut_key", lambda _: ""))
+        swapped.enter_context(patch("imageferry.core.diff.match.completions", lambda _: []))
+        swapped.enter_context(patch("imageferry.core.diff.match.cut_key", lambda _: ""))
         yield
 
 
 def signatures_taken_for_names() -> AbstractContextManager[object]:
     """An address with a new signature is another picture."""
-    return patch("engine.core.diff.compare.respelled", lambda _images, memory, _there: memory)
+    return patch("imageferry.core.diff.compare.respelled", lambda _images, memory, _there: memory)
 
 
 def cut_files_unsaid() -> AbstractContextManager[object]:
@@ -243,15 +243,15 @@ def updates_without_end() -> Iterator[None]:
 
 def own_values_forgotten() -> AbstractContextManager[object]:
     """What the store made of a text or an order is not remembered."""
-    return patch("engine.core.reconcile.remaining.as_wanted", lambda *_: {})
+    return patch("imageferry.core.reconcile.remaining.as_wanted", lambda *_: {})
 
 
 @contextmanager
 def own_values_unsaid() -> Iterator[None]:
     """What the store keeps in place of what was asked for counts as asked."""
     with (
-        patch("engine.runs.product.reconciler.own_failures", lambda *_: []),
-        patch("engine.core.plan.batch.own_failures", lambda *_: []),
+        patch("imageferry.runs.product.reconciler.own_failures", lambda *_: []),
+        patch("imageferry.core.plan.batch.own_failures", lambda *_: []),
     ):
         yield
 
@@ -301,8 +301,8 @@ def named_waits_ignored() -> Iterator[None]:
         return read_retry_after({"x-retry-after": headers.get("x-retry-after", "none")})
 
     with (
-        patch("engine.transport.client.read_retry_after", own_alone),
-        patch("engine.core.quota.retry.read_retry_after", own_alone),
+        patch("imageferry.transport.client.read_retry_after", own_alone),
+        patch("imageferry.core.quota.retry.read_retry_after", own_alone),
     ):
         yield
 
@@ -314,7 +314,7 @@ def standstill_taken_for_silence() -> AbstractContextManager[object]:
 
 def no_single_deletes() -> AbstractContextManager[object]:
     """A store that has no call to delete all images of a product keeps them."""
-    return patch("engine.runs.product.delete_all.REFUSED_FOR_GOOD", frozenset[int]())
+    return patch("imageferry.runs.product.delete_all.REFUSED_FOR_GOOD", frozenset[int]())
 
 
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.sandbox.shop.rules import Draft, Picture
+from imageferry.jobs.sandbox.shop.rules import Draft, Picture
 
 if TYPE_CHECKING:
     import asyncio
     import random
 
-    from jobs.sandbox.config import Config
+    from imageferry.jobs.sandbox.config import Config
 
     from .draw import Night
     from .history import WatchedShop

@@ -1,6 +1,6 @@
 """The disk as one process has it: counts its steps, fails and ends the process where the story says so.
 
-It implements the contract of `engine.disk.interface.Disk`: a file's sync covers its name, `publish` renames and syncs the folder.
+It implements the contract of `imageferry.disk.interface.Disk`: a file's sync covers its name, `publish` renames and syncs the folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from engine.disk.filesystem import disk_error
+from imageferry.disk.filesystem import disk_error
 
 from .platters import Inode, Platters
 from .process import Crashed

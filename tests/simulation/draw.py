@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobs.sandbox.config import Config
-from jobs.sandbox.faults import Fault
+from imageferry.jobs.sandbox.config import Config
+from imageferry.jobs.sandbox.faults import Fault
 
 from . import manifests, troubles, undo_nights
 from .judge import label_of

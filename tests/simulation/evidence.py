@@ -7,7 +7,7 @@ from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from jobs.sandbox.shop.rules import as_kept
+from imageferry.jobs.sandbox.shop.rules import as_kept
 
 from .history import Life, Sent, Shown
 from .judge import SIGNED, label_of
@@ -15,7 +15,7 @@ from .judge import SIGNED, label_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobs.sandbox.config import Config
+    from imageferry.jobs.sandbox.config import Config
 
     from .draw import Night
     from .manifests import Row

@@ -9,15 +9,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jobs.sandbox.shop.rules import Draft, Shop
+from imageferry.jobs.sandbox.shop.rules import Draft, Shop
 
 from .judge import SIGNED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jobs.sandbox.config import Config
-    from jobs.sandbox.shop.catalog import Catalogue, Image
+    from imageferry.jobs.sandbox.config import Config
+    from imageferry.jobs.sandbox.shop.catalog import Catalogue, Image
 
 
 @dataclass

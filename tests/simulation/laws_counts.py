@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from engine.core.checkpoint.ledger import Ledger
-from engine.core.checkpoint.records import is_whole
-from engine.core.errors import CheckpointError
+from imageferry.core.checkpoint.ledger import Ledger
+from imageferry.core.checkpoint.records import is_whole
+from imageferry.core.errors import CheckpointError
 
 from .draw import NOWHERE
 from .history import Sent

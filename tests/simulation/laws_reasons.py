@@ -10,7 +10,7 @@ from .judge import is_dead, label_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from engine.core.results import Failure
+    from imageferry.core.results import Failure
 
     from .evidence import Evidence
     from .history import Sent

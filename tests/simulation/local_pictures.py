@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from jobs.sandbox.shop.pictures import made_up
+from imageferry.jobs.sandbox.shop.pictures import made_up
 
 from ..picture_corpus import CUT, SOUND
 from .judge import label_of

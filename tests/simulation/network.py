@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from engine.core.errors import LostError, UnsentError
-from engine.core.messages import Response
-from jobs.sandbox.api.messages import Call, UploadedFile
+from imageferry.core.errors import LostError, UnsentError
+from imageferry.core.messages import Response
+from imageferry.jobs.sandbox.api.messages import Call, UploadedFile
 
 from .history import ACTOR, Sent
 from .process import Crashed
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextvars import Context
 
-    from engine.core.messages import Request
-    from engine.options import Access
-    from engine.transport.client import Transport
-    from jobs.sandbox.api.messages import Reply
-    from jobs.sandbox.traffic.pipeline import RequestPipeline, Served
+    from imageferry.core.messages import Request
+    from imageferry.jobs.sandbox.api.messages import Reply
+    from imageferry.jobs.sandbox.traffic.pipeline import RequestPipeline, Served
+    from imageferry.options import Access
+    from imageferry.transport.client import Transport
 
     from .process import Process
 

@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from random import Random
 from typing import TYPE_CHECKING
 
-from engine.core.errors import FerryError
-from engine.disk.checkpoint.identities import learned_identities
-from engine.disk.plan_file import PlanFile
-from engine.options import Options
-from engine.progress import Progress, Stop
-from engine.runs.context import Ports, RunContext
-from engine.runs.opening import load_without_lock
+from imageferry.core.errors import FerryError
+from imageferry.disk.checkpoint.identities import learned_identities
+from imageferry.disk.plan_file import PlanFile
+from imageferry.options import Options
+from imageferry.progress import Progress, Stop
+from imageferry.runs.context import Ports, RunContext
+from imageferry.runs.opening import load_without_lock
 
 from .disk import SimDisk
 from .platters import Platters

@@ -11,8 +11,8 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from engine.core.reconcile.remaining import MAX_PASSES
-from jobs.sandbox.shop.rules import as_kept
+from imageferry.core.reconcile.remaining import MAX_PASSES
+from imageferry.jobs.sandbox.shop.rules import as_kept
 
 from .judge import is_dead, label_of
 from .troubles import Doom
@@ -20,7 +20,7 @@ from .troubles import Doom
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobs.sandbox.config import Config
+    from imageferry.jobs.sandbox.config import Config
 
     from .draw import Scenario
     from .evidence import Evidence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-import engine
+import imageferry
 
 from . import local_pictures, undo_nights
 from .backups import INDEX
@@ -15,12 +15,12 @@ from .backups import INDEX
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.core.results import Report
-    from engine.runs.context import Ports
+    from imageferry.core.results import Report
+    from imageferry.runs.context import Ports
 
     from .draw import Night
 
-ACCESS = engine.Access("sim", "sim", "http://127.0.0.1:1")
+ACCESS = imageferry.Access("sim", "sim", "http://127.0.0.1:1")
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Start:
     ended: float = 0.0
     report: Report | None = None
     error: BaseException | None = None
-    proposal: engine.Proposal | None = None
+    proposal: imageferry.Proposal | None = None
     goes_on: bool = False
     run_before: str | None = None
     run_after: str | None = None
@@ -81,48 +81,48 @@ class Program:
             if local_pictures.is_local(name):
                 (self.folder / name).write_bytes(local_pictures.picture(self.seed, name))
 
-    async def run(self, start: Start, night: Night, seams: Ports, stop: engine.Stop) -> None:
+    async def run(self, start: Start, night: Night, seams: Ports, stop: imageferry.Stop) -> None:
         """One process, from its first line to its last."""
         kept = self.folder / "kept"
         options = self._options(undo_nights.options_of(night, kept, there=bool(seams.disk.size(kept / INDEX))))
         if night.mode == "undo":
             checkpoint = self.folder / "m.jsonl.checkpoint.json"
-            start.report = await engine.undo(ACCESS, checkpoint, options, approve=_agreed, stop=stop, seams=seams)
+            start.report = await imageferry.undo(ACCESS, checkpoint, options, approve=_agreed, stop=stop, seams=seams)
         elif night.mode == "sync":
-            start.report = await engine.sync(ACCESS, self.manifest, options, stop=stop, seams=seams)
+            start.report = await imageferry.sync(ACCESS, self.manifest, options, stop=stop, seams=seams)
         elif night.mode == "migrate":
-            start.report = await engine.migrate(ACCESS, self.manifest, options, stop=stop, seams=seams)
+            start.report = await imageferry.migrate(ACCESS, self.manifest, options, stop=stop, seams=seams)
         else:
             start.report = await self._plan_and_apply(start, night, options, seams, stop)
 
     async def _plan_and_apply(
-        self, start: Start, night: Night, options: engine.Options, seams: Ports, stop: engine.Stop
+        self, start: Start, night: Night, options: imageferry.Options, seams: Ports, stop: imageferry.Stop
     ) -> Report:
         """Plan until there is a plan, then apply that one until it is carried out."""
         if not self._planned:
-            start.proposal = await engine.plan(
+            start.proposal = await imageferry.plan(
                 ACCESS, self.manifest, options, delete=night.deletes, stop=stop, seams=seams
             )
             if start.proposal.plan is None:
                 return start.proposal.report
             self._planned = True
-        return await engine.apply(ACCESS, self.folder / "m.jsonl.plan", options, stop=stop, seams=seams)
+        return await imageferry.apply(ACCESS, self.folder / "m.jsonl.plan", options, stop=stop, seams=seams)
 
-    def _options(self, more: dict[str, Any]) -> engine.Options:
+    def _options(self, more: dict[str, Any]) -> imageferry.Options:
         settings = self.settings
-        return engine.Options(
+        return imageferry.Options(
             settle=settings["settle"],
             give_up_after=settings["give_up_after"],
             stall_after=settings["stall_after"],
             concurrency=settings["concurrency"],
             rate=settings["rate"],
-            max_deletes=engine.MaxDeletes.parse(settings["max_deletes"]),
+            max_deletes=imageferry.MaxDeletes.parse(settings["max_deletes"]),
             allow_shrink=settings["allow"],
             allow_missing=settings["allow"],
             **more,
         )
 
 
-async def _agreed(_: engine.Proposal) -> bool:
+async def _agreed(_: imageferry.Proposal) -> bool:
     """The person has read the plan."""
     return True

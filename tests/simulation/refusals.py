@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from jobs.sandbox.faults import Fault
+from imageferry.jobs.sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

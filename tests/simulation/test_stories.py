@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.sandbox.config import Config
-from jobs.sandbox.faults import Fault
+from imageferry.jobs.sandbox.config import Config
+from imageferry.jobs.sandbox.faults import Fault
 
 from .draw import Night, Scenario
 from .laws import breaches
@@ -14,7 +14,7 @@ from .troubles import Deed, Doom
 from .world import World, live
 
 if TYPE_CHECKING:
-    from engine.core.results import Report
+    from imageferry.core.results import Report
 
     from .manifests import Row
 

@@ -6,7 +6,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobs.sandbox.faults import Fault
+from imageferry.jobs.sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from random import Random

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from engine.progress import Stop
-from engine.runs.context import Ports
-from jobs.sandbox.api.v2 import Api
-from jobs.sandbox.faults import Script
-from jobs.sandbox.shop.catalog import Catalogue
-from jobs.sandbox.shop.rules import Draft, Picture
-from jobs.sandbox.traffic.pipeline import RequestPipeline
+from imageferry.jobs.sandbox.api.v2 import Api
+from imageferry.jobs.sandbox.faults import Script
+from imageferry.jobs.sandbox.shop.catalog import Catalogue
+from imageferry.jobs.sandbox.shop.rules import Draft, Picture
+from imageferry.jobs.sandbox.traffic.pipeline import RequestPipeline
+from imageferry.progress import Stop
+from imageferry.runs.context import Ports
 
 from .backups import SimFetch, harm
 from .crowd import Crowd
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jobs.sandbox.api.validation import Source
+    from imageferry.jobs.sandbox.api.validation import Source
 
     from .history import Sent
 

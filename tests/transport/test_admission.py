@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import pytest
 
-from engine.core.errors import ForbiddenError, LostError, RefusedError, StoreError, UnreachableError
-from engine.core.messages import Request, Resend, Response
-from engine.core.quota.stats import Limits
-from engine.transport.client import ApiClient
-from engine.transport.unsent import NotSent
+from imageferry.core.errors import ForbiddenError, LostError, RefusedError, StoreError, UnreachableError
+from imageferry.core.messages import Request, Resend, Response
+from imageferry.core.quota.stats import Limits
+from imageferry.transport.client import ApiClient
+from imageferry.transport.unsent import NotSent
 
 from ..virtual import VirtualLoop, run
 from .test_client import GET, GOOD, POST, Script

@@ -11,7 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from engine.core.errors import (
+from imageferry.core.errors import (
     ForbiddenError,
     LostError,
     MissingError,
@@ -20,9 +20,9 @@ from engine.core.errors import (
     UnreachableError,
     UnsentError,
 )
-from engine.core.messages import Request, Resend, Response
-from engine.core.quota.stats import Limits
-from engine.transport.client import ApiClient
+from imageferry.core.messages import Request, Resend, Response
+from imageferry.core.quota.stats import Limits
+from imageferry.transport.client import ApiClient
 
 from ..virtual import run
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-import engine
-from engine.core import errors
-from jobs.sandbox import Config, Sandbox, running
+import imageferry
+from imageferry.core import errors
+from imageferry.jobs.sandbox import Config, Sandbox, running
 
 from ..market import differences, lines, manifest_for, state
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
-def options(give_up_after: float) -> engine.Options:
-    everything = engine.MaxDeletes(share=1.0)
-    return engine.Options(max_deletes=everything, settle=0.5, give_up_after=give_up_after, stall_after=3.0)
+def options(give_up_after: float) -> imageferry.Options:
+    everything = imageferry.MaxDeletes(share=1.0)
+    return imageferry.Options(max_deletes=everything, settle=0.5, give_up_after=give_up_after, stall_after=3.0)
 
 
 def free_port() -> int:
@@ -41,15 +41,15 @@ def store(tmp_path: Path, port: int) -> Config:
 
 
 async def _cut_in_the_middle(
-    config: Config, manifest: Path, asked: engine.Options, gone: float | None
-) -> engine.Report:
+    config: Config, manifest: Path, asked: imageferry.Options, gone: float | None
+) -> imageferry.Report:
     """Sync; stop the store once applying is under way; start it again after `gone` seconds, or not at all."""
-    progress = engine.Progress()
-    result: list[engine.Report | errors.FerryError] = []
+    progress = imageferry.Progress()
+    result: list[imageferry.Report | errors.FerryError] = []
 
-    async def sync(target: engine.Access) -> None:
+    async def sync(target: imageferry.Access) -> None:
         try:
-            result.append(await engine.sync(target, manifest, asked, progress=progress))
+            result.append(await imageferry.sync(target, manifest, asked, progress=progress))
         except errors.FerryError as error:
             result.append(error)
 
@@ -91,9 +91,9 @@ async def test_a_store_that_stays_away_ends_the_run_which_can_be_resumed(tmp_pat
         await _cut_in_the_middle(config, manifest, options(1.0), gone=None)
     assert raised.value.report is not None
     assert raised.value.report.created + raised.value.report.updated > 0
-    assert engine.status(f"{manifest}.checkpoint.json").state == "interrupted"
+    assert imageferry.status(f"{manifest}.checkpoint.json").state == "interrupted"
     async with running(config) as sandbox:
-        report = await engine.sync(access(sandbox), manifest, options(60))
+        report = await imageferry.sync(access(sandbox), manifest, options(60))
         assert report.outcome == "done"
         assert differences(rows, await state(sandbox.url)) == []
 
@@ -105,9 +105,9 @@ async def test_a_host_that_accepts_and_never_answers_is_given_up(tmp_path: Path)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
-        target = engine.Access("silent1", "t" * 32, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        target = imageferry.Access("silent1", "t" * 32, f"http://127.0.0.1:{silent.getsockname()[1]}")
         said: list[str] = []
-        asked = engine.Options(give_up_after=2.0, stall_after=1.0)
+        asked = imageferry.Options(give_up_after=2.0, stall_after=1.0)
         with pytest.raises(errors.UnreachableError):
-            await engine.sync(target, manifest, asked, progress=engine.Progress(said.append))
+            await imageferry.sync(target, manifest, asked, progress=imageferry.Progress(said.append))
         assert any("in flight" in sentence for sentence in said), said

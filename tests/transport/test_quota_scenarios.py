@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from engine.core.messages import Request
-from engine.core.quota.stats import Limits
-from engine.transport.client import MOST_WORKERS, ApiClient
+from imageferry.core.messages import Request
+from imageferry.core.quota.stats import Limits
+from imageferry.transport.client import MOST_WORKERS, ApiClient
 
 from ..quota_world import Latency, OpenStore, QuotaWorld, bursts, jobs, steady
 from ..virtual import BEGIN, run
@@ -18,7 +18,7 @@ from ..virtual import BEGIN, run
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engine.core.messages import Response
+    from imageferry.core.messages import Response
 
 GET = Request("GET", "/v2/products/1/images?page=1&limit=250")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.transport.redaction import MIN_PREFIX, REDACTED, TokenRedactor
+from imageferry.transport.redaction import MIN_PREFIX, REDACTED, TokenRedactor
 
 TOKEN = "s3cr/eT+0KEN=0123456789.abcdef"
 SPELLINGS = {

@@ -18,11 +18,11 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from engine.core.errors import CannotConnectError, LostError, RefusedError, SettingsError, StoreError, UnsentError
-from engine.core.messages import Request, Upload
-from engine.transport.address import check_address
-from engine.transport.bounds import BODY_LIMIT
-from engine.transport.session import AiohttpTransport, failure_of
+from imageferry.core.errors import CannotConnectError, LostError, RefusedError, SettingsError, StoreError, UnsentError
+from imageferry.core.messages import Request, Upload
+from imageferry.transport.address import check_address
+from imageferry.transport.bounds import BODY_LIMIT
+from imageferry.transport.session import AiohttpTransport, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.manifest.writer import Writer, fits, tame
-from engine.disk.manifest.reader import check_manifest
+from imageferry.core.manifest.writer import Writer, fits, tame
+from imageferry.disk.manifest.reader import check_manifest
 
 NASTY = [
     "\x7f",

@@ -10,36 +10,36 @@ from typing import Any
 import anyio
 import pytest
 
-import engine
-from engine.core import errors
-from jobs.sandbox import Config, Sandbox, running
-from jobs.sandbox.shop.rules import Draft
+import imageferry
+from imageferry.core import errors
+from imageferry.jobs.sandbox import Config, Sandbox, running
+from imageferry.jobs.sandbox.shop.rules import Draft
 
 from ..market import control, lines, log, manifest_for, plain, state, writes
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
-async def yes(_: engine.Proposal) -> bool:
+async def yes(_: imageferry.Proposal) -> bool:
     return True
 
 
-async def no(_: engine.Proposal) -> bool:
+async def no(_: imageferry.Proposal) -> bool:
     return False
 
 
-def options(tmp_path: Path, sandbox: Sandbox, **more: Any) -> engine.Options:
-    everything = engine.MaxDeletes(share=1.0)
-    return engine.Options(
+def options(tmp_path: Path, sandbox: Sandbox, **more: Any) -> imageferry.Options:
+    everything = imageferry.MaxDeletes(share=1.0)
+    return imageferry.Options(
         max_deletes=everything, settle=0.5, backup=tmp_path / "kept", storefront_url=sandbox.url, **more
     )
 
 
-FRESH = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5, fresh=True)
+FRESH = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5, fresh=True)
 """Gives up an undo that was broken off."""
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5)
 
 
 def look(galleries: dict[int, list[dict[str, Any]]]) -> dict[int, list[tuple[Any, ...]]]:
@@ -85,21 +85,21 @@ async def test_undo_gives_the_former_state_back_picture_by_picture(
     async with running(config) as sandbox:
         asked = options(tmp_path, sandbox)
         manifest.write_bytes(lines(versioned(1)))
-        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "done"
         before = await state(sandbox.url, digests=True)
         manifest.write_bytes(lines(mixed(2)))
-        report = await engine.sync(access(sandbox), manifest, asked)
+        report = await imageferry.sync(access(sandbox), manifest, asked)
         assert report.outcome == "done", report.failures
         assert min(report.created, report.updated, report.deleted) > 0
 
-        undone = await engine.undo(access(sandbox), checkpoint, asked, approve=yes)
+        undone = await imageferry.undo(access(sandbox), checkpoint, asked, approve=yes)
         assert undone.outcome == "done", undone.failures
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
         again = len(writes(await log(sandbox.url)))
-        assert (await engine.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
+        assert (await imageferry.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
         assert len(writes(await log(sandbox.url))) == again
-        redone = await engine.sync(access(sandbox), manifest, asked)
+        redone = await imageferry.sync(access(sandbox), manifest, asked)
         assert redone.outcome == "done", redone.failures
 
 
@@ -117,13 +117,13 @@ async def test_creates_that_moved_their_siblings_are_taken_back_without_taking_t
             images = [{"image_file": f"https://x.example/{n}.jpg", "sort_order": k} for n, k in asked_for.items()]
             manifest.write_bytes(lines([{"product_id": 1, "images": images}]))
             calls = len(sandbox.log)
-            assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
+            assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "done"
         assert [each.method for each in list(sandbox.log)[calls:] if "/1/images" in each.path] == [
             "GET",
             "POST",
             "POST",
         ]
-        undone = await engine.undo(access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=yes)
+        undone = await imageferry.undo(access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=yes)
         assert (undone.outcome, undone.failures, undone.deleted) == ("done", [], 2)
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
@@ -134,10 +134,10 @@ async def test_an_undo_that_is_not_approved_writes_nothing(tmp_path: Path) -> No
     manifest.write_bytes(lines(manifest_for(10, 3)))
     async with running(Config(products=10, images=3, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
-        await engine.sync(access(sandbox), manifest, asked)
+        await imageferry.sync(access(sandbox), manifest, asked)
         before = len(writes(await log(sandbox.url)))
         with pytest.raises(errors.UnsafePlanError, match="not approved"):
-            await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=no)
+            await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=no)
         assert len(writes(await log(sandbox.url))) == before
 
 
@@ -152,12 +152,12 @@ async def test_undo_leaves_alone_and_names_what_somebody_changed_since(tmp_path:
     manifest.write_bytes(lines([{"product_id": 1, "images": images}]))
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
-        await engine.sync(access(sandbox), manifest, asked)
+        await imageferry.sync(access(sandbox), manifest, asked)
         mine = {"image_file": "https://x.example/mine.png"}
         await control(sandbox.url, "edit", {"method": "POST", "path": "/products/1/images", "body": mine})
         text = {"description": "a person's"}
         await control(sandbox.url, "edit", {"method": "PUT", "path": "/products/1/images/1", "body": text})
-        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        report = await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
         gallery = (await state(sandbox.url))[1]
         assert report.outcome == "failed"
         assert [(failure.image_id, failure.reason) for failure in report.failures] == [
@@ -173,9 +173,9 @@ async def test_a_delete_whose_picture_cannot_be_kept_does_not_happen(tmp_path: P
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines([{"product_id": 1, "images": []}, {"product_id": 2, "images": []}]))
     async with running(Config(products=2, images=2, quota=None, fetch=False)) as sandbox:
-        asked = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), backup=tmp_path / "kept")
+        asked = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), backup=tmp_path / "kept")
         sandbox.album.bytes_of = _gone_for_product_1(sandbox.album.bytes_of)
-        report = await engine.sync(access(sandbox), manifest, asked)
+        report = await imageferry.sync(access(sandbox), manifest, asked)
         galleries = await state(sandbox.url)
         assert report.outcome == "failed"
         assert (len(galleries[1]), len(galleries[2])) == (2, 0)
@@ -192,15 +192,15 @@ async def test_a_picture_without_a_backup_is_said_before_to_be_lost(tmp_path: Pa
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
-        everything = engine.Options(max_deletes=engine.MaxDeletes(share=1.0))
-        await engine.sync(access(sandbox), manifest, everything)
+        everything = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0))
+        await imageferry.sync(access(sandbox), manifest, everything)
         shown: list[str] = []
 
-        async def read(proposal: engine.Proposal) -> bool:
+        async def read(proposal: imageferry.Proposal) -> bool:
             shown.extend(proposal.report.notes)
             return True
 
-        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", everything, approve=read)
+        await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", everything, approve=read)
         assert any("image 1 of product 1 can't come back" in sentence for sentence in shown)
 
 
@@ -238,11 +238,11 @@ async def test_a_made_image_that_somebody_touched_since_stays(
         before = (await state(sandbox.url))[1]
         rows = [*sources(before), {"image_file": "https://x.example/new.jpg", **asked}]
         manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
-        await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        await imageferry.sync(access(sandbox), manifest, options(tmp_path, sandbox))
         image_id = made((await state(sandbox.url))[1])
         await edit(sandbox, "PUT", f"/products/1/images/{image_id}", **change)
         theirs = (await state(sandbox.url))[1]
-        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
+        report = await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
         assert (report.outcome, [failure.image_id for failure in report.failures]) == ("failed", [image_id])
         assert (await state(sandbox.url))[1] == theirs
 
@@ -254,10 +254,10 @@ async def test_an_unmanaged_image_that_somebody_moved_since_stays_where_they_put
         first, second, third = sources((await state(sandbox.url))[1])
         rows = [{**first, "sort_order": 5}, {**second, "sort_order": 0}, third]
         manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
-        await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        await imageferry.sync(access(sandbox), manifest, options(tmp_path, sandbox))
         await edit(sandbox, "PUT", "/products/1/images/3", sort_order=9)
         theirs = (await state(sandbox.url))[1]
-        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
+        report = await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
         assert [failure.image_id for failure in report.failures] == [3]
         assert (await state(sandbox.url))[1] == theirs
 
@@ -268,14 +268,14 @@ async def test_what_somebody_changes_while_undo_asks_is_left_alone(tmp_path: Pat
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
         rows = [*sources((await state(sandbox.url))[1]), {"image_file": "https://x.example/new.jpg"}]
         manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
-        await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        await imageferry.sync(access(sandbox), manifest, options(tmp_path, sandbox))
         image_id = made((await state(sandbox.url))[1])
 
-        async def slowly(_: engine.Proposal) -> bool:
+        async def slowly(_: imageferry.Proposal) -> bool:
             await edit(sandbox, "PUT", f"/products/1/images/{image_id}", description="by hand")
             return True
 
-        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=slowly)
+        report = await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=slowly)
         assert report.outcome == "failed"
         assert [i["description"] for i in (await state(sandbox.url))[1] if i["image_id"] == image_id] == ["by hand"]
 
@@ -288,14 +288,14 @@ async def test_a_mistyped_backup_folder_is_refused_and_the_right_one_still_serve
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
         before = await state(sandbox.url, digests=True)
-        await engine.sync(access(sandbox), manifest, asked)
-        wrong = engine.Options(settle=0.5, backup=tmp_path / "kpt")
+        await imageferry.sync(access(sandbox), manifest, asked)
+        wrong = imageferry.Options(settle=0.5, backup=tmp_path / "kpt")
         with pytest.raises(errors.SettingsError, match="there is no backup in it"):
-            await engine.undo(access(sandbox), checkpoint, wrong, approve=yes)
+            await imageferry.undo(access(sandbox), checkpoint, wrong, approve=yes)
         assert not (tmp_path / "kpt").exists()
-        without = await engine.undo(access(sandbox), checkpoint, OPEN, approve=yes)
+        without = await imageferry.undo(access(sandbox), checkpoint, OPEN, approve=yes)
         assert (without.outcome, {failure.image_id for failure in without.failures}) == ("failed", {1, 2})
-        assert (await engine.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
+        assert (await imageferry.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
 
@@ -310,14 +310,16 @@ async def test_a_kept_picture_that_is_not_whole_any_more_is_kept_again_before_it
         asked = options(tmp_path, sandbox)
         before = await state(sandbox.url, digests=True)
         await control(sandbox.url, "faults", [{"kind": "throttled", "status": 400, "methods": ["DELETE"]}])
-        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "failed"
+        assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "failed"
         await control(sandbox.url, "faults", [])
         picture = next((tmp_path / "kept").glob("*/1/2/*"))
         picture.write_bytes(picture.read_bytes()[:50])
         if harm == "gone":
             picture.unlink()
-        assert (await engine.sync(access(sandbox), manifest, asked)).outcome == "done"
-        assert (await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)).outcome == "done"
+        assert (await imageferry.sync(access(sandbox), manifest, asked)).outcome == "done"
+        assert (
+            await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        ).outcome == "done"
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
 
@@ -334,7 +336,7 @@ async def test_what_somebody_adds_while_pictures_are_kept_is_not_deleted(tmp_pat
             return served(picture)
 
         sandbox.album.bytes_of = adding
-        report = await engine.sync(access(sandbox), manifest, options(tmp_path, sandbox))
+        report = await imageferry.sync(access(sandbox), manifest, options(tmp_path, sandbox))
         assert [image["description"] for image in (await state(sandbox.url))[1]] == ["theirs"]
         assert (report.deleted, report.outcome) == (3, "failed")
 
@@ -348,11 +350,11 @@ async def test_pictures_come_back_under_the_names_that_manifests_know(tmp_path: 
         ]
         manifest.write_bytes(lines([{**row, "images": row["images"][:1]} for row in good]))
         asked = options(tmp_path, sandbox)
-        await engine.sync(access(sandbox), manifest, asked)
-        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        await imageferry.sync(access(sandbox), manifest, asked)
+        await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
         manifest.write_bytes(lines(good))
-        assert (await engine.verify(access(sandbox), manifest, asked)).outcome == "done"
-        assert (await engine.migrate(access(sandbox), manifest, asked)).created == 0
+        assert (await imageferry.verify(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await imageferry.migrate(access(sandbox), manifest, asked)).created == 0
 
 
 async def test_a_replacement_that_was_taken_back_is_replaced_again_by_the_same_manifest(tmp_path: Path) -> None:
@@ -363,9 +365,9 @@ async def test_a_replacement_that_was_taken_back_is_replaced_again_by_the_same_m
         asked = options(tmp_path, sandbox)
         for version in ("1", "2"):
             manifest.write_bytes(lines([{"product_id": 1, "images": [{**row, "version": version}]}]))
-            await engine.sync(access(sandbox), manifest, asked)
-        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
-        again = await engine.sync(access(sandbox), manifest, asked)
+            await imageferry.sync(access(sandbox), manifest, asked)
+        await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        again = await imageferry.sync(access(sandbox), manifest, asked)
         assert (again.created, again.deleted) == (1, 1)
 
 
@@ -380,8 +382,8 @@ async def test_images_of_one_sort_order_come_back_in_their_order(tmp_path: Path,
         before = await state(sandbox.url, digests=True)
         manifest.write_bytes(lines([{"product_id": 1, "images": sources(before[1])[1:]}]))
         asked = options(tmp_path, sandbox)
-        await engine.sync(access(sandbox), manifest, asked)
-        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        await imageferry.sync(access(sandbox), manifest, asked)
+        report = await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
         assert (report.outcome, report.failures) == ("done", [])
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
@@ -394,14 +396,14 @@ async def test_a_product_that_cannot_be_listed_is_a_failure_and_not_an_empty_gal
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
         before = await state(sandbox.url, digests=True)
-        await engine.sync(access(sandbox), manifest, asked)
+        await imageferry.sync(access(sandbox), manifest, asked)
         fault = {"kind": "throttled", "status": 400, "methods": ["GET"], "path": "products/1/images"}
         await control(sandbox.url, "faults", [fault])
-        report = await engine.undo(access(sandbox), checkpoint, asked, approve=yes)
+        report = await imageferry.undo(access(sandbox), checkpoint, asked, approve=yes)
         assert (report.outcome, report.created) == ("failed", 0)
         assert "can't be listed" in report.failures[0].reason
         await control(sandbox.url, "faults", [])
-        assert (await engine.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
+        assert (await imageferry.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
 
@@ -410,13 +412,13 @@ async def test_the_renditions_that_were_kept_are_told(tmp_path: Path) -> None:
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines([{"product_id": 1, "images": []}]))
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
-        asked = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), backup=tmp_path / "kept")
-        report = await engine.sync(access(sandbox), manifest, asked)
+        asked = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), backup=tmp_path / "kept")
+        report = await imageferry.sync(access(sandbox), manifest, asked)
         (note,) = [note for note in report.notes if "kept in" in note]
         assert "0 originals, 2 largest renditions (without --storefront-url" in note
 
 
-async def until(sandbox: Sandbox, calls: int, stop: engine.Stop) -> None:
+async def until(sandbox: Sandbox, calls: int, stop: imageferry.Stop) -> None:
     """Ask a run to stop once so many writes have come."""
     while sum(entry.method != "GET" for entry in sandbox.log) < calls:
         await anyio.sleep(0.005)
@@ -438,15 +440,15 @@ async def test_an_undo_of_an_earlier_run_is_not_gone_on_with_for_a_later_one(tmp
     manifest, checkpoint = tmp_path / "m.jsonl", tmp_path / "m.jsonl.checkpoint.json"
     async with running(Config(products=6, images=1, quota=None, fetch=False, latency=0.02)) as sandbox:
         manifest.write_bytes(described(6, "A"))
-        await engine.sync(access(sandbox), manifest, OPEN)
-        stop, one = engine.Stop(), engine.Options(settle=0.5, concurrency=1)
+        await imageferry.sync(access(sandbox), manifest, OPEN)
+        stop, one = imageferry.Stop(), imageferry.Options(settle=0.5, concurrency=1)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(until, sandbox, 6 + 3, stop)
-            await engine.undo(access(sandbox), checkpoint, one, approve=yes, stop=stop)
+            await imageferry.undo(access(sandbox), checkpoint, one, approve=yes, stop=stop)
         before = look(await state(sandbox.url, digests=True))
         manifest.write_bytes(described(6, "B"))
-        await engine.sync(access(sandbox), manifest, FRESH)
-        report = await engine.undo(access(sandbox), checkpoint, OPEN, approve=yes)
+        await imageferry.sync(access(sandbox), manifest, FRESH)
+        report = await imageferry.undo(access(sandbox), checkpoint, OPEN, approve=yes)
         assert (report.outcome, look(await state(sandbox.url, digests=True))) == ("done", before)
 
 
@@ -454,15 +456,15 @@ async def test_a_run_of_which_part_was_taken_back_is_begun_anew(tmp_path: Path) 
     """Broken off, an undo broken off after it, the command again: what was undone is done again, nothing is believed done."""
     manifest, checkpoint = tmp_path / "m.jsonl", tmp_path / "m.jsonl.checkpoint.json"
     manifest.write_bytes(described(8, "A"))
-    one = engine.Options(settle=0.5, concurrency=1)
+    one = imageferry.Options(settle=0.5, concurrency=1)
     async with running(Config(products=8, images=1, quota=None, fetch=False, latency=0.02)) as sandbox:
-        for calls, run in ((4, engine.sync), (4 + 3, partial(engine.undo, approve=yes))):
-            stop = engine.Stop()
+        for calls, run in ((4, imageferry.sync), (4 + 3, partial(imageferry.undo, approve=yes))):
+            stop = imageferry.Stop()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(until, sandbox, calls, stop)
-                await run(access(sandbox), manifest if run is engine.sync else checkpoint, one, stop=stop)
-        assert (await engine.sync(access(sandbox), manifest, FRESH)).outcome == "done"
-        assert (await engine.verify(access(sandbox), manifest, OPEN)).outcome == "done"
+                await run(access(sandbox), manifest if run is imageferry.sync else checkpoint, one, stop=stop)
+        assert (await imageferry.sync(access(sandbox), manifest, FRESH)).outcome == "done"
+        assert (await imageferry.verify(access(sandbox), manifest, OPEN)).outcome == "done"
 
 
 async def test_a_plan_that_was_taken_back_is_not_taken_for_carried_out(tmp_path: Path) -> None:
@@ -470,13 +472,13 @@ async def test_a_plan_that_was_taken_back_is_not_taken_for_carried_out(tmp_path:
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(described(2, "A"))
     async with running(Config(products=2, images=1, quota=None, fetch=False)) as sandbox:
-        proposal = await engine.plan(access(sandbox), manifest, OPEN)
-        await engine.apply(access(sandbox), str(proposal.plan), OPEN)
+        proposal = await imageferry.plan(access(sandbox), manifest, OPEN)
+        await imageferry.apply(access(sandbox), str(proposal.plan), OPEN)
         await edit(sandbox, "PUT", "/products/1/images/1", description="theirs")
         assert (
-            await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
+            await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", OPEN, approve=yes)
         ).outcome == "failed"
-        again = await engine.apply(access(sandbox), str(proposal.plan), OPEN)
+        again = await imageferry.apply(access(sandbox), str(proposal.plan), OPEN)
         assert (again.outcome, {failure.product_id for failure in again.failures}) == ("failed", {1})
         assert [image["description"] for image in (await state(sandbox.url))[2]] == ["A"]
 
@@ -488,12 +490,12 @@ async def test_a_half_listing_after_the_run_does_not_take_the_place_of_its_histo
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
         before = await state(sandbox.url, digests=True)
-        await engine.sync(access(sandbox), manifest, asked)
-        proposal = await engine.plan(access(sandbox), manifest, asked)
+        await imageferry.sync(access(sandbox), manifest, asked)
+        proposal = await imageferry.plan(access(sandbox), manifest, asked)
         half = Path(str(proposal.plan)).read_bytes().splitlines(keepends=True)[:-1]
         checkpoint.with_name(checkpoint.name + ".plan").write_bytes(b"".join(half))
-        assert (await engine.undo(access(sandbox), checkpoint, OPEN, approve=yes)).outcome == "failed"
-        assert (await engine.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
+        assert (await imageferry.undo(access(sandbox), checkpoint, OPEN, approve=yes)).outcome == "failed"
+        assert (await imageferry.undo(access(sandbox), checkpoint, asked, approve=yes)).outcome == "done"
         assert look(await state(sandbox.url, digests=True)) == look(before)
 
 
@@ -504,12 +506,12 @@ async def test_what_somebody_deletes_after_it_was_brought_back_stays_deleted(tmp
     manifest.write_bytes(lines([{"product_id": 1, "images": rows}]))
     async with running(Config(products=1, images=2, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
-        await engine.sync(access(sandbox), manifest, asked)
+        await imageferry.sync(access(sandbox), manifest, asked)
         await control(sandbox.url, "faults", [{"kind": "throttled", "status": 400, "methods": ["PUT"]}])
-        await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
         await control(sandbox.url, "faults", [])
         back = max(image["image_id"] for image in (await state(sandbox.url))[1])
         await edit(sandbox, "DELETE", f"/products/1/images/{back}")
-        report = await engine.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
+        report = await imageferry.undo(access(sandbox), f"{manifest}.checkpoint.json", asked, approve=yes)
         assert [failure.reason for failure in report.failures] == ["somebody deleted it since it was brought back"]
         assert [image["image_id"] for image in (await state(sandbox.url))[1]] == [1]

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-import engine
-from engine.core.checkpoint.events import outcome, sent
-from engine.core.checkpoint.ledger import Ledger
-from engine.core.diff.changes import Changes
-from engine.core.diff.renumbering import RenumberingModel
-from engine.core.model import StoredImage, Wanted, WantedProduct
-from engine.core.plan.batch import ProductPlan
-from engine.core.undo.reversal import BackupCopy
-from engine.core.undo.revert import revert, settle_doubts
-from jobs.sandbox import Config, running
+import imageferry
+from imageferry.core.checkpoint.events import outcome, sent
+from imageferry.core.checkpoint.ledger import Ledger
+from imageferry.core.diff.changes import Changes
+from imageferry.core.diff.renumbering import RenumberingModel
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.plan.batch import ProductPlan
+from imageferry.core.undo.reversal import BackupCopy
+from imageferry.core.undo.revert import revert, settle_doubts
+from imageferry.jobs.sandbox import Config, running
 
 from ..images.test_backup import index
 from ..market import lines, state
@@ -26,10 +26,10 @@ from .test_undo import OPEN, access, edit, look, options, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.core.checkpoint.states import ProductLedger
-    from jobs.sandbox import Sandbox
+    from imageferry.core.checkpoint.states import ProductLedger
+    from imageferry.jobs.sandbox import Sandbox
 
-LOSSES = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5, allow_loss=True)
+LOSSES = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5, allow_loss=True)
 
 
 def renewed(folder: Path, products: int = 2, images: int = 2) -> Path:
@@ -51,16 +51,16 @@ def sizes(galleries: dict[int, list[dict[str, Any]]]) -> list[int]:
 
 
 async def undone(
-    sandbox: Sandbox, folder: Path, asked: engine.Options, shown: list[str] | None = None, **more: Any
+    sandbox: Sandbox, folder: Path, asked: imageferry.Options, shown: list[str] | None = None, **more: Any
 ) -> Any:
     """The undo, approved; what its plan says beforehand that can't come back is in `shown`."""
 
-    async def read(proposal: engine.Proposal) -> bool:
+    async def read(proposal: imageferry.Proposal) -> bool:
         if shown is not None:
             shown.extend(proposal.report.notes)
         return True
 
-    return await engine.undo(access(sandbox), folder / "m.jsonl.checkpoint.json", asked, approve=read, **more)
+    return await imageferry.undo(access(sandbox), folder / "m.jsonl.checkpoint.json", asked, approve=read, **more)
 
 
 async def harm(way: str, folder: Path) -> None:
@@ -72,7 +72,7 @@ async def harm(way: str, folder: Path) -> None:
         async with running(Config(store_hash="other", seed=7, products=2, images=2, quota=None, fetch=False)) as other:
             manifest = folder / "other.jsonl"
             manifest.write_bytes(lines([{"product_id": number, "images": []} for number in (1, 2)]))
-            await engine.sync(access(other), manifest, options(folder, other))
+            await imageferry.sync(access(other), manifest, options(folder, other))
     elif way == "a lost index":
         (kept / "index.jsonl").write_bytes(b"")
     elif way == "a damaged index":
@@ -96,7 +96,7 @@ async def test_without_a_usable_backup_nothing_is_deleted_unless_losses_are_allo
     """The run's images stay, the plan says why, product by product; --allow-loss deletes them, and the plan says that."""
     async with running(Config(products=2, images=2, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
-        assert (await engine.sync(access(sandbox), renewed(tmp_path), asked)).deleted == 4
+        assert (await imageferry.sync(access(sandbox), renewed(tmp_path), asked)).deleted == 4
         await harm(way, tmp_path)
         before = await state(sandbox.url, digests=True)
         shown: list[str] = []
@@ -117,7 +117,7 @@ async def test_what_can_come_back_does_and_what_was_made_stays_beside_it(tmp_pat
     async with running(Config(products=2, images=2, quota=None, fetch=False)) as sandbox:
         asked = options(tmp_path, sandbox)
         former = await state(sandbox.url, digests=True)
-        await engine.sync(access(sandbox), renewed(tmp_path), asked)
+        await imageferry.sync(access(sandbox), renewed(tmp_path), asked)
         kept = tmp_path / "kept"
         lost = next(row["file"] for row in index(kept) if row["image_id"] == 1)
         (kept / lost).rename(tmp_path / "away")
@@ -134,7 +134,7 @@ async def test_what_a_person_deleted_since_the_run_makes_no_gallery_empty(tmp_pa
     manifest = tmp_path / "m.jsonl"
     async with running(Config(products=1, images=1, quota=None, fetch=False)) as sandbox:
         manifest.write_bytes(lines([{"product_id": 1, "images": [{"image_file": "https://x.example/better.jpg"}]}]))
-        await engine.migrate(access(sandbox), manifest, OPEN)
+        await imageferry.migrate(access(sandbox), manifest, OPEN)
         await edit(sandbox, "DELETE", "/products/1/images/1")
         report = await undone(sandbox, tmp_path, OPEN)
         assert (report.outcome, sizes(await state(sandbox.url))) == ("failed", [1])
@@ -146,8 +146,8 @@ async def test_a_backup_that_is_harmed_while_an_undo_is_open_empties_no_gallery(
     """Broken off, the backup harmed, given again: the plan is made anew, and what can't come back holds the deletes."""
     async with running(Config(products=6, images=2, quota=None, fetch=False, latency=0.02)) as sandbox:
         asked = options(tmp_path, sandbox, concurrency=1)
-        await engine.sync(access(sandbox), renewed(tmp_path, 6), asked)
-        stop, calls = engine.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
+        await imageferry.sync(access(sandbox), renewed(tmp_path, 6), asked)
+        stop, calls = imageferry.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(until, sandbox, calls + 6, stop)
             await undone(sandbox, tmp_path, asked, stop=stop)
@@ -163,9 +163,9 @@ async def test_a_backup_that_is_harmed_while_an_undo_is_open_empties_no_gallery(
 async def test_a_plan_that_allowed_losses_is_not_gone_on_with_unless_they_are_allowed_again(tmp_path: Path) -> None:
     """Broken off with --allow-loss and given again without: from then on nothing is deleted."""
     async with running(Config(products=6, images=2, quota=None, fetch=False, latency=0.02)) as sandbox:
-        await engine.sync(access(sandbox), renewed(tmp_path, 6), OPEN)
-        stop, calls = engine.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
-        slowly = engine.Options(settle=0.5, allow_loss=True, concurrency=1)
+        await imageferry.sync(access(sandbox), renewed(tmp_path, 6), OPEN)
+        stop, calls = imageferry.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
+        slowly = imageferry.Options(settle=0.5, allow_loss=True, concurrency=1)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(until, sandbox, calls + 4, stop)
             await undone(sandbox, tmp_path, slowly, stop=stop)
@@ -181,8 +181,8 @@ async def test_an_undo_given_again_without_its_folder_finds_the_pictures_where_i
     async with running(Config(products=6, images=2, quota=None, fetch=False, latency=0.02)) as sandbox:
         asked = options(tmp_path, sandbox, concurrency=1)
         former = await state(sandbox.url, digests=True)
-        await engine.sync(access(sandbox), renewed(tmp_path, 6), asked)
-        stop, calls = engine.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
+        await imageferry.sync(access(sandbox), renewed(tmp_path, 6), asked)
+        stop, calls = imageferry.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(until, sandbox, calls + 6, stop)
             await undone(sandbox, tmp_path, asked, stop=stop)
@@ -194,9 +194,9 @@ async def test_what_the_run_made_and_undo_left_is_still_known_to_the_next_run(tm
     """On a store that loses names, the same manifest makes none of them again."""
     async with running(Config(products=2, images=2, quota=None, fetch=False, names="lost")) as sandbox:
         manifest = renewed(tmp_path)
-        await engine.sync(access(sandbox), manifest, OPEN)
+        await imageferry.sync(access(sandbox), manifest, OPEN)
         assert (await undone(sandbox, tmp_path, OPEN)).outcome == "failed"
-        again = await engine.sync(access(sandbox), manifest, OPEN)
+        again = await imageferry.sync(access(sandbox), manifest, OPEN)
         assert (again.outcome, again.created, again.deleted) == ("done", 0, 0)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-import engine
-from engine.core import errors
-from engine.disk.filesystem import LocalDisk, disk_error
-from engine.runs.context import Ports
-from jobs.sandbox import Config, running
+import imageferry
+from imageferry.core import errors
+from imageferry.disk.filesystem import LocalDisk, disk_error
+from imageferry.jobs.sandbox import Config, running
+from imageferry.runs.context import Ports
 
 from ..market import control, lines, log, state, writes
 from .test_undo import FRESH, OPEN, access, described, look, no, options, until, yes
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from jobs.sandbox import Sandbox
+    from imageferry.jobs.sandbox import Sandbox
 
-    Verb = Callable[[Sandbox, Path, engine.Options], Awaitable[engine.Report]]
+    Verb = Callable[[Sandbox, Path, imageferry.Options], Awaitable[imageferry.Report]]
 
 SIX = {"products": 6, "images": 2, "quota": None, "fetch": False, "latency": 0.02}
 
 
-async def broken_off(sandbox: Sandbox, folder: Path, asked: engine.Options, calls: int = 6) -> None:
+async def broken_off(sandbox: Sandbox, folder: Path, asked: imageferry.Options, calls: int = 6) -> None:
     """An undo of the run of m.jsonl that is stopped after so many writes."""
-    stop, before = engine.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
+    stop, before = imageferry.Stop(), sum(entry.method != "GET" for entry in sandbox.log)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(until, sandbox, before + calls, stop)
         await undone(sandbox, folder, asked, stop=stop)
 
 
-async def undone(sandbox: Sandbox, folder: Path, asked: engine.Options, **more: Any) -> engine.Report:
-    return await engine.undo(access(sandbox), folder / "m.jsonl.checkpoint.json", asked, approve=yes, **more)
+async def undone(sandbox: Sandbox, folder: Path, asked: imageferry.Options, **more: Any) -> imageferry.Report:
+    return await imageferry.undo(access(sandbox), folder / "m.jsonl.checkpoint.json", asked, approve=yes, **more)
 
 
-async def sync(sandbox: Sandbox, folder: Path, asked: engine.Options) -> engine.Report:
-    return await engine.sync(access(sandbox), folder / "m.jsonl", asked)
+async def sync(sandbox: Sandbox, folder: Path, asked: imageferry.Options) -> imageferry.Report:
+    return await imageferry.sync(access(sandbox), folder / "m.jsonl", asked)
 
 
-async def migrate(sandbox: Sandbox, folder: Path, asked: engine.Options) -> engine.Report:
-    return await engine.migrate(access(sandbox), folder / "m.jsonl", asked)
+async def migrate(sandbox: Sandbox, folder: Path, asked: imageferry.Options) -> imageferry.Report:
+    return await imageferry.migrate(access(sandbox), folder / "m.jsonl", asked)
 
 
-async def apply(sandbox: Sandbox, folder: Path, asked: engine.Options) -> engine.Report:
-    proposal = await engine.plan(access(sandbox), folder / "m.jsonl", asked)
-    return await engine.apply(access(sandbox), str(proposal.plan), asked)
+async def apply(sandbox: Sandbox, folder: Path, asked: imageferry.Options) -> imageferry.Report:
+    proposal = await imageferry.plan(access(sandbox), folder / "m.jsonl", asked)
+    return await imageferry.apply(access(sandbox), str(proposal.plan), asked)
 
 
-async def half_undone(sandbox: Sandbox, folder: Path) -> engine.Options:
+async def half_undone(sandbox: Sandbox, folder: Path) -> imageferry.Options:
     """A run that replaced all images, and an undo of it that got half-way; the options of both."""
     asked = options(folder, sandbox, concurrency=1)
-    assert (await engine.sync(access(sandbox), renewed(folder, 6), asked)).outcome == "done"
+    assert (await imageferry.sync(access(sandbox), renewed(folder, 6), asked)).outcome == "done"
     await broken_off(sandbox, folder, asked)
     return asked
 
@@ -101,13 +101,13 @@ async def test_what_only_looks_works_while_an_undo_is_open(tmp_path: Path) -> No
         asked = await half_undone(sandbox, tmp_path)
         manifest, checkpoint = tmp_path / "m.jsonl", tmp_path / "m.jsonl.checkpoint.json"
         sent = len(writes(await log(sandbox.url)))
-        proposal = await engine.plan(access(sandbox), manifest, asked)
+        proposal = await imageferry.plan(access(sandbox), manifest, asked)
         assert (proposal.refusal, proposal.summary.creates > 0) == (None, True)
-        assert (await engine.review(access(sandbox), str(proposal.plan), asked)).summary.creates > 0
-        assert (await engine.verify(access(sandbox), manifest, asked)).outcome == "failed"
+        assert (await imageferry.review(access(sandbox), str(proposal.plan), asked)).summary.creates > 0
+        assert (await imageferry.verify(access(sandbox), manifest, asked)).outcome == "failed"
         with pytest.raises(errors.UnsafePlanError, match="not approved"):
-            await engine.undo(access(sandbox), checkpoint, asked, approve=no)
-        standing = engine.status(checkpoint)
+            await imageferry.undo(access(sandbox), checkpoint, asked, approve=no)
+        standing = imageferry.status(checkpoint)
         assert (standing.state, standing.run) == ("finished", "sync")
         assert any(f"imageferry undo {checkpoint}" in note for note in standing.report.notes)
         assert len(writes(await log(sandbox.url))) == sent
@@ -121,15 +121,17 @@ async def test_an_undo_that_wrote_nothing_locks_nobody_out(tmp_path: Path, when:
         await sync(sandbox, renewed(tmp_path, 6).parent, asked)
         if when == "while it asked":
             with pytest.raises(errors.UnsafePlanError):
-                await engine.undo(access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=no)
+                await imageferry.undo(access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=no)
         else:
-            stop = engine.Stop()
+            stop = imageferry.Stop()
 
-            async def agreed(_: engine.Proposal) -> bool:
+            async def agreed(_: imageferry.Proposal) -> bool:
                 stop.stop("told to")
                 return True
 
-            await engine.undo(access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=agreed, stop=stop)
+            await imageferry.undo(
+                access(sandbox), tmp_path / "m.jsonl.checkpoint.json", asked, approve=agreed, stop=stop
+            )
             assert (tmp_path / "m.jsonl.checkpoint.json.undo.json.journal").exists()
         report = await sync(sandbox, tmp_path, asked)
         assert (report.outcome, report.created) == ("done", 0)
@@ -149,7 +151,7 @@ async def test_an_undo_that_was_given_up_can_be_given_again_where_no_run_followe
     async with running(Config(**SIX)) as sandbox:
         former = await state(sandbox.url, digests=True)
         asked = await half_undone(sandbox, tmp_path)
-        none = engine.Options(max_deletes=engine.MaxDeletes(count=0), settle=0.5, fresh=True)
+        none = imageferry.Options(max_deletes=imageferry.MaxDeletes(count=0), settle=0.5, fresh=True)
         with pytest.raises(errors.UnsafePlanError, match="max-deletes"):
             await sync(sandbox, tmp_path, none)
         assert (await undone(sandbox, tmp_path, asked)).outcome == "done"
@@ -165,11 +167,11 @@ async def test_an_undo_that_was_given_up_leaves_no_product_unlisted(tmp_path: Pa
         assert (await sync(sandbox, tmp_path, asked)).outcome == "failed"
         await control(sandbox.url, "faults", [])
         await broken_off(sandbox, tmp_path, asked, calls=4)
-        none = engine.Options(max_deletes=engine.MaxDeletes(count=0), settle=0.5, fresh=True)
+        none = imageferry.Options(max_deletes=imageferry.MaxDeletes(count=0), settle=0.5, fresh=True)
         with pytest.raises(errors.UnsafePlanError, match="max-deletes"):
             await sync(sandbox, tmp_path, none)
         assert (await sync(sandbox, tmp_path, asked)).outcome == "done"
-        assert (await engine.verify(access(sandbox), manifest, asked)).outcome == "done"
+        assert (await imageferry.verify(access(sandbox), manifest, asked)).outcome == "done"
 
 
 @pytest.mark.parametrize("lost", ["", ".plan", ".journal"])

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engine
-from jobs.sandbox import Config, Fault, Sandbox, running
+import imageferry
+from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state, writes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5)
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
 @pytest.mark.parametrize("create_moves", [False, True], ids=["POST moves nothing", "POST moves siblings"])
@@ -32,12 +32,12 @@ async def test_sync_converges_under_each_reading_of_renumbering(
     manifest.write_bytes(lines(rows))
     config = Config(products=500, images=4, quota=None, fetch=False, renumber=renumber, renumber_on_create=create_moves)
     async with running(config) as sandbox:
-        report = await engine.sync(access(sandbox), manifest, OPEN)
+        report = await imageferry.sync(access(sandbox), manifest, OPEN)
         assert report.outcome == "done", report.failures[:3]
         assert differences(rows, await state(sandbox.url)) == []
-        assert (await engine.verify(access(sandbox), manifest)).outcome == "done"
+        assert (await imageferry.verify(access(sandbox), manifest)).outcome == "done"
         before = len(writes(await log(sandbox.url)))
-        again = await engine.sync(access(sandbox), manifest, OPEN)
+        again = await imageferry.sync(access(sandbox), manifest, OPEN)
         assert again.outcome == "done"
         assert len(writes(await log(sandbox.url))) == before
 
@@ -50,7 +50,7 @@ async def test_sync_converges_through_lost_answers_and_failures_and_doubles_noth
     faults = (Fault("dropped_after", 0.05), Fault("failed_before", 0.05))
     config = Config(products=150, images=4, quota=180, window_ms=3000, fetch=False, faults=faults, seed=5)
     async with running(config) as sandbox:
-        report = await engine.sync(access(sandbox), manifest, OPEN)
+        report = await imageferry.sync(access(sandbox), manifest, OPEN)
         sandbox.play()
         assert report.outcome == "done", (report, report.failures[:3])
         assert differences(rows, await state(sandbox.url)) == []

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engine
-from engine.core.diff.renumbering import MODELS, Renumbering, RenumberingModel
-from engine.core.model import StoredImage
-from engine.core.reconcile.traits import WriteRound
-from engine.disk.checkpoint.file import Checkpoint
-from engine.disk.filesystem import LocalDisk
-from jobs.sandbox import Config, running
+import imageferry
+from imageferry.core.diff.renumbering import MODELS, Renumbering, RenumberingModel
+from imageferry.core.model import StoredImage
+from imageferry.core.reconcile.traits import WriteRound
+from imageferry.disk.checkpoint.file import Checkpoint
+from imageferry.disk.filesystem import LocalDisk
+from imageferry.jobs.sandbox import Config, running
 
 from ..market import differences, lines, state
 
@@ -30,7 +30,7 @@ NIGHTS: list[dict[str, int | None]] = [
     {"b": 0, "h": 2, "a": 4, "c": 9, "f": 12, "z": None},
     {"i": 0, "f": 1, "c": 2, "a": 3, "h": 4, "b": 5, "z": None},
 ]
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5)
 
 
 def rows_of(night: dict[str, int | None]) -> list[Row]:
@@ -52,7 +52,9 @@ def kept(path: Path) -> RenumberingModel:
     return RenumberingModel(Renumbering(reading["put"]), reading["post"])
 
 
-@pytest.mark.parametrize("reading", MODELS, ids=lambda each: f"{each.put.value}{'+post' if each.post else ''}")
+@pytest.mark.parametrize(
+    "reading", MODELS, ids=lambda each: f"{each.on_update.value}{'+post' if each.on_create else ''}"
+)
 async def test_what_a_store_does_on_put_and_on_post_is_learned_from_one_mixed_round(
     tmp_path: Path, reading: RenumberingModel
 ) -> None:
@@ -61,13 +63,13 @@ async def test_what_a_store_does_on_put_and_on_post_is_learned_from_one_mixed_ro
     config = Config(products=PRODUCTS, images=0, quota=None, fetch=False, renumber=reading.on_update.value)
     config.renumber_on_create = bool(reading.on_create)
     async with running(config) as sandbox:
-        access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+        access = imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
         for number, night in enumerate(NIGHTS, 1):
             rows = rows_of(night)
             manifest.write_bytes(lines(rows))
-            proposal = await engine.plan(access, manifest, OPEN)
+            proposal = await imageferry.plan(access, manifest, OPEN)
             before = len(sandbox.log)
-            report = await engine.apply(access, str(proposal.plan), OPEN)
+            report = await imageferry.apply(access, str(proposal.plan), OPEN)
             assert report.outcome == "done", report.failures
             assert differences(rows, await state(sandbox.url)) == []
             known = kept(tmp_path / "m.jsonl.checkpoint.json")

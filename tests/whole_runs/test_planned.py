@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engine
-from engine.core.diff.renumbering import Renumbering, RenumberingModel
-from engine.core.reconcile.traits import StoreTraits
-from engine.disk.checkpoint.file import Checkpoint
-from engine.disk.filesystem import LocalDisk
-from jobs.sandbox import Config, Sandbox, running
+import imageferry
+from imageferry.core.diff.renumbering import Renumbering, RenumberingModel
+from imageferry.core.reconcile.traits import StoreTraits
+from imageferry.disk.checkpoint.file import Checkpoint
+from imageferry.disk.filesystem import LocalDisk
+from imageferry.jobs.sandbox import Config, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CATALOGUES = 100
 PRODUCTS = 3
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5)
 
 
 READINGS = [RenumberingModel(renumbering, post) for renumbering in Renumbering for post in (False, True)]
@@ -48,25 +48,25 @@ async def test_planned_calls_are_the_calls_sent(tmp_path: Path, reading: Renumbe
         log_size=1_000_000,
     )
     async with running(config) as sandbox:
-        access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+        access = imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
         for number in range(CATALOGUES):
             await _one(tmp_path, sandbox, access, reading, number, verb)
 
 
 async def _one(
-    folder: Path, sandbox: Sandbox, access: engine.Access, reading: RenumberingModel, number: int, verb: str
+    folder: Path, sandbox: Sandbox, access: imageferry.Access, reading: RenumberingModel, number: int, verb: str
 ) -> None:
     rows = manifest_for(PRODUCTS, 4, seed=number, start=number * PRODUCTS + 1)
     manifest = folder / f"{number}.jsonl"
     manifest.write_bytes(lines(rows))
     await remember(folder / f"{number}.jsonl.checkpoint.json", access.store, reading)
-    proposal = await engine.plan(access, manifest, OPEN)
+    proposal = await imageferry.plan(access, manifest, OPEN)
     before = len(sandbox.log)
     if verb == "apply":
-        report = await engine.apply(access, str(proposal.plan), OPEN)
+        report = await imageferry.apply(access, str(proposal.plan), OPEN)
         assert len(sandbox.log) - before == proposal.calls, (number, report)
     else:
-        report = await engine.sync(access, manifest, OPEN)
+        report = await imageferry.sync(access, manifest, OPEN)
         listing = proposal.summary.relists + _unchanged_listings(proposal)
         assert len(sandbox.log) - before == proposal.summary.calls(relist=False) + listing, (number, report)
     assert report.outcome == "done", report.failures
@@ -74,7 +74,7 @@ async def _one(
     assert galleries is None or differences(rows, galleries) == []
 
 
-def _unchanged_listings(proposal: engine.Proposal) -> int:
+def _unchanged_listings(proposal: imageferry.Proposal) -> int:
     """Products that need nothing are listed once all the same (their galleries are short here)."""
     return proposal.summary.products - proposal.summary.changed_products
 
@@ -84,6 +84,6 @@ async def test_the_log_of_the_sandbox_is_what_the_report_counts(tmp_path: Path) 
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(manifest_for(20, 4, seed=3)))
     async with running(Config(products=20, images=4, quota=None, fetch=False)) as sandbox:
-        access = engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
-        report = await engine.sync(access, manifest, OPEN)
+        access = imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+        report = await imageferry.sync(access, manifest, OPEN)
         assert report.requests == len(await log(sandbox.url))

@@ -11,21 +11,21 @@ import orjson
 import pytest
 from PIL import Image
 
-import engine
-from engine.core import errors
-from engine.transport.client import MOST_WORKERS
-from jobs.sandbox import Config, Fault, Sandbox, running
+import imageferry
+from imageferry.core import errors
+from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
+from imageferry.transport.client import MOST_WORKERS
 
 from ..market import control, differences, lines, log, manifest_for, state, writes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5)
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
 def picture(colour: str, kind: str = "PNG") -> bytes:
@@ -45,7 +45,7 @@ async def test_a_missing_product_and_a_refused_source_fail_by_name_and_all_else_
     manifest.write_bytes(lines(rows))
     async with running(Config(products=2, images=2, quota=None)) as sandbox:
         (sandbox.import_folder / "front.png").write_bytes(picture("red"))
-        report = await engine.sync(access(sandbox), manifest, OPEN)
+        report = await imageferry.sync(access(sandbox), manifest, OPEN)
         galleries = await state(sandbox.url)
         assert report.outcome == "failed"
         assert {(f.product_id, f.image_file, f.status) for f in report.failures} == {
@@ -58,9 +58,9 @@ async def test_a_missing_product_and_a_refused_source_fail_by_name_and_all_else_
 
         (sandbox.import_folder / "late.png").write_bytes(picture("blue"))
         await control(sandbox.url, "edit", {"method": "POST", "path": "/products", "body": {"id": 99}})
-        again = await engine.sync(access(sandbox), str(report.failed_manifest), OPEN)
+        again = await imageferry.sync(access(sandbox), str(report.failed_manifest), OPEN)
         assert again.outcome == "done", again.failures
-        assert (await engine.verify(access(sandbox), manifest)).outcome == "done"
+        assert (await imageferry.verify(access(sandbox), manifest)).outcome == "done"
 
 
 async def test_migrate_deletes_nothing(tmp_path: Path) -> None:
@@ -69,12 +69,12 @@ async def test_migrate_deletes_nothing(tmp_path: Path) -> None:
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(rows))
     async with running(Config(products=30, images=4, quota=None, fetch=False)) as sandbox:
-        report = await engine.migrate(access(sandbox), manifest, OPEN)
+        report = await imageferry.migrate(access(sandbox), manifest, OPEN)
         assert report.outcome == "done"
         assert differences(rows, await state(sandbox.url), mirror=False) == []
         assert not [call for call in await log(sandbox.url) if call["method"] == "DELETE"]
-        assert (await engine.verify(access(sandbox), manifest, delete=False)).outcome == "done"
-        assert (await engine.verify(access(sandbox), manifest)).outcome == "failed"
+        assert (await imageferry.verify(access(sandbox), manifest, delete=False)).outcome == "done"
+        assert (await imageferry.verify(access(sandbox), manifest)).outcome == "failed"
 
 
 async def test_a_sync_that_would_delete_over_thirty_percent_is_refused_before_its_first_write(tmp_path: Path) -> None:
@@ -83,10 +83,10 @@ async def test_a_sync_that_would_delete_over_thirty_percent_is_refused_before_it
     manifest.write_bytes(lines([{"product_id": n, "images": []} for n in range(1, 4)]))
     async with running(Config(products=20, images=4, quota=None, fetch=False)) as sandbox:
         with pytest.raises(errors.UnsafePlanError, match="--max-deletes 12"):
-            await engine.sync(access(sandbox), manifest)
+            await imageferry.sync(access(sandbox), manifest)
         assert writes(await log(sandbox.url)) == []
-        allowed = engine.Options(max_deletes=engine.MaxDeletes(count=12))
-        assert (await engine.sync(access(sandbox), manifest, allowed)).deleted == 12
+        allowed = imageferry.Options(max_deletes=imageferry.MaxDeletes(count=12))
+        assert (await imageferry.sync(access(sandbox), manifest, allowed)).deleted == 12
         assert sum(map(len, (await state(sandbox.url)).values())) == 68
 
 
@@ -96,7 +96,7 @@ async def test_a_manifest_of_another_store_is_recognised(tmp_path: Path) -> None
     manifest.write_bytes(lines([{"product_id": n, "images": []} for n in range(1000, 1400)]))
     async with running(Config(products=20, images=1, quota=None)) as sandbox:
         with pytest.raises(errors.UnsafePlanError, match="wrong store"):
-            await engine.sync(access(sandbox), manifest)
+            await imageferry.sync(access(sandbox), manifest)
         assert len(await log(sandbox.url)) < 200
 
 
@@ -121,13 +121,13 @@ async def test_local_files_urls_and_import_names_arrive_byte_for_byte(tmp_path: 
                 [{"product_id": 1, "images": [{"image_file": each, "sort_order": n} for n, each in enumerate(images)]}]
             )
         )
-        report = await engine.migrate(access(sandbox), manifest)
+        report = await imageferry.migrate(access(sandbox), manifest)
         assert report.outcome == "done", report.failures
         digests = [image["sha256"] for image in (await state(sandbox.url, digests=True))[1]]
         assert digests == [
             hashlib.sha256(data).hexdigest() for data in (sent["local.png"], sent["import.gif"], sent["url.jpg"])
         ]
-        assert (await engine.verify(access(sandbox), manifest)).outcome == "done"
+        assert (await imageferry.verify(access(sandbox), manifest)).outcome == "done"
 
 
 async def test_an_export_carried_into_another_store_verifies_there(tmp_path: Path) -> None:
@@ -137,10 +137,10 @@ async def test_an_export_carried_into_another_store_verifies_there(tmp_path: Pat
         running(Config(products=15, quota=None)) as new,
     ):
         manifest = tmp_path / "export.jsonl"
-        report = await engine.export(access(old), manifest, engine.Options(storefront_url=old.url))
+        report = await imageferry.export(access(old), manifest, imageferry.Options(storefront_url=old.url))
         assert (report.outcome, report.wanted, report.images_before) == ("done", 45, 45)
-        assert (await engine.migrate(access(new), manifest)).created == 45
-        assert (await engine.verify(access(new), manifest)).outcome == "done"
+        assert (await imageferry.migrate(access(new), manifest)).created == 45
+        assert (await imageferry.verify(access(new), manifest)).outcome == "done"
         was, now = await state(old.url, digests=True), await state(new.url, digests=True)
         for product_id, gallery in was.items():
             assert [image["sha256"] for image in gallery] == [image["sha256"] for image in now[product_id]]
@@ -152,14 +152,14 @@ async def test_a_plan_is_carried_out_as_read_and_leaves_alone_what_somebody_chan
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(rows))
     async with running(Config(products=12, images=3, quota=None, fetch=False)) as sandbox:
-        proposal = await engine.plan(access(sandbox), manifest)
+        proposal = await imageferry.plan(access(sandbox), manifest)
         assert writes(await log(sandbox.url)) == []
         changed = next(row["product_id"] for row in rows if len(row["images"]) > 2)
         mine = {"image_file": "https://x.example/mine.png"}
         await control(sandbox.url, "edit", {"method": "POST", "path": f"/products/{changed}/images", "body": mine})
         before = (await state(sandbox.url))[changed]
         calls = len(await log(sandbox.url))
-        report = await engine.apply(access(sandbox), str(proposal.plan), OPEN)
+        report = await imageferry.apply(access(sandbox), str(proposal.plan), OPEN)
         galleries = await state(sandbox.url)
         assert report.outcome == "failed"
         assert {failure.product_id for failure in report.failures} == {changed}
@@ -173,9 +173,9 @@ async def test_a_planned_number_of_calls_is_the_number_sent(tmp_path: Path) -> N
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(manifest_for(40, 4, seed=6)))
     async with running(Config(products=40, images=4, quota=None, fetch=False)) as sandbox:
-        proposal = await engine.plan(access(sandbox), manifest)
+        proposal = await imageferry.plan(access(sandbox), manifest)
         before = len(await log(sandbox.url))
-        report = await engine.apply(access(sandbox), str(proposal.plan), OPEN)
+        report = await imageferry.apply(access(sandbox), str(proposal.plan), OPEN)
         assert report.outcome == "done"
         assert len(await log(sandbox.url)) - before == proposal.calls
 
@@ -185,9 +185,9 @@ async def test_refused_credentials_stop_the_run_at_once(tmp_path: Path) -> None:
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(manifest_for(30, 1)))
     async with running(Config(products=30, images=1, quota=None)) as sandbox:
-        wrong = engine.Access(sandbox.store_hash, "0" * 32, sandbox.api_url)
+        wrong = imageferry.Access(sandbox.store_hash, "0" * 32, sandbox.api_url)
         with pytest.raises(errors.ForbiddenError):
-            await engine.sync(wrong, manifest)
+            await imageferry.sync(wrong, manifest)
         assert len(await log(sandbox.url)) == 1
 
 
@@ -198,29 +198,29 @@ async def test_the_first_interrupt_drains_and_the_same_command_goes_on(tmp_path:
     checkpoint = tmp_path / "m.jsonl.checkpoint.json"
     manifest.write_bytes(lines(rows))
     async with running(Config(products=60, images=4, quota=None, fetch=False, latency=0.02)) as sandbox:
-        assert engine.status(checkpoint).state == "none"
+        assert imageferry.status(checkpoint).state == "none"
         for _ in range(20):
-            stop, progress = engine.Stop(), engine.Progress()
+            stop, progress = imageferry.Stop(), imageferry.Progress()
             async with anyio.create_task_group() as tasks:
 
-                async def interrupt(stop: engine.Stop = stop, progress: engine.Progress = progress) -> None:
+                async def interrupt(stop: imageferry.Stop = stop, progress: imageferry.Progress = progress) -> None:
                     while progress.phase != "applying" or not progress.images_done:
                         await anyio.sleep(0.01)
                     await anyio.sleep(0.1)
                     over = progress.images_done == progress.images
-                    assert engine.status(checkpoint).state == "applying" or over
+                    assert imageferry.status(checkpoint).state == "applying" or over
                     stop.request()
 
                 tasks.start_soon(interrupt)
-                report = await engine.sync(access(sandbox), manifest, OPEN, progress=progress, stop=stop)
+                report = await imageferry.sync(access(sandbox), manifest, OPEN, progress=progress, stop=stop)
                 tasks.cancel_scope.cancel()
             if report.outcome == "done":
                 break
             assert (report.outcome, report.unknown) == ("interrupted", 0)
-            assert engine.status(checkpoint).state == "interrupted"
+            assert imageferry.status(checkpoint).state == "interrupted"
         assert report.outcome == "done"
         assert differences(rows, await state(sandbox.url)) == []
-        assert engine.status(checkpoint).state == "finished"
+        assert imageferry.status(checkpoint).state == "finished"
         created = [i for call in await log(sandbox.url) if call["method"] == "POST" for i in call["image_ids"]]
         assert report.created == len(created) == len(set(created))
 
@@ -232,12 +232,12 @@ async def test_the_same_refusal_of_fifty_creates_stops_the_run(tmp_path: Path) -
     manifest.write_bytes(lines(images))
     full = Fault("failed_before", 1.0, ("POST",), status=507)
     async with running(Config(products=200, quota=None, fetch=False, faults=(full,))) as sandbox:
-        report = await engine.migrate(access(sandbox), manifest)
+        report = await imageferry.migrate(access(sandbox), manifest)
         assert report.outcome == "failed"
         assert "50 creates in a row" in report.notes[0]
         assert 50 <= len(writes(await log(sandbox.url))) < 50 + MOST_WORKERS  # what was in flight is finished
         await control(sandbox.url, "faults", [])
-        again = await engine.migrate(access(sandbox), manifest)
+        again = await imageferry.migrate(access(sandbox), manifest)
         assert (again.outcome, again.created, again.failed) == ("done", 200, 0)
 
 
@@ -247,11 +247,11 @@ async def test_a_checkpoint_of_another_store_is_refused_and_left_as_it_is(tmp_pa
     manifest.write_bytes(lines(manifest_for(2, 1)))
     checkpoint = tmp_path / "m.jsonl.checkpoint.json"
     async with running(Config(products=2, images=1, quota=None, fetch=False)) as sandbox:
-        await engine.sync(access(sandbox), manifest, OPEN)
+        await imageferry.sync(access(sandbox), manifest, OPEN)
         kept = checkpoint.read_bytes()
-        other = engine.Access("another1", sandbox.access_token, sandbox.api_url)
+        other = imageferry.Access("another1", sandbox.access_token, sandbox.api_url)
         with pytest.raises(errors.CheckpointError, match=r"checkpoint\.json:1: it belongs to the store"):
-            await engine.sync(other, manifest)
+            await imageferry.sync(other, manifest)
         assert checkpoint.read_bytes() == kept
 
 
@@ -262,7 +262,7 @@ async def test_a_late_commit_is_not_doubled_and_the_run_ends_well(tmp_path: Path
     manifest.write_bytes(lines(rows))
     faults = (Fault("late_commit", 0.3, ("POST",), delay=0.6),)
     async with running(Config(products=30, quota=None, fetch=False, faults=faults)) as sandbox:
-        report = await engine.sync(access(sandbox), manifest, engine.Options(settle=1.5))
+        report = await imageferry.sync(access(sandbox), manifest, imageferry.Options(settle=1.5))
         assert report.outcome == "done"
         assert report.adopted > 0
         assert differences(rows, await state(sandbox.url)) == []
@@ -270,7 +270,7 @@ async def test_a_late_commit_is_not_doubled_and_the_run_ends_well(tmp_path: Path
 
 async def test_a_twin_that_comes_after_the_settling_is_removed_by_sync_and_told_by_migrate(tmp_path: Path) -> None:
     """Later than --settle but within the run: sync takes the single newcomer away, migrate names its id."""
-    for verb, outcome in ((engine.sync, "done"), (engine.migrate, "failed")):
+    for verb, outcome in ((imageferry.sync, "done"), (imageferry.migrate, "failed")):
         manifest = tmp_path / f"{verb.__name__}.jsonl"
         rows = [{"product_id": n, "images": [{"image_file": f"https://x.example/new-{n}-1.png"}]} for n in (1, 2)]
         manifest.write_bytes(lines(rows))
@@ -279,10 +279,10 @@ async def test_a_twin_that_comes_after_the_settling_is_removed_by_sync_and_told_
             Fault("failed_before", 1.0, ("POST",), "/products/2/", count=2),
         )
         async with running(Config(products=2, quota=None, fetch=False, faults=faults)) as sandbox:
-            report = await verb(access(sandbox), manifest, engine.Options(settle=0.6))
+            report = await verb(access(sandbox), manifest, imageferry.Options(settle=0.6))
             gallery = (await state(sandbox.url))[1]
             assert report.outcome == outcome, report
-            if verb is engine.sync:
+            if verb is imageferry.sync:
                 assert len(gallery) == 1
             else:
                 assert len(gallery) == 2
@@ -294,15 +294,15 @@ async def test_a_new_version_replaces_the_image_with_sync(tmp_path: Path) -> Non
     manifest = tmp_path / "m.jsonl"
     async with running(Config(products=1, quota=None)) as sandbox:
         (sandbox.import_folder / "a.png").write_bytes(picture("red"))
-        for version, verb in (("1", engine.sync), ("2", engine.migrate), ("2", engine.sync)):
+        for version, verb in (("1", imageferry.sync), ("2", imageferry.migrate), ("2", imageferry.sync)):
             if version == "2":
                 (sandbox.import_folder / "a.png").write_bytes(picture("blue"))
             image = {"image_file": "import:a.png", "version": version}
-            if verb is engine.sync and version == "1":
+            if verb is imageferry.sync and version == "1":
                 image["description"] = "kept"
             manifest.write_bytes(orjson.dumps({"product_id": 1, "images": [image]}) + b"\n")
             report = await verb(access(sandbox), manifest)
-            assert report.outcome == ("failed" if verb is engine.migrate else "done"), report.failures
+            assert report.outcome == ("failed" if verb is imageferry.migrate else "done"), report.failures
         (image,) = (await state(sandbox.url, digests=True))[1]
         assert (report.created, report.deleted) == (1, 1)
         assert image["sha256"] == hashlib.sha256(picture("blue")).hexdigest()

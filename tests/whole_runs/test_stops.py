@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-import engine
-from engine.core import errors
-from jobs.sandbox import Config, Fault, Sandbox, running
+import imageferry
+from imageferry.core import errors
+from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import lines, log, state, writes
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from ..market import Row
 
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
-PATIENT = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=3600.0)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5)
+PATIENT = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=3600.0)
 """With it a run that waits for a create to settle does not come to its end within a test."""
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
 def one_each(products: range, host: str = "https://old.example.com") -> list[Row]:
@@ -44,11 +44,11 @@ async def test_an_answer_that_refuses_is_an_answer(tmp_path: Path, status: int) 
     faults = (Fault("failed_before", 1.0, after=60, status=status),)
     async with running(Config(products=40, quota=None, fetch=False, latency=0.05, faults=faults)) as sandbox:
         with pytest.raises(errors.ForbiddenError) as raised:
-            await engine.sync(access(sandbox), manifest, PATIENT)
+            await imageferry.sync(access(sandbox), manifest, PATIENT)
         report = raised.value.report
         assert report is not None
         assert (report.unknown, report.created) == (0, sum(call["committed"] for call in await log(sandbox.url)))
-    assert engine.status(f"{manifest}.checkpoint.json").state == "interrupted"
+    assert imageferry.status(f"{manifest}.checkpoint.json").state == "interrupted"
 
 
 async def test_calls_in_flight_come_home_before_the_run_ends(tmp_path: Path) -> None:
@@ -58,12 +58,12 @@ async def test_calls_in_flight_come_home_before_the_run_ends(tmp_path: Path) -> 
     config = Config(products=40, quota=None, fetch=False, latency=0.1, faults=faults)
     async with running(config) as sandbox:
         with pytest.raises(errors.ForbiddenError) as raised:
-            await engine.sync(access(sandbox), manifest, PATIENT)
+            await imageferry.sync(access(sandbox), manifest, PATIENT)
         report = raised.value.report
         assert report is not None
         made = sum(call["committed"] for call in await log(sandbox.url))
         assert (report.created, report.unknown) == (made, 0)
-        again = await engine.sync(access(sandbox), manifest, PATIENT)
+        again = await imageferry.sync(access(sandbox), manifest, PATIENT)
         assert (again.outcome, again.created, again.adopted) == ("done", 40, 0)
         assert all(len(images) == 1 for images in (await state(sandbox.url)).values())
 
@@ -72,7 +72,7 @@ async def test_what_was_only_intended_is_not_unknown(tmp_path: Path) -> None:
     """Cut by a second signal: unknown are at most the creates that went out, and the next run waits for no other."""
     manifest = write(tmp_path, one_each(range(1, 81)))
     async with running(Config(products=80, quota=None, fetch=False, latency=0.05, write_latency=30.0)) as sandbox:
-        stop, progress = engine.Stop(), engine.Progress()
+        stop, progress = imageferry.Stop(), imageferry.Progress()
         async with anyio.create_task_group() as tasks:
 
             async def cut() -> None:
@@ -83,7 +83,7 @@ async def test_what_was_only_intended_is_not_unknown(tmp_path: Path) -> None:
                 stop.request()
 
             tasks.start_soon(cut)
-            report = await engine.sync(access(sandbox), manifest, PATIENT, progress=progress, stop=stop)
+            report = await imageferry.sync(access(sandbox), manifest, PATIENT, progress=progress, stop=stop)
         sent = len(writes(await log(sandbox.url)))
         assert report.outcome == "interrupted"
         assert 0 < report.unknown <= sent
@@ -95,7 +95,7 @@ async def test_a_403_on_one_product_is_its_own(tmp_path: Path) -> None:
     faults = (Fault("failed_before", 1.0, ("POST", "PUT", "DELETE"), "/products/17/", status=403),)
     async with running(Config(products=40, quota=None, fetch=False, faults=faults)) as sandbox:
         for _ in range(2):
-            report = await engine.sync(access(sandbox), manifest, PATIENT)
+            report = await imageferry.sync(access(sandbox), manifest, PATIENT)
             assert (report.outcome, report.unknown, report.failed) == ("failed", 0, 1)
             assert [(failure.product_id, failure.status) for failure in report.failures] == [(17, 403)]
         assert sum(len(images) for images in (await state(sandbox.url)).values()) == 39
@@ -106,7 +106,7 @@ async def test_a_403_on_all_calls_about_one_product_is_its_own(tmp_path: Path) -
     manifest = write(tmp_path, one_each(range(1, 41)))
     faults = (Fault("failed_before", 1.0, (), "/products/17/", status=403),)
     async with running(Config(products=40, quota=None, fetch=False, faults=faults)) as sandbox:
-        report = await engine.sync(access(sandbox), manifest, PATIENT)
+        report = await imageferry.sync(access(sandbox), manifest, PATIENT)
         assert [(failure.product_id, failure.status) for failure in report.failures] == [(17, 403)]
         assert sum(len(images) for images in (await state(sandbox.url)).values()) == 39
 
@@ -117,7 +117,7 @@ async def test_a_token_that_may_only_read_ends_the_run(tmp_path: Path) -> None:
     faults = (Fault("failed_before", 1.0, ("POST", "PUT", "DELETE"), status=403),)
     async with running(Config(products=40, quota=None, fetch=False, faults=faults)) as sandbox:
         with pytest.raises(errors.ForbiddenError, match="Products: modify") as raised:
-            await engine.sync(access(sandbox), manifest, OPEN)
+            await imageferry.sync(access(sandbox), manifest, OPEN)
         assert raised.value.report is not None
         assert raised.value.report.unknown == 0
         assert len(writes(await log(sandbox.url))) < 40
@@ -133,7 +133,7 @@ async def test_dead_sources_never_stop_a_run(tmp_path: Path) -> None:
         from .test_promises import picture
 
         (sandbox.import_folder / "front.png").write_bytes(picture("red"))
-        report = await engine.sync(access(sandbox), manifest, OPEN)
+        report = await imageferry.sync(access(sandbox), manifest, OPEN)
         assert (report.outcome, report.created, report.failed) == ("failed", 5, 150)
         assert not any(note.startswith("stopped") for note in report.notes)
 
@@ -144,8 +144,8 @@ async def test_products_that_failed_do_not_starve_the_others(tmp_path: Path) -> 
     full = [Fault("failed_before", 1.0, ("POST",), f"/products/{n}/", status=507) for n in range(1, 61)]
     config = Config(products=80, quota=None, fetch=False, faults=tuple(full))
     async with running(config) as sandbox:
-        first = await engine.sync(access(sandbox), manifest, engine.Options(settle=0.5, concurrency=1))
+        first = await imageferry.sync(access(sandbox), manifest, imageferry.Options(settle=0.5, concurrency=1))
         assert "50 creates in a row" in first.notes[0]
         assert first.created == 0
-        again = await engine.sync(access(sandbox), manifest, engine.Options(settle=0.5, concurrency=1))
+        again = await imageferry.sync(access(sandbox), manifest, imageferry.Options(settle=0.5, concurrency=1))
         assert again.created == 20

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-import engine
-from jobs.sandbox import Config, Fault, Sandbox, running
+import imageferry
+from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
 
 from ..market import differences, lines, log, manifest_for, state
 
@@ -19,8 +19,8 @@ BEFORE = ("throttled", "bare_429", "failed_before", "dropped_before", "locked", 
 AFTER = ("failed_after", "dropped_after", "cut_body", "garbled", "late_commit", "slow")
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
 async def counted(url: str) -> dict[str, int]:
@@ -43,9 +43,9 @@ async def test_a_fifth_of_all_calls_going_wrong_leaves_the_store_as_asked(tmp_pa
     faults = [Fault(kind, 0.1 / len(BEFORE), delay=0.5) for kind in BEFORE]
     faults += [Fault(kind, 0.1 / len(AFTER), delay=0.5) for kind in AFTER]
     config = Config(products=500, images=4, quota=None, window_ms=1000, fetch=False, faults=tuple(faults), seed=3)
-    asked = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=3.0, concurrency=48)
+    asked = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=3.0, concurrency=48)
     async with running(config) as sandbox:
-        report = await engine.sync(access(sandbox), manifest, asked)
+        report = await imageferry.sync(access(sandbox), manifest, asked)
         sandbox.play()
         await anyio.sleep(0.6)
         assert report.outcome == "done", report.failures[:5]
@@ -66,7 +66,7 @@ async def test_creates_answered_504_and_carried_out_six_seconds_later_are_not_do
     manifest.write_bytes(lines(rows))
     faults = (Fault("late_commit", 0.05, ("POST",), status=504, delay=6.0),)
     async with running(Config(products=100, quota=None, fetch=False, faults=faults, seed=1)) as sandbox:
-        report = await engine.migrate(access(sandbox), manifest)
+        report = await imageferry.migrate(access(sandbox), manifest)
         assert report.outcome == "done", report.failures
         assert report.adopted > 5
         assert differences(rows, await state(sandbox.url)) == []

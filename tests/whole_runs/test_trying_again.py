@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engine
-from engine.runs.context import Ports
-from jobs.sandbox import Config, Fault, Sandbox, running
+import imageferry
+from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
+from imageferry.runs.context import Ports
 
 from ..market import control, lines, log, state, writes
 from .test_promises import picture
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from ..market import Row
 
-OPEN = engine.Options(max_deletes=engine.MaxDeletes(share=1.0), settle=0.5)
+OPEN = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), settle=0.5)
 PRODUCTS, FAILING = 40, (3, 17, 40)
 
 
-def access(sandbox: Sandbox) -> engine.Access:
-    return engine.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
+def access(sandbox: Sandbox) -> imageferry.Access:
+    return imageferry.Access(sandbox.store_hash, sandbox.access_token, sandbox.api_url)
 
 
 def rows(failing: tuple[int, ...] = FAILING) -> list[Row]:
@@ -45,7 +45,9 @@ async def calls_of(sandbox: Sandbox, since: int) -> tuple[int, int]:
     return len(calls), len(writes(calls))
 
 
-@pytest.mark.parametrize("verb", [engine.migrate, engine.sync, engine.apply], ids=["migrate", "sync", "apply"])
+@pytest.mark.parametrize(
+    "verb", [imageferry.migrate, imageferry.sync, imageferry.apply], ids=["migrate", "sync", "apply"]
+)
 @pytest.mark.parametrize("mended", [True, False], ids=["mended", "not mended"])
 async def test_a_retry_of_k_products_makes_k_listings_two_calls_and_the_writes(tmp_path: Path, verb, mended) -> None:
     """Of n products k have failed; whether or not the cause is gone, the others are not listed once more."""
@@ -54,8 +56,8 @@ async def test_a_retry_of_k_products_makes_k_listings_two_calls_and_the_writes(t
     given = manifest
     async with running(Config(products=PRODUCTS, images=1, quota=None)) as sandbox:
         (sandbox.import_folder / "front.png").write_bytes(picture("red"))
-        if verb is engine.apply:
-            await engine.plan(access(sandbox), manifest, OPEN)
+        if verb is imageferry.apply:
+            await imageferry.plan(access(sandbox), manifest, OPEN)
             given = tmp_path / "m.jsonl.plan"
         first = await verb(access(sandbox), given, OPEN)
         assert (first.outcome, first.failed) == ("failed", 3)
@@ -67,7 +69,7 @@ async def test_a_retry_of_k_products_makes_k_listings_two_calls_and_the_writes(t
         assert (again.outcome, again.failed, again.products) == (("done", 0, 40) if mended else ("failed", 3, 40))
         assert sent <= len(FAILING) + 2 + written
         assert written <= 2 * len(FAILING)
-        deletes = 0 if verb is engine.migrate else 1
+        deletes = 0 if verb is imageferry.migrate else 1
         galleries = await state(sandbox.url)
         assert all(len(galleries[n]) == 2 - deletes for n in galleries if mended or n not in FAILING)
 
@@ -79,22 +81,22 @@ async def test_products_that_a_403_failed_are_tried_again_alone(tmp_path: Path) 
     faults = tuple(Fault("failed_before", 1.0, ("POST",), f"/products/{n}/", status=403) for n in FAILING)
     async with running(Config(products=PRODUCTS, quota=None, faults=faults)) as sandbox:
         (sandbox.import_folder / "front.png").write_bytes(picture("red"))
-        assert (await engine.sync(access(sandbox), manifest, OPEN)).failed == 3
+        assert (await imageferry.sync(access(sandbox), manifest, OPEN)).failed == 3
         for mended in (False, True):
             if mended:
                 await control(sandbox.url, "faults", [])
             before = len(await log(sandbox.url))
-            again = await engine.sync(access(sandbox), manifest, OPEN)
+            again = await imageferry.sync(access(sandbox), manifest, OPEN)
             assert (again.failed, await calls_of(sandbox, before)) == (0 if mended else 3, (3 + 2 + 3, 3))
 
 
-async def _again_lists(tmp_path: Path, options: engine.Options, **what: bool) -> int:
+async def _again_lists(tmp_path: Path, options: imageferry.Options, **what: bool) -> int:
     """How many listings the second run makes, after something has changed."""
     manifest = tmp_path / "m.jsonl"
     manifest.write_bytes(lines(rows()))
     async with running(Config(products=PRODUCTS, images=1, quota=None)) as sandbox:
         (sandbox.import_folder / "front.png").write_bytes(picture("red"))
-        assert (await engine.sync(access(sandbox), manifest, OPEN)).failed == 3
+        assert (await imageferry.sync(access(sandbox), manifest, OPEN)).failed == 3
         if what.get("manifest"):
             manifest.write_bytes(lines(rows())[:-1])
         if what.get("store"):
@@ -104,7 +106,7 @@ async def _again_lists(tmp_path: Path, options: engine.Options, **what: bool) ->
         late = 3601.0 if what.get("late") else 0.0
         before = len(await log(sandbox.url))
         seams = replace(Ports(), now=lambda: time.time() + late)
-        verb = engine.migrate if what.get("mode") else engine.sync
+        verb = imageferry.migrate if what.get("mode") else imageferry.sync
         await verb(access(sandbox), manifest, options, seams=seams)
         listed = [call for call in (await log(sandbox.url))[before:] if "/images?" in call["path"]]
         return len({call["path"] for call in listed if call["method"] == "GET"})
@@ -134,7 +136,7 @@ async def test_a_product_whose_update_was_sent_again_is_listed_by_a_retry_too(tm
     async with running(Config(products=PRODUCTS, quota=None, renumber="always")) as sandbox:
         for name in ("front", "back"):
             (sandbox.import_folder / f"{name}.png").write_bytes(picture("red"))
-        assert (await engine.migrate(access(sandbox), manifest, OPEN)).failed == 3
+        assert (await imageferry.migrate(access(sandbox), manifest, OPEN)).failed == 3
         asked[5]["images"].reverse()
         for n, image in enumerate(asked[5]["images"]):
             image["sort_order"] = n
@@ -153,10 +155,10 @@ async def test_a_product_whose_update_was_sent_again_is_listed_by_a_retry_too(tm
                 }
             ],
         )
-        assert (await engine.migrate(access(sandbox), manifest, OPEN)).failed == 3
+        assert (await imageferry.migrate(access(sandbox), manifest, OPEN)).failed == 3
         await asyncio.sleep(2.5)
         before = len(await log(sandbox.url))
-        assert (await engine.migrate(access(sandbox), manifest, OPEN)).failed == 3
+        assert (await imageferry.migrate(access(sandbox), manifest, OPEN)).failed == 3
         listed = [call for call in (await log(sandbox.url))[before:] if "/images?" in call["path"]]
         assert {int(call["path"].split("/")[-2]) for call in listed} == {*FAILING, 6}
         orders = {image["image_file"]: image["sort_order"] for image in (await state(sandbox.url))[6]}
@@ -169,9 +171,9 @@ async def test_a_run_that_was_stopped_goes_on_with_what_is_left_first(tmp_path: 
     manifest.write_bytes(lines(rows()))
     async with running(Config(products=PRODUCTS, quota=None, latency=0.02)) as sandbox:
         (sandbox.import_folder / "front.png").write_bytes(picture("red"))
-        stop, progress = engine.Stop(), engine.Progress()
+        stop, progress = imageferry.Stop(), imageferry.Progress()
 
-        class Stopping(engine.Progress):
+        class Stopping(imageferry.Progress):
             def __setattr__(self, name: str, value: object) -> None:
                 super().__setattr__(name, value)
                 if name == "products_done" and self.phase == "applying" and value == 20:
@@ -179,10 +181,10 @@ async def test_a_run_that_was_stopped_goes_on_with_what_is_left_first(tmp_path: 
 
         progress = Stopping()
         options = replace(OPEN, concurrency=1)
-        first = await engine.sync(access(sandbox), manifest, options, progress=progress, stop=stop)
+        first = await imageferry.sync(access(sandbox), manifest, options, progress=progress, stop=stop)
         assert (first.outcome, first.failed) == ("interrupted", 2)
         before = len(await log(sandbox.url))
-        again = await engine.sync(access(sandbox), manifest, options)
+        again = await imageferry.sync(access(sandbox), manifest, options)
         calls = (await log(sandbox.url))[before:]
         assert (again.failed, again.created) == (3, 37)
         posts = [int(call["path"].split("/")[-2]) for call in calls if call["method"] == "POST"]

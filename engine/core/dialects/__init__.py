@@ -1,4 +1,4 @@
 """The store's API versions: how a request is built and a response is read, behind one protocol.
 
-Pure. Imports the values of `engine.core` only; sends nothing.
+Pure. Imports the values of `imageferry.core` only; sends nothing.
 """

@@ -1,4 +1,4 @@
 """One product: compares wanted, stored and remembered images, and returns the fewest changes.
 
-Pure. Imports the values of `engine.core` only.
+Pure. Imports the values of `imageferry.core` only.
 """

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from engine.core.dialects import v2
-from engine.core.errors import StoreError
-from engine.core.messages import Response
+from imageferry.core.dialects import v2
+from imageferry.core.errors import StoreError
+from imageferry.core.messages import Response
 
 if TYPE_CHECKING:
-    from engine.core.messages import Request
-    from engine.transport.client import Transport
+    from imageferry.core.messages import Request
+    from imageferry.transport.client import Transport
 
 _PRODUCTS = v2.list_products(1).path.partition("?")[0]
 

@@ -51,7 +51,7 @@ class StoreProcess:
 
     @property
     def access(self) -> dict[str, str]:
-        """What `engine.Access` is made of."""
+        """What `imageferry.Access` is made of."""
         return {name: self.address[name] for name in ("store_hash", "access_token", "api_url")}
 
     def usage(self) -> Usage:
@@ -100,7 +100,7 @@ def stage(
     quota_flags = ["--quota", "none" if quota is None else str(quota)]
     if window is not None:
         quota_flags += ["--window-ms", str(round(window * 1000))]
-    command = [sys.executable, "-m", "jobs.sandbox", "--no-fetch", "--no-log", *quota_flags, *flags]
+    command = [sys.executable, "-m", "imageferry.jobs.sandbox", "--no-fetch", "--no-log", *quota_flags, *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT)  # noqa: S603  # the command is ours
     try:
         if pinned:
@@ -138,7 +138,7 @@ class Measured:
 def measured(
     task: dict[str, Any],
     *,
-    module: str = "jobs.bench.measure.worker",
+    module: str = "imageferry.jobs.bench.measure.worker",
     beside: StoreProcess | None = None,
     pinned: bool = False,
 ) -> Measured:

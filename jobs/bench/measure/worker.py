@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-import engine
-import engine.transport.session  # these are loaded now, so that start-up isn't counted as part of the run
-import engine.verbs.apply
-import engine.verbs.plan
-from engine.core.errors import FerryError
-from engine.runs.context import Ports
+import imageferry
+import imageferry.transport.session  # these are loaded now, so that start-up isn't counted as part of the run
+import imageferry.verbs.apply
+import imageferry.verbs.plan
+from imageferry.core.errors import FerryError
+from imageferry.runs.context import Ports
 
 from ... import exit_codes
 from .limited_transport import LimitedTransport
@@ -34,7 +34,7 @@ _TOLD = ("outcome", "products", "wanted", "unchanged", "created", "updated", "de
 _TRAFFIC = ("requests", "throttled", "retried")
 
 
-class PhaseTimes(engine.Progress):
+class PhaseTimes(imageferry.Progress):
     """Progress that takes down when each phase began, by the clock and by the processor."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class PhaseTimes(engine.Progress):
 class Samples:
     """What was seen of the run a few times a second: how often it waited for the quota or for a pause, and the latency."""
 
-    def __init__(self, progress: engine.Progress) -> None:
+    def __init__(self, progress: imageferry.Progress) -> None:
         self._progress = progress
         self.count = self.idle = self.in_flight = 0
         self.latency: dict[str, float] = {}
@@ -100,7 +100,7 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
     looking = asyncio.get_running_loop().create_task(samples.run())
     began, clock, cpu = time.time(), time.perf_counter(), time.process_time()
     try:
-        told = await _VERBS[task["verb"]](task, engine.Access(**task["access"]), _options(task), progress)
+        told = await _VERBS[task["verb"]](task, imageferry.Access(**task["access"]), _options(task), progress)
     except FerryError as error:
         code, outcome = exit_codes.of_error(error)
         told = {"error": str(error), "kind": type(error).__name__, "code": code, "outcome": outcome}
@@ -117,33 +117,33 @@ async def work(task: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _options(task: dict[str, Any]) -> engine.Options:
+def _options(task: dict[str, Any]) -> imageferry.Options:
     given = dict(task.get("options", {}))
     if "checkpoint" in given:
         given["checkpoint"] = Path(given["checkpoint"])
     if "max_deletes" in given:
-        given["max_deletes"] = engine.MaxDeletes.parse(given["max_deletes"])
-    return engine.Options(**given)
+        given["max_deletes"] = imageferry.MaxDeletes.parse(given["max_deletes"])
+    return imageferry.Options(**given)
 
 
 async def _carried(
-    task: dict[str, Any], access: engine.Access, options: engine.Options, progress: engine.Progress
+    task: dict[str, Any], access: imageferry.Access, options: imageferry.Options, progress: imageferry.Progress
 ) -> dict[str, Any]:
-    verb = {"migrate": engine.migrate, "sync": engine.sync, "verify": engine.verify}[task["verb"]]
+    verb = {"migrate": imageferry.migrate, "sync": imageferry.sync, "verify": imageferry.verify}[task["verb"]]
     return _told(await verb(access, task["manifest"], options, progress=progress))
 
 
 async def _planned_and_applied(
-    task: dict[str, Any], access: engine.Access, options: engine.Options, progress: engine.Progress
+    task: dict[str, Any], access: imageferry.Access, options: imageferry.Options, progress: imageferry.Progress
 ) -> dict[str, Any]:
     """A plan as for a person, then `apply`: what it says in calls, and what was sent."""
-    proposal = await engine.plan(access, task["manifest"], options)
-    report = await engine.apply(access, str(proposal.plan), options, progress=progress)
+    proposal = await imageferry.plan(access, task["manifest"], options)
+    report = await imageferry.apply(access, str(proposal.plan), options, progress=progress)
     return _told(report) | {"planned": proposal.calls, "refusal": proposal.refusal}
 
 
 async def _sampled(
-    task: dict[str, Any], access: engine.Access, options: engine.Options, progress: engine.Progress
+    task: dict[str, Any], access: imageferry.Access, options: imageferry.Options, progress: imageferry.Progress
 ) -> dict[str, Any]:
     """The first `products` products of a real store as a manifest, with images or without: listings only, one for each.
 
@@ -153,7 +153,7 @@ async def _sampled(
     lines: dict[int, bytes] = {}
 
     @asynccontextmanager
-    async def wired(access: engine.Access) -> AsyncIterator[LimitedTransport]:
+    async def wired(access: imageferry.Access) -> AsyncIterator[LimitedTransport]:
         async with Ports().transport(access) as wire:
             first.transport = wire
             yield first
@@ -161,7 +161,7 @@ async def _sampled(
     def take(data: bytes) -> None:
         lines[json.loads(data)["product_id"]] = data
 
-    report = await engine.export(access, take, options, progress=progress, seams=Ports(transport=wired))
+    report = await imageferry.export(access, take, options, progress=progress, seams=Ports(transport=wired))
     failed = {failure.product_id for failure in report.failures}
     sampled = [product_id for product_id in first.ids if product_id not in failed]
     bare = '{{"product_id": {}, "images": []}}\n'
@@ -170,7 +170,7 @@ async def _sampled(
     return _told(report) | {"sampled": len(sampled), "left_out": len(failed)}
 
 
-def _told(report: engine.Report) -> dict[str, Any]:
+def _told(report: imageferry.Report) -> dict[str, Any]:
     told = {name: getattr(report, name) for name in (*_TOLD, *_TRAFFIC)}
     return told | {"failures": [asdict(each) for each in report.failures[:3]]}
 

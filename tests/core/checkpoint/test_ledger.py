@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from engine.core.checkpoint.events import outcome, sent
-from engine.core.checkpoint.ledger import Ledger
-from engine.core.diff.changes import Changes
-from engine.core.model import StoredImage, Wanted, WantedProduct
-from engine.core.plan.batch import ProductPlan
-from engine.core.reconcile.doubts import match_unconfirmed
-from engine.core.results import Failure, Report
+from imageferry.core.checkpoint.events import outcome, sent
+from imageferry.core.checkpoint.ledger import Ledger
+from imageferry.core.diff.changes import Changes
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.plan.batch import ProductPlan
+from imageferry.core.reconcile.doubts import match_unconfirmed
+from imageferry.core.results import Failure, Report
 
 
 def tell(*events: dict[str, Any]) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.core.checkpoint.lock_info import ELSEWHERE, GONE, HERE, ProcessPlace, locate, process_place
+from imageferry.core.checkpoint.lock_info import ELSEWHERE, GONE, HERE, ProcessPlace, locate, process_place
 
 FIRST = "pid:[4026531836]"
 ME = ProcessPlace("shop", "machine-1", "boot-1", FIRST)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.checkpoint.events import Event, outcome, sent
-from engine.core.checkpoint.ledger import Ledger
-from engine.core.checkpoint.records import seal
-from engine.core.checkpoint.replay import replay
-from engine.core.checkpoint.states import TRANSITIONS, State
-from engine.core.errors import CheckpointError
+from imageferry.core.checkpoint.events import Event, outcome, sent
+from imageferry.core.checkpoint.ledger import Ledger
+from imageferry.core.checkpoint.records import seal
+from imageferry.core.checkpoint.replay import replay
+from imageferry.core.checkpoint.states import TRANSITIONS, State
+from imageferry.core.errors import CheckpointError
 
 FAILURE = {"image_file": "a.jpg", "line": 1, "reason": "refused", "status": 422}
 OF_CHANGES = ("sent", "confirmed", "refused", "deferred", "lost", "found", "absent")
@@ -71,7 +71,7 @@ def test_a_journal_read_quickly_comes_to_what_all_its_events_come_to(whole: bool
     for line in lines:
         folded.apply(orjson.loads(line))
     assert replay(lines, quick, damaged, whole=whole) == sum(map(len, lines))
-    for told in ("totals", "courses", "finished", "doubted", "failures"):
+    for told in ("totals", "courses", "finished", "was_unconfirmed", "failures"):
         assert getattr(quick, told) == getattr(folded, told)
 
 

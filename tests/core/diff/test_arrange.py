@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.diff.compare import compare
-from engine.core.diff.renumbering import Renumbering, RenumberingModel
-from engine.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.diff.compare import compare
+from imageferry.core.diff.renumbering import Renumbering, RenumberingModel
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
 
 if TYPE_CHECKING:
-    from engine.core.diff.changes import Changes
+    from imageferry.core.diff.changes import Changes
 
 HIGHEST = 4
 SPARE = 2

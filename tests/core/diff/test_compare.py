@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.checkpoint.states import ProductLedger
-from engine.core.diff.compare import compare
-from engine.core.diff.renumbering import Renumbering, RenumberingModel, make_room, put
-from engine.core.model import StoredImage, Wanted, WantedProduct
-from engine.core.plan.batch import ProductPlan
-from engine.core.reconcile.remaining import identities_after
+from imageferry.core.checkpoint.states import ProductLedger
+from imageferry.core.diff.compare import compare
+from imageferry.core.diff.renumbering import Renumbering, RenumberingModel, make_room, put
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.plan.batch import ProductPlan
+from imageferry.core.reconcile.remaining import identities_after
 
 if TYPE_CHECKING:
-    from engine.core.identities import IdentityMap
+    from imageferry.core.identities import IdentityMap
 
 READING = RenumberingModel()
 

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.checkpoint.events import sent
-from engine.core.checkpoint.ledger import Ledger
-from engine.core.diff.changes import Changes, Create
-from engine.core.diff.compare import compare
-from engine.core.diff.renumbering import RenumberingModel
-from engine.core.image_files import likeness, same_name
-from engine.core.model import StoredImage, Wanted, WantedProduct
-from engine.core.plan.batch import ProductPlan
-from engine.core.reconcile.doubts import match_unconfirmed
-from jobs.sandbox.shop.file_names import mix, source_name, source_query, stored_name
+from imageferry.core.checkpoint.events import sent
+from imageferry.core.checkpoint.ledger import Ledger
+from imageferry.core.diff.changes import Changes, Create
+from imageferry.core.diff.compare import compare
+from imageferry.core.diff.renumbering import RenumberingModel
+from imageferry.core.image_files import likeness, same_name
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.plan.batch import ProductPlan
+from imageferry.core.reconcile.doubts import match_unconfirmed
+from imageferry.jobs.sandbox.shop.file_names import mix, source_name, source_query, stored_name
 
 LONG = "long-" * 40
 SOURCES = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from engine.core.diff.renumbering import MODELS, Renumbering, RenumberingModel, infer, predict, put
+from imageferry.core.diff.renumbering import MODELS, Renumbering, RenumberingModel, infer, predict, put
 
 IDS = [f"{reading.on_update.value}{'+post' if reading.on_create else ''}" for reading in MODELS]
 KNOWN = [RenumberingModel(renumbering, post) for renumbering in Renumbering for post in (None, False, True)]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff.arrange import arrange
-from engine.core.diff.renumbering import Renumbering, RenumberingModel, put
-from engine.core.diff.sort_order import Arrangement, Place, has_ties, is_met
+from imageferry.core.diff.arrange import arrange
+from imageferry.core.diff.renumbering import Renumbering, RenumberingModel, put
+from imageferry.core.diff.sort_order import Arrangement, Place, has_ties, is_met
 
 READINGS = [RenumberingModel(put_, post) for put_ in Renumbering for post in (False, True)]
 IDS = [f"{r.on_update.value}{'+post' if r.on_create else ''}" for r in READINGS]

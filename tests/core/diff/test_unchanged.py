@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.diff.compare import compare
-from engine.core.diff.renumbering import RenumberingModel
-from engine.core.diff.unchanged import is_unchanged
-from engine.core.identities import IdentityMap, OwnValues, known_image
-from engine.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.diff.compare import compare
+from imageferry.core.diff.renumbering import RenumberingModel
+from imageferry.core.diff.unchanged import is_unchanged
+from imageferry.core.identities import IdentityMap, OwnValues, known_image
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
 
 NAMES = ["a", "b", "c d", "e__11111", "f" * 41, "g" * 70, "é", "%41", "_"]
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.core.image_format.header import judge, judge_bytes
-from engine.disk.local_images import MAX_BYTES, inspect, path_to_upload
-from jobs.sandbox.shop.picture_kind import is_cut
-from jobs.sandbox.shop.pictures import kind
+from imageferry.core.image_format.header import judge, judge_bytes
+from imageferry.disk.local_images import MAX_BYTES, inspect, path_to_upload
+from imageferry.jobs.sandbox.shop.picture_kind import is_cut
+from imageferry.jobs.sandbox.shop.pictures import kind
 
 from ...picture_corpus import CUT, SOUND, VERDICTS, saved
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.errors import describe
-from engine.core.image_files import source_kind
-from engine.core.manifest.csv_rows import CsvRows
-from engine.core.manifest.faults import explain
-from engine.core.manifest.fields import MAX_FAULTS, MAX_LINE, ImageFiles
-from engine.core.manifest.json_lines import JsonLines
-from engine.core.model import Wanted, WantedProduct
-from engine.core.text import quoted
+from imageferry.core.errors import describe
+from imageferry.core.image_files import source_kind
+from imageferry.core.manifest.csv_rows import CsvRows
+from imageferry.core.manifest.faults import explain
+from imageferry.core.manifest.fields import MAX_FAULTS, MAX_LINE, ImageFiles
+from imageferry.core.manifest.json_lines import JsonLines
+from imageferry.core.model import Wanted, WantedProduct
+from imageferry.core.text import quoted
 
 HEADER = "product_id,image_file,description,sort_order,is_thumbnail,version\n"
 URL = "https://old.example.com/a.jpg"
@@ -34,7 +34,7 @@ def numbered(text):
 def read(form, text, look=fine):
     """The faults and the products of a whole input."""
     faults = []
-    products = [sight[0] for sight in form(faults, look).judge(numbered(text))]
+    products = [sight[0] for sight in form(faults, look).check(numbered(text))]
     return faults, products
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.manifest.fields import image_file_fault
-from engine.core.manifest.odd_addresses import OddAddresses, oddity
-from engine.core.model import Wanted, WantedProduct
+from imageferry.core.manifest.fields import image_file_fault
+from imageferry.core.manifest.odd_addresses import OddAddresses, oddity
+from imageferry.core.model import Wanted, WantedProduct
 
 from ...jobs.rehearsal import rehearsing
 

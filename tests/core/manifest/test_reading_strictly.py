@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.manifest.csv_rows import CsvRows
-from engine.core.manifest.json_lines import JsonLines
-from engine.core.source_addresses import address
+from imageferry.core.manifest.csv_rows import CsvRows
+from imageferry.core.manifest.json_lines import JsonLines
+from imageferry.core.source_addresses import address
 
 if TYPE_CHECKING:
-    from engine.core.errors import Fault
+    from imageferry.core.errors import Fault
 
 IMAGE = '{"image_file": "https://h/a.jpg", "description": "d", "sort_order": 1, "is_thumbnail": true, "version": "1"}'
 

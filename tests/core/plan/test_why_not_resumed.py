@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.plan.batch import Header
-from engine.core.plan.why_not_resumed import unlike
+from imageferry.core.plan.batch import Header
+from imageferry.core.plan.why_not_resumed import unlike
 
 FORMER = Header("sync", "s", "/m.jsonl", "d1", "/", "/c", "limit 1", 0.0)
 

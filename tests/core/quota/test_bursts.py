@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from engine.core.quota.bursts import Bursts
+from imageferry.core.quota.bursts import Bursts
 
 WINDOW = 30.0
 SIZE = 180

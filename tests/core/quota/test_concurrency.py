@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.quota.concurrency import INITIAL_LIMIT, MAX_LIMIT, MIN_LIMIT, ConcurrencyLimit
+from imageferry.core.quota.concurrency import INITIAL_LIMIT, MAX_LIMIT, MIN_LIMIT, ConcurrencyLimit
 
 
 def run_flow(flow: ConcurrencyLimit, seconds: float, slots: int, work: float, now: float = 0.0) -> float:

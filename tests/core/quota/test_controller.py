@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.quota.controller import QuotaController
-from engine.core.quota.headers import RateLimitHeaders
+from imageferry.core.quota.controller import QuotaController
+from imageferry.core.quota.headers import RateLimitHeaders
 
 BEGIN = 500.0
 

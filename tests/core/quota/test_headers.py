@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.quota.headers import RateLimitHeaders, read_headers, read_retry_after, why_ignored
+from imageferry.core.quota.headers import RateLimitHeaders, read_headers, read_retry_after, why_ignored
 
 NAMES = {
     "quota": "x-rate-limit-requests-quota",

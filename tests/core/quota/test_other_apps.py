@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.quota.other_apps import OtherApps
+from imageferry.core.quota.other_apps import OtherApps
 
 
 def watched(counts: list[int], window: float = 30.0) -> OtherApps:

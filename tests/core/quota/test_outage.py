@@ -1,6 +1,6 @@
 """How long silence is borne."""
 
-from engine.core.quota.outage import OutageTimer
+from imageferry.core.quota.outage import OutageTimer
 
 
 def test_silence_counts_from_the_first_call_without_a_usable_answer():

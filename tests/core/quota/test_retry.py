@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from engine.core.errors import ForbiddenError, LostError, MissingError, RefusedError, ThrottledError, UnsentError
-from engine.core.messages import NO_REASON, Resend, Response
-from engine.core.quota.retry import (
+from imageferry.core.errors import ForbiddenError, LostError, MissingError, RefusedError, ThrottledError, UnsentError
+from imageferry.core.messages import NO_REASON, Resend, Response
+from imageferry.core.quota.retry import (
     CONFLICT_TRIES,
     LONGEST_DELAY,
     THROTTLED_TRIES,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.core.model import StoredImage, Wanted, WantedProduct
-from engine.core.reconcile.duplicates import late_duplicates
+from imageferry.core.model import StoredImage, Wanted, WantedProduct
+from imageferry.core.reconcile.duplicates import late_duplicates
 
 SIGNED = "https://cdn.example.com/cup.jpg?w=800&sig={}"
 

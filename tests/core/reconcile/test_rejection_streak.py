@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.core.errors import RefusedError
-from engine.core.quota.permissions import RECENTLY, SEVERAL_READS, Rights, Whose
-from engine.core.reconcile.rejection_streak import FORBIDDEN_PRODUCTS, SAME_REJECTIONS, Refusals, concerns_store
+from imageferry.core.errors import RefusedError
+from imageferry.core.quota.permissions import RECENTLY, SEVERAL_READS, Rights, Whose
+from imageferry.core.reconcile.rejection_streak import FORBIDDEN_PRODUCTS, SAME_REJECTIONS, Refusals, concerns_store
 
 DEAD = "The field 'image_file' is invalid. The resource at 'https://x.example/storage/this account.jpg' could not be downloaded and may be invalid."
 GONE = "The field 'image_file' is invalid. The file 'your store.png' is missing or is not usable by this resource."

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.core.checkpoint.records import is_whole, seal, unseal
-from engine.core.diff.renumbering import RenumberingModel
-from engine.core.errors import CheckpointError
-from engine.core.plan.batch import Header
-from engine.core.reconcile.traits import StoreTraits
-from engine.disk.checkpoint.file import Checkpoint
-from engine.disk.filesystem import LocalDisk
-from engine.disk.plan_file import PlanFile, PlanWriter
+from imageferry.core.checkpoint.records import is_whole, seal, unseal
+from imageferry.core.diff.renumbering import RenumberingModel
+from imageferry.core.errors import CheckpointError
+from imageferry.core.plan.batch import Header
+from imageferry.core.reconcile.traits import StoreTraits
+from imageferry.disk.checkpoint.file import Checkpoint
+from imageferry.disk.filesystem import LocalDisk
+from imageferry.disk.plan_file import PlanFile, PlanWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.core.errors import DiskError, ManifestError
-from engine.core.manifest.selection import Selection
-from engine.disk.manifest.reader import check_manifest
+from imageferry.core.errors import DiskError, ManifestError
+from imageferry.core.manifest.selection import Selection
+from imageferry.disk.manifest.reader import check_manifest
 
 HEADER = "product_id,image_file,sort_order\n"
 
@@ -366,8 +366,8 @@ def test_a_local_picture_in_a_table_is_a_fault_of_its_row(looked_at):
 HUNGRY = """
 import resource, sys
 from pathlib import Path
-from engine.core.errors import ManifestError
-from engine.disk.manifest.reader import check_manifest
+from imageferry.core.errors import ManifestError
+from imageferry.disk.manifest.reader import check_manifest
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 160 * 2**20,) * 2)
 try:

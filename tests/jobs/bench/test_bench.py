@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.bench import baseline, cli, manifests, run_scenario, selection, table
-from jobs.bench.figures import COUNTS, bound, quota_of, result_of
-from jobs.bench.measure.processes import Measured, StoreProcess, Usage, measured, stage
-from jobs.bench.scenarios import NAMES, SCENARIOS
-from jobs.output.console import Console
-from jobs.output.json_record import report_record
+from imageferry.jobs.bench import baseline, cli, manifests, run_scenario, selection, table
+from imageferry.jobs.bench.figures import COUNTS, bound, quota_of, result_of
+from imageferry.jobs.bench.measure.processes import Measured, StoreProcess, Usage, measured, stage
+from imageferry.jobs.bench.scenarios import NAMES, SCENARIOS
+from imageferry.jobs.output.console import Console
+from imageferry.jobs.output.json_record import report_record
 
 from ..rehearsal import clean_environment
 
@@ -29,7 +29,7 @@ TINY = {"products": 4, "images": 2, "latency": 0.0}
 
 
 def bench(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "jobs.bench", *words]
+    command = [sys.executable, "-m", "imageferry.jobs.bench", *words]
     return subprocess.run(
         command, cwd=ROOT, env={**clean_environment(), **environment}, capture_output=True, text=True, check=False
     )
@@ -384,8 +384,8 @@ def test_the_changed_catalogue_has_every_kind_of_change_and_is_the_same_each_tim
 
 def test_help_names_every_scenario_and_loads_no_engine() -> None:
     """The command's own help costs next to nothing."""
-    code = "import sys, argparse; from jobs.bench.cli import add_arguments; p = argparse.ArgumentParser(); add_arguments(p); p.format_help();"
-    code += "print([m for m in ('engine', 'aiohttp', 'anyio', 'asyncio') if m in sys.modules])"
+    code = "import sys, argparse; from imageferry.jobs.bench.cli import add_arguments; p = argparse.ArgumentParser(); add_arguments(p); p.format_help();"
+    code += "print([m for m in ('imageferry.core', 'aiohttp', 'anyio', 'asyncio') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     text = " ".join(bench("--help").stdout.split())

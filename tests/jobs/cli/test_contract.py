@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import engine
-from jobs.cli.flags import COMMANDS, GROUPS
-from jobs.sandbox import Fault
+import imageferry
+from imageferry.jobs.cli.flags import COMMANDS, GROUPS
+from imageferry.jobs.sandbox import Fault
 
 from ..rehearsal import Rehearsal, picture, rehearsing, until
 
@@ -66,7 +66,7 @@ def test_each_command_takes_the_flags_that_the_contract_gives_it(command: str) -
 def test_the_defaults_that_the_help_names_are_the_engines() -> None:
     """What is said and what is done are two places."""
     said = {flag.names[0]: flag.default for _, group in GROUPS.values() for flag in group}
-    options = engine.Options()
+    options = imageferry.Options()
     for flag, value in {
         "--settle": options.settle,
         "--give-up-after": options.give_up_after,
@@ -112,8 +112,8 @@ def test_the_first_fault_ends_the_run_in_the_order_of_the_contract(tmp_path: Pat
 
 
 def _holding(checkpoint: Path) -> Any:
-    from engine.disk.lock import checkpoint_lock
-    from engine.runs.context import Ports
+    from imageferry.disk.lock import checkpoint_lock
+    from imageferry.runs.context import Ports
 
     return checkpoint_lock(Ports().disk, Ports().now, checkpoint, "sync")
 

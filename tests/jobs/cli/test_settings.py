@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import engine
-from engine.core.errors import SettingsError
-from jobs.cli.settings import check_api_url, options_of, read
+import imageferry
+from imageferry.core.errors import SettingsError
+from imageferry.jobs.cli.settings import check_api_url, options_of, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ GOOD = {
 
 def test_flags_win_over_the_environment() -> None:
     """The store of the environment is only what no flag names."""
-    assert read(Namespace(), GOOD).access == engine.Access("abc123", TOKEN, "http://127.0.0.1:1234")
+    assert read(Namespace(), GOOD).access == imageferry.Access("abc123", TOKEN, "http://127.0.0.1:1234")
     made = read(Namespace(store_hash="other", api_url="http://localhost:1"), GOOD)
     assert (made.access.store_hash, made.access.api_url) == ("other", "http://localhost:1")
 
@@ -142,7 +142,7 @@ def test_every_flag_reaches_its_option(tmp_path: Path) -> None:
         "files": str(tmp_path),
         "storefront_url": "https://shop.example.com/",
     }
-    assert options_of(given) == engine.Options(
+    assert options_of(given) == imageferry.Options(
         checkpoint=tmp_path / "c",
         fresh=True,
         only=frozenset({32, 77}),
@@ -150,7 +150,7 @@ def test_every_flag_reaches_its_option(tmp_path: Path) -> None:
         concurrency=7,
         rate=2.5,
         quota_share=0.4,
-        max_deletes=engine.MaxDeletes(share=0.12),
+        max_deletes=imageferry.MaxDeletes(share=0.12),
         allow_shrink=True,
         allow_missing=True,
         settle=0.0,
@@ -159,4 +159,4 @@ def test_every_flag_reaches_its_option(tmp_path: Path) -> None:
         files=tmp_path,
         storefront_url="https://shop.example.com",
     )
-    assert options_of({}) == engine.Options()
+    assert options_of({}) == imageferry.Options()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs.sandbox import Fault
+from imageferry.jobs.sandbox import Fault
 
 from ..rehearsal import clean_environment, until
 
@@ -217,7 +217,7 @@ def at_a_terminal(store: Rehearsal, argv: list[str], typed: bytes) -> tuple[int,
     """Run with all three streams on a pseudo terminal; what is typed comes once there is a question."""
     ours, theirs = pty.openpty()
     environment: dict[str, Any] = {**clean_environment(), **store.environment, "TERM": "xterm", "COLUMNS": "200"}
-    command = ["setsid", "--ctty", sys.executable, "-m", "jobs", *argv]
+    command = ["setsid", "--ctty", sys.executable, "-m", "imageferry", *argv]
     with subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=store.folder
     ) as process:

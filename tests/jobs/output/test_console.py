@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.output.console import Console, plain
+from imageferry.jobs.output.console import Console, plain
 
 if TYPE_CHECKING:
     from ..rehearsal import Rehearsal
@@ -97,7 +97,7 @@ def test_a_locale_without_utf_8_is_no_fault(store: Rehearsal, locale: str) -> No
 
 
 def _shell(store: Rehearsal, argv: list[object], rest: str) -> subprocess.CompletedProcess[str]:
-    command = f"set -o pipefail; {sys.executable} -m jobs {' '.join(map(str, argv))} {rest}"
+    command = f"set -o pipefail; {sys.executable} -m imageferry {' '.join(map(str, argv))} {rest}"
     environment = {**os.environ, **store.environment}
     return subprocess.run(
         ["bash", "-c", command],

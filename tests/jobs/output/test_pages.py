@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import engine
-from engine.core.plan.summary import Summary
-from jobs.output import plan_text, run_text
+import imageferry
+from imageferry.core.plan.summary import Summary
+from imageferry.jobs.output import plan_text, run_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ def test_the_first_line_says_what_happened() -> None:
     """Done, nothing to do, failed with figures, interrupted."""
 
     def first(**more: object) -> str:
-        return run_text.run_text(engine.Report("sync", elapsed_s=2.0, **more), verbose=False)[0]  # type: ignore[arg-type]  # each field its own
+        return run_text.run_text(imageferry.Report("sync", elapsed_s=2.0, **more), verbose=False)[0]  # type: ignore[arg-type]  # each field its own
 
     assert first(created=1) == "sync: done in 2.0 s; the store is as asked."
     assert "nothing was to do" in first()
@@ -31,19 +31,23 @@ def test_the_first_line_says_what_happened() -> None:
 
 def test_one_is_not_told_as_many() -> None:
     """One product, one image that differs."""
-    single = engine.Report("verify", outcome="failed", products=1, wanted=1, failed=1, elapsed_s=2.0, requests=3)
+    single = imageferry.Report("verify", outcome="failed", products=1, wanted=1, failed=1, elapsed_s=2.0, requests=3)
     assert run_text.verify_text(single, verbose=False)[0].startswith(
         "verify: 1 image differs (1 product, 1 image compared"
     )
     assert "1 image of 1 product written" in run_text.export_text(single, target="x", verbose=False)[0]
-    several = engine.Report("verify", outcome="failed", products=2, wanted=4, failed=2, elapsed_s=2.0, requests=3)
+    several = imageferry.Report("verify", outcome="failed", products=2, wanted=4, failed=2, elapsed_s=2.0, requests=3)
     assert run_text.verify_text(several, verbose=False)[0].startswith("verify: 2 images differ (2 products, 4 images")
 
 
 def test_twenty_failures_are_shown_the_rest_counted_and_the_file_named() -> None:
     """-v shows all that the report holds."""
-    failures = [engine.Failure(n, f"https://a.example/{n}.jpg", line=n, status=400, reason="dead") for n in range(50)]
-    report = engine.Report("sync", outcome="failed", failed=1234, failures=failures, failed_manifest="c.failed.jsonl")
+    failures = [
+        imageferry.Failure(n, f"https://a.example/{n}.jpg", line=n, status=400, reason="dead") for n in range(50)
+    ]
+    report = imageferry.Report(
+        "sync", outcome="failed", failed=1234, failures=failures, failed_manifest="c.failed.jsonl"
+    )
     lines = run_text.failures_text(report, verbose=False)
     assert lines[2] == "  product 0, https://a.example/0.jpg (line 0): 400: dead"
     assert sum("dead" in line for line in lines) == 20
@@ -75,7 +79,7 @@ def test_a_plan_page_shows_counts_calls_windows_changes_and_what_is_next(tmp_pat
     rows = [{"imageferry": "plan"}, {"product_id": 6, "unchanged": 1, "present": 1}, row, {"summary": {}}]
     plan.write_bytes(b"".join(json.dumps(each, separators=(",", ":")).encode() + b"\n" for each in rows))
     summary = Summary(products=2, creates=1, updates=1, deletes=1, existing=3, changed_products=1, delete_calls=1)
-    proposal = engine.Proposal(engine.Report("plan"), summary, 400, 80.0, 150, str(plan), "d1gest", None)
+    proposal = imageferry.Proposal(imageferry.Report("plan"), summary, 400, 80.0, 150, str(plan), "d1gest", None)
     page = "\n".join(plan_text.proposal_text(proposal, command="plan", dry_run=False, verbose=False))
     for said in (
         "plan: 3 changes in 1 of 2 products",

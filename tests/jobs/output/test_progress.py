@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engine
-from engine.core.quota.stats import Traffic
-from jobs.output.console import Console
-from jobs.output.progress import Lines, Pace, calls, counters, duration
+import imageferry
+from imageferry.core.quota.stats import Traffic
+from imageferry.jobs.output.console import Console
+from imageferry.jobs.output.progress import Lines, Pace, calls, counters, duration
 
 from ..rehearsal import clean_environment, rehearsing
 from ..sick_store import answer, image, sick_store, well
@@ -52,7 +52,7 @@ def test_spans_of_time_are_told_as_a_person_says_them(seconds: float, told: str)
 def test_the_counters_tell_all_that_is_known() -> None:
     """Products, images, calls a second, the quota and its reset, failures, and the time left by the pace so far."""
     clock = Clock()
-    progress = engine.Progress()
+    progress = imageferry.Progress()
     progress.traffic = lambda: Traffic(50, 0, 0, 4, 150, 70, 12.0, 5.0, None, 0.1)
     progress.start_phase("applying", products=1000, images=4000)
     pace = Pace(clock)
@@ -76,7 +76,7 @@ def test_without_a_terminal_a_line_comes_with_each_phase_and_now_and_then() -> N
     """A log stays readable: a line as a phase begins, and one every 20 seconds."""
     clock, stream = Clock(), io.StringIO()
     lines = Lines(Console(None, stream), every=20, clock=clock)
-    progress = engine.Progress()
+    progress = imageferry.Progress()
     lines.look(progress)
     progress.start_phase("listing", products=10)
     for _ in range(41):
@@ -128,7 +128,7 @@ def test_a_wait_of_over_a_minute_is_said_on_a_terminal_too(tmp_path: Path) -> No
         patient = sick_rehearsal(store.url, tmp_path)
         environment = {**clean_environment(), **patient.environment, "TERM": "xterm", "COLUMNS": "200"}
         ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "jobs", "sync", str(patient.write({1: 1}))]
+        command = [sys.executable, "-m", "imageferry", "sync", str(patient.write({1: 1}))]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
             os.close(theirs)
             shown = b""
@@ -167,7 +167,7 @@ def test_an_export_to_a_terminal_is_lines_that_it_cannot_obey(tmp_path: Path) ->
 def _on_terminal(argv: list[str], environment: dict[str, str], *, both: bool = False) -> tuple[int, str, str]:
     """Run with standard error, or both streams, on a pseudo terminal; exit code, standard output, what the terminal got."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "jobs", *argv]
+    command = [sys.executable, "-m", "imageferry", *argv]
     out = theirs if both else subprocess.PIPE
     with subprocess.Popen(command, stdout=out, stderr=theirs, env=environment) as process:
         os.close(theirs)
@@ -189,7 +189,7 @@ def test_a_terminal_that_goes_away_takes_the_display_with_it_and_not_the_run(tmp
     with rehearsing(tmp_path, latency=0.02) as store:
         environment = {**clean_environment(), **store.environment, "TERM": "xterm"}
         ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "jobs", "sync", str(store.write(dict.fromkeys(range(1, 31), 2)))]
+        command = [sys.executable, "-m", "imageferry", "sync", str(store.write(dict.fromkeys(range(1, 31), 2)))]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
             os.close(theirs)
             os.read(ours, 16)
