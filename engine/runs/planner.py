@@ -7,7 +7,6 @@ window puts their lines in order again. So nothing here grows with the number of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,9 +23,11 @@ from ..core.plan.failures import duplicate_image, listing_reason, product_failur
 from ..core.plan.guards import WRONG_STORE_AT, check_right_store
 from ..core.plan.lines import batch_line, unchanged_line
 from ..core.reconcile.duplicates import RetriedCreates, late_duplicates
-from ..disk.checkpoint.identities import joined, learned_identities, retried_by
+from ..disk.checkpoint.identities import joined, learned_identities
 from ..disk.plan_file import START_AGAIN, PlanFile, PlanWriter
 from .context import Interrupted, RunContext
+from .early_listing import confirm
+from .prior_run import PriorRun, prior_run
 from .workers import WorkerPool
 
 if TYPE_CHECKING:
@@ -48,15 +49,6 @@ _WINDOW = 4096
 Line = tuple[ProductPlan | None, WantedProduct, int, int, int, IdentityMap | None, dict[str, int]]
 
 
-@dataclass(slots=True)
-class PriorRun:
-    """What the former run left to be minded: creates it sent again, whether names get lost, how long listings may lag (s)."""
-
-    retried_creates: dict[int, RetriedCreates] = field(default_factory=dict)
-    renames_files: bool = False
-    lag: float = 0.0
-
-
 class Planner:
     """One survey: `run` lists and diffs every product that comes, and writes the plan's lines."""
 
@@ -65,6 +57,7 @@ class Planner:
         listing: Callable[[int], Awaitable[list[StoredImage]]],
         writer: PlanWriter,
         *,
+        image: Callable[[int, int], Awaitable[StoredImage]],
         delete_extra: bool,
         reading: RenumberingModel,
         prior: PriorRun,
@@ -76,6 +69,7 @@ class Planner:
         self._prior = prior
         self._trusted_at = loop_time() + prior.lag
         self._listing = listing
+        self._image = image
         self._writer = writer
         self._delete_extra = delete_extra
         self._reading = reading
@@ -125,22 +119,41 @@ class Planner:
         try:
             present = await self._listing(product.product_id)
             learned = is_unchanged(product.images, present, memory) if resent is None else None
-            if learned is not None:  # of what is remembered nothing is lost then
+            if learned is not None and (
+                learned is memory or not self._early()
+            ):  # of what is remembered nothing is lost
                 return None, product, len(present), len(memory), 0, None if learned is memory else learned, {}
-            lost = _lost(present, memory)
-            if lost and (early := self._trusted_at - loop_time()) > 0:
+            if early := self._early() if _lost(present, memory) else 0.0:
                 # The former run has just ended, and the listing lacks what it made: it may lag behind.
                 await anyio.sleep(early)
                 present = await self._listing(product.product_id)
-                lost = _lost(present, memory)
+            present, found = await self._compared(product, present, memory)
         except RefusedError as error:
             return self._failed(product, memory, error)
-        found = compare(product, present, memory, delete_extra=self._delete_extra, reading=self._reading)
+        lost = _lost(present, memory)
         failures = self._failures_beside(product, present, found, resent)
         if not found.changes and not failures and not found.own:
             learned = found.identities if found.identities != memory else None
             return None, product, len(present), len(memory), lost, learned, guesses(product, found)
         return product_plan(product, present, found, failures), product, len(present), len(memory), lost, None, {}
+
+    def _early(self) -> float:
+        """For how many seconds still a listing may lag behind what the former run wrote."""
+        return max(0.0, self._trusted_at - loop_time())
+
+    async def _compared(
+        self, product: WantedProduct, present: list[StoredImage], memory: IdentityMap
+    ) -> tuple[list[StoredImage], Difference]:
+        """What must change; while listings may lag, no image is written for what the listing alone says of it."""
+
+        def difference(images: list[StoredImage]) -> Difference:
+            return compare(product, images, memory, delete_extra=self._delete_extra, reading=self._reading)
+
+        if not self._early():
+            return present, difference(present)
+        number = product.product_id
+        writes = self._prior.writes(number)
+        return await confirm(present, memory, writes, difference, lambda each: self._image(number, each))
 
     def _failed(self, product: WantedProduct, memory: IdentityMap, error: RefusedError) -> Line:
         """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
@@ -258,9 +271,10 @@ def _planner(
     return Planner(
         store.images if job.options.backup is None else store.images_with_urls,
         writer,
+        image=store.image,
         delete_extra=header.delete_extra,
         reading=header.reading,
-        prior=_prior_run(job, checkpoint, unfinished),
+        prior=prior_run(job, checkpoint, unfinished),
         progress=job.progress,
         stop=job.stop,
         only=only,
@@ -273,16 +287,3 @@ def _identities(job: RunContext, checkpoint: Checkpoint, plan: PlanFile | None) 
     if unfinished is None or plan is None:
         return checkpoint.identities()
     return checkpoint.identities(learned_identities(job.ports.disk, checkpoint.paths.journal, plan, unfinished.ledger))
-
-
-def _prior_run(job: RunContext, checkpoint: Checkpoint, plan: PlanFile | None) -> PriorRun:
-    """What the run before left to be minded, whether it came to its end or not."""
-    settle = job.options.settle
-    lag = min(max(checkpoint.trusted_from(settle) - job.ports.now(), 0.0), settle)
-    former = PriorRun(checkpoint.retried_creates(), checkpoint.renames_files(), lag)
-    unfinished = checkpoint.open_run
-    if unfinished is not None and plan is not None:
-        ledger = unfinished.ledger
-        former.retried_creates |= ledger.retried_creates | retried_by(plan, ledger)
-        former.renames_files = former.renames_files or bool((ledger.traits or {}).get("names_lost"))
-    return former

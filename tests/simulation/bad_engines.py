@@ -27,6 +27,7 @@ from imageferry.core.undo import revert as core_undo
 from imageferry.disk.checkpoint.file import Checkpoint
 from imageferry.runs import opening
 from imageferry.runs.executor import Executor
+from imageferry.runs.planner import Planner
 from imageferry.runs.product.io import ProductIO
 from imageferry.runs.product.reconciler import ProductReconciler
 from imageferry.runs.product.relisting import Relisting
@@ -317,6 +318,11 @@ def no_single_deletes() -> AbstractContextManager[object]:
     return patch("imageferry.runs.product.delete_all.REFUSED_FOR_GOOD", frozenset[int]())
 
 
+def old_listings_believed() -> AbstractContextManager[object]:
+    """A run that follows at once on another takes the listings for as new as ever."""
+    return patch.object(Planner, "_early", lambda _: 0.0)
+
+
 ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     swap.__name__: swap
     for swap in (
@@ -335,6 +341,7 @@ ENGINES: dict[str, Callable[[], AbstractContextManager[object]]] = {
         named_waits_ignored,
         standstill_taken_for_silence,
         no_single_deletes,
+        old_listings_believed,
         decoder_asked,
         cut_files_unsaid,
         updates_without_end,
@@ -363,6 +370,7 @@ CAUGHT_BY = {
     "named_waits_ignored": "waits",
     "standstill_taken_for_silence": "standstills",
     "no_single_deletes": "endings",
+    "old_listings_believed": "doubles",
     "decoder_asked": "endings",
     "cut_files_unsaid": "warnings",
     "looking_takes_the_lock": "onlookers",

@@ -13,6 +13,7 @@ from imageferry.jobs.sandbox.config import Config
 from imageferry.jobs.sandbox.faults import Fault
 
 from . import manifests, troubles, undo_nights
+from .again import draw_again
 from .judge import label_of
 from .own_values import draw_own_values
 from .refusals import draw_refusals
@@ -33,7 +34,7 @@ NOWHERE = 99
 class Night:
     """One command, given until it ends, or (`most`) until the person thinks of something else.
 
-    `forgets`: the checkpoint and all beside it were lost before it.
+    `forgets`: the checkpoint and all beside it were lost before it; `at_once`: it follows on the one before without a pause.
     """
 
     mode: Mode
@@ -52,6 +53,7 @@ class Night:
     fresh: bool = False
     undo: Undo | None = None
     nap: tuple[int, float] | None = None
+    at_once: bool = False
 
     @property
     def deletes(self) -> bool:
@@ -77,6 +79,7 @@ def draw(seed: int) -> Scenario:
         draw_own_values(scenario)
         draw_source_names(scenario)
         draw_refusals(scenario)
+        draw_again(scenario)
     return with_undo
 
 

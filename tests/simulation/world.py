@@ -92,9 +92,10 @@ class World:
         """All nights, one after another; before each, what was late has landed."""
         for number, night in enumerate(self.scenario.nights):
             crowd = Crowd(self.shop, self.loop, random.Random(f"crowd {self.scenario.seed}"))
-            await asyncio.sleep(1.0)
-            crowd.ravage(night)
-            await asyncio.sleep(night.pause + LATEST_COMMIT + 5.0 + self.config.list_lag)
+            if not night.at_once:
+                await asyncio.sleep(1.0)
+                crowd.ravage(night)
+                await asyncio.sleep(night.pause + LATEST_COMMIT + 5.0 + self.config.list_lag)
             await self._spend(number, night, crowd)
 
     async def _spend(self, number: int, night: Night, crowd: Crowd) -> None:

@@ -15,7 +15,7 @@ from ..model import Wanted, WantedProduct
 from ..plan.failures import failure_row, field_failures, image_failure, row_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container
 
     from ..checkpoint.states import ProductLedger
     from ..diff.changes import Changes, Difference
@@ -123,20 +123,6 @@ def contradicted(course: ProductLedger, present: list[StoredImage], written: lis
     ids = {image.image_id for image in present}
     made = course.made.keys() - course.deleted - ids
     return made | (course.deleted & ids) | {write.image_id for write in written}
-
-
-def witnesses(present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]) -> set[int]:
-    """An image that tells whether a listing is older than the round's last write of an order, where no listing can show that.
-
-    The store answered the order that the image had, so that only its siblings may have moved: then the last of them has, too.
-    """
-    last = next((write for write in reversed(written) if write.sort_order is not None), None)
-    former = {image.image_id: image.sort_order for image in before}
-    if last is None or last.sort_order is None or former.get(last.image_id) != last.sort_order:
-        return set()
-    others = [image for image in present if image.image_id != last.image_id]
-    highest = max(others, key=lambda image: (image.sort_order, image.image_id), default=None)
-    return {highest.image_id} if highest is not None and highest.sort_order >= last.sort_order else set()
 
 
 def unmoved(course: ProductLedger, present: list[StoredImage]) -> list[int]:

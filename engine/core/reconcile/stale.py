@@ -69,3 +69,20 @@ def _hides(image: StoredImage, write: Written, later: list[Written]) -> bool:
     if order is None or any(other.sort_order is not None and other.sort_order <= order for other in later):
         return False
     return image.sort_order != order
+
+
+def witnesses(present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]) -> set[int]:
+    """An image that tells whether a listing is older than the round's last write of an order, where that write's own can not.
+
+    It had the order already, or earlier writes of the round may have moved it there. But a store that then moves its
+    siblings moves the last of them.
+    """
+    orders = [write for write in written if write.sort_order is not None]
+    if not orders:
+        return set()
+    last, value = orders[-1], orders[-1].sort_order or 0
+    former = {image.image_id: image.sort_order for image in before}.get(last.image_id)
+    if former is None or not former <= value < former + len(orders):
+        return set()
+    others = [image for image in present if image.image_id != last.image_id and image.sort_order >= value]
+    return {max(others, key=lambda image: (image.sort_order, image.image_id)).image_id} if others else set()

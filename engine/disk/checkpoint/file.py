@@ -260,6 +260,10 @@ class Checkpoint:
                     return plan, told
         return None
 
+    def history_size(self) -> int:
+        """How many bytes `history` has to read."""
+        return sum(self._disk.size(path) or 0 for path in (self.paths.journal, self.paths.history[1]))
+
     def reopen(self, digest: str) -> bool:
         """The plan of that digest was carried out by the last run: take its journal up again, for what failed then."""
         plan, journal = self.paths.history

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ...clock import loop_time
 from ...core.errors import MissingError
-from ...core.reconcile.remaining import contradicted, unmoved, witnesses
-from ...core.reconcile.stale import contradicts
+from ...core.reconcile.remaining import contradicted, unmoved
+from ...core.reconcile.stale import contradicts, witnesses
 from .io import Later
 
 if TYPE_CHECKING:

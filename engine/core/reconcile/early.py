@@ -1,0 +1,27 @@
+"""What a listing that may be older than a former run's writes tells for sure, and of which images it does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..checkpoint.states import ProductLedger
+    from ..diff.changes import Difference
+
+_MOVING = frozenset({"sort_order", "is_thumbnail"})
+
+
+def to_confirm(found: Difference, known: set[int], former: ProductLedger | None) -> set[int]:
+    """The images that would be written, or paired for the first time, for what the former run may have changed of them since.
+
+    `known` are the ids that are remembered; `former` is what that run did in this product, None where nobody knows.
+    """
+    changes = found.changes
+    puts = {update.image_id for update in changes.updates}
+    puts |= {create.replaces for create in changes.creates if create.replaces is not None}
+    there = set(changes.deletes) | (set(found.pairs.values()) - known)
+    if former is None:
+        return puts | there
+    # A create, a delete, an order or a thumbnail may have changed its siblings, too.
+    moving = former.made or former.deleted or any(_MOVING & fields for fields in former.written.values())
+    return (puts if moving else puts & former.written.keys()) | (there & former.deleted)
