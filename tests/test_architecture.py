@@ -86,6 +86,72 @@ PURE = {
 """What the core may import beside itself."""
 TOUCHES = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__", "compile", "id", "hash"}
 CLOCKS = {"now", "today", "utcnow", "monotonic", "time", "perf_counter", "getrandbits", "shuffle"}
+QUESTIONS = ("What", "Whether", "How", "Who", "Where", "Why")
+OLD_WORDS = {
+    "barred", "bereft", "bystander", "bystanders", "course", "crew", "doubted", "doubtful", "errand", "ferry", "flights", "former", "gate",
+    "glance", "intake", "lessons", "memories", "memory", "mend", "mended", "newcomer", "newcomers", "seams", "spill", "standing",
+    "stranger", "strangers", "telling", "tools", "turnstile", "twin", "twins", "wire",
+}  # fmt: skip
+"""Private metaphors of earlier versions: no identifier, and no part of one between underscores, is one of them."""
+OLD_CLASSES = {
+    "Answer", "Batch", "Bench", "Course", "Drained", "End", "Former", "Gate", "Kept", "Memory", "Origin", "Others", "Patience", "Present", "Reading",
+    "Resent", "Seen", "SetAside", "Sight", "Sighting", "Survey", "TakenBack", "Tools", "Unfinished", "Watched", "Wire", "Writes",
+}  # fmt: skip
+PROSE_PENDING: set[str] = {
+    "engine",
+    "engine/core",
+    "engine/core/checkpoint",
+    "engine/core/dialects",
+    "engine/core/diff",
+    "engine/core/image_format",
+    "engine/core/manifest",
+    "engine/core/plan",
+    "engine/core/quota",
+    "engine/core/reconcile",
+    "engine/core/undo",
+    "engine/disk",
+    "engine/disk/checkpoint",
+    "engine/disk/manifest",
+    "engine/images",
+    "engine/runs",
+    "engine/runs/product",
+    "engine/transport",
+    "engine/verbs",
+    "jobs",
+    "jobs/bench",
+    "jobs/bench/measure",
+    "jobs/cli",
+    "jobs/demo",
+    "jobs/output",
+    "jobs/sandbox",
+    "jobs/sandbox/api",
+    "jobs/sandbox/server",
+    "jobs/sandbox/shop",
+    "jobs/sandbox/traffic",
+}
+WORDS_PENDING: set[str] = {
+    "engine/core",
+    "engine/core/checkpoint",
+    "engine/core/diff",
+    "engine/core/manifest",
+    "engine/core/plan",
+    "engine/core/quota",
+    "engine/core/reconcile",
+    "engine/core/undo",
+    "engine/disk/checkpoint",
+    "engine/disk/manifest",
+    "engine/images",
+    "engine/runs",
+    "engine/runs/product",
+    "engine/transport",
+    "engine/verbs",
+    "jobs/bench",
+    "jobs/bench/measure",
+    "jobs/cli",
+    "jobs/output",
+    "jobs/sandbox/traffic",
+}
+"""Folders whose docstrings or names are being rewritten."""
 
 
 def place(path: Path) -> str:
@@ -273,6 +339,52 @@ def test_no_two_public_classes_share_a_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(f"{house} {node.name}", []).append(place(path))
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and text of each docstring, those of attributes included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value
+
+
+def identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and name of each definition, parameter, variable, attribute and import."""
+    for node in ast.walk(tree):
+        for name in ("name", "id", "attr", "arg", "asname"):
+            value = getattr(node, name, None)
+            if isinstance(value, str):
+                yield getattr(node, "lineno", 0), value
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_docstrings_state_and_do_not_ask(path: Path) -> None:
+    """A first line begins with a verb or a noun, as in "Return the images that …"."""
+    if place(path.parent) in PROSE_PENDING:
+        return
+    asking = [
+        line
+        for line, text in docstrings(ast.parse(path.read_text()))
+        if text.split(maxsplit=1)[:1] and text.split()[0] in QUESTIONS
+    ]
+    assert not asking, f"{place(path)}: lines {asking}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_names_are_the_words_of_the_field(path: Path) -> None:
+    """Someone who knows rclone or Terraform can guess what a name stands for."""
+    if place(path.parent) in WORDS_PENDING:
+        return
+    old = [
+        f"{line}: {name}"
+        for line, name in identifiers(ast.parse(path.read_text()))
+        if OLD_WORDS & set(name.lower().split("_"))
+    ]
+    old += [
+        f"{line}: {name}" for line, name in identifiers(ast.parse(path.read_text())) if name.lstrip("_") in OLD_CLASSES
+    ]
+    old += [part for part in path.relative_to(ROOT).with_suffix("").parts if part in OLD_WORDS | {"levels"}]
+    assert not old, f"{place(path)}: {old}"
 
 
 def test_every_package_is_installed() -> None:
