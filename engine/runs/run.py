@@ -172,7 +172,9 @@ class Run:
         """What an earlier process of this run saw the store do holds for this one."""
         told = self._ledger.traits
         if told is not None:
-            self._traits = StoreTraits(RenumberingModel(Renumbering(told["put"]), told["post"]), told["names_lost"])
+            update_seen = bool(told.get("put_seen"))
+            reading = RenumberingModel(Renumbering(told["put"]), told["post"], update_seen=update_seen)
+            self._traits = StoreTraits(reading, told["names_lost"])
             self._traits.delete_many = told.get("delete_many", True)
 
     def check_guards(self, plan: PlanFile) -> None:

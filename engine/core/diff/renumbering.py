@@ -7,7 +7,7 @@ Only what all models that explain the listing have in common is believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,14 @@ class Renumbering(Enum):
 
 @dataclass(slots=True, frozen=True)
 class RenumberingModel:
-    """What the store is taken to do: `put` on updates; `post`, whether a create moves siblings (None: never seen)."""
+    """What the store is taken to do on an update, and whether a create moves siblings (None: never seen).
+
+    `update_seen`: what it does on an update was seen, too, and is not only what the documentation says.
+    """
 
     on_update: Renumbering = Renumbering.RAISED
     on_create: bool | None = None
+    update_seen: bool = field(default=False, compare=False)
 
 
 def put(orders: dict[int, int], image_id: int, value: int, reading: Renumbering) -> None:
@@ -92,12 +96,16 @@ def infer(
             fitting.append(reading)
     if not fitting and _is_numbered_anew(before, creates, puts, after):
         return RenumberingModel(
-            Renumbering.ALWAYS if puts else known.on_update, on_create=True if creates else known.on_create
+            Renumbering.ALWAYS if puts else known.on_update,
+            True if creates else known.on_create,
+            update_seen=known.update_seen or bool(puts),
         )
     posts = {reading.on_create for reading in fitting}
     post = posts.pop() if len(posts) == 1 else known.on_create
     renumberings = {reading.on_update for reading in fitting if post is None or reading.on_create is post}
-    return RenumberingModel(renumberings.pop() if len(renumberings) == 1 else known.on_update, post)
+    if len(renumberings) == 1:
+        return RenumberingModel(renumberings.pop(), post, update_seen=True)
+    return RenumberingModel(known.on_update, post, update_seen=known.update_seen)
 
 
 def _is_numbered_anew(

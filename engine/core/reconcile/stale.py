@@ -66,23 +66,28 @@ def _hides(image: StoredImage, write: Written, later: list[Written]) -> bool:
     if flag is not None and image.is_thumbnail is not flag and not any(other.is_thumbnail for other in later):
         return True
     order = write.sort_order
-    if order is None or any(other.sort_order is not None and other.sort_order <= order for other in later):
+    if order is None:
         return False
-    return image.sort_order != order
+    pushes = sum(other.sort_order is not None and other.sort_order <= order for other in later)
+    return not order <= image.sort_order <= order + pushes
 
 
 def witnesses(present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]) -> set[int]:
-    """An image that tells whether a listing is older than the round's last write of an order, where that write's own can not.
+    """The images that tell whether a listing is older than the round's writes of orders, where it may be and may not be.
 
-    It had the order already, or earlier writes of the round may have moved it there. But a store that then moves its
+    One that does not show its own order may have been moved by a later write, or not be written yet. One that was written
+    last and had its order already, or was moved there by earlier writes, tells nothing; but a store that then moves its
     siblings moves the last of them.
     """
-    orders = [write for write in written if write.sort_order is not None]
+    orders = {write.image_id: write.sort_order for write in written if write.sort_order is not None}
     if not orders:
         return set()
-    last, value = orders[-1], orders[-1].sort_order or 0
-    former = {image.image_id: image.sort_order for image in before}.get(last.image_id)
-    if former is None or not former <= value < former + len(orders):
-        return set()
-    others = [image for image in present if image.image_id != last.image_id and image.sort_order >= value]
-    return {max(others, key=lambda image: (image.sort_order, image.image_id)).image_id} if others else set()
+    listed = {image.image_id: image.sort_order for image in present}
+    told = {image_id for image_id, order in orders.items() if listed.get(image_id, order) != order}
+    count = sum(write.sort_order is not None for write in written)
+    last, value = next((w.image_id, w.sort_order) for w in reversed(written) if w.sort_order is not None)
+    former = {image.image_id: image.sort_order for image in before}.get(last)
+    if former is not None and former <= value < former + count:
+        others = [(order, image_id) for image_id, order in listed.items() if image_id != last and order >= value]
+        told |= {image_id for _, image_id in sorted(others)[-1:]}
+    return told

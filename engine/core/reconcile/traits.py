@@ -43,6 +43,12 @@ class WriteRound:
         """A PUT may have happened or not, or twice: nothing can be learned of what it moved."""
         self.blurred = True
 
+    def explains(self, present: list[StoredImage], model: RenumberingModel) -> bool:
+        """Whether the listing shows all of this round, by a model that is more than the documentation's."""
+        expected = renumbering.predict(self.orders, self.creates, self.puts, model)
+        after = {image.image_id: image.sort_order for image in present}
+        return model.update_seen and not self.blurred and {**expected, **after} == expected
+
     def infer(self, present: list[StoredImage], reading: RenumberingModel) -> RenumberingModel:
         """The reading, with what the listing after this round tells of the store."""
         if self.blurred:

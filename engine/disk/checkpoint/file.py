@@ -154,7 +154,8 @@ class Checkpoint:
     def reading(self) -> RenumberingModel:
         """How the store was seen to renumber; what the documentation says where nothing was seen."""
         said = (self.header or {}).get("reading", {})
-        return RenumberingModel(Renumbering(said.get("put", Renumbering.RAISED.value)), said.get("post"))
+        update = Renumbering(said.get("put", Renumbering.RAISED.value))
+        return RenumberingModel(update, said.get("post"), update_seen=bool(said.get("put_seen")))
 
     def renames_files(self) -> bool:
         """Whether the store was seen to lose file names."""
@@ -182,7 +183,11 @@ class Checkpoint:
             **run,
             "history": self._history_after(run),
             **own,  # what was a journal's header becomes a checkpoint's
-            "reading": {"put": seen.renumbering.on_update.value, "post": seen.renumbering.on_create},
+            "reading": {
+                "put": seen.renumbering.on_update.value,
+                "post": seen.renumbering.on_create,
+                "put_seen": seen.renumbering.update_seen,
+            },
             "names_lost": seen.renames_files,
             "delete_many": seen.delete_many,
         }

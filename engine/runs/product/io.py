@@ -85,14 +85,14 @@ class ProductIO:
     ) -> None:
         """Believe what the store was seen to do from now on, and after a restart of this run as well."""
         seen = self.traits
-        was = (seen.renames_files, seen.renumbering, seen.delete_many)
+        was = (seen.renames_files, seen.renumbering, seen.renumbering.update_seen, seen.delete_many)
         seen.renames_files = seen.renames_files if renames_files is None else renames_files
         seen.renumbering = reading or seen.renumbering
         seen.delete_many = seen.delete_many if delete_many is None else delete_many
-        if was != (seen.renames_files, seen.renumbering, seen.delete_many):
-            put, post = seen.renumbering.on_update.value, seen.renumbering.on_create
-            told = {"names_lost": seen.renames_files, "put": put, "post": post, "delete_many": seen.delete_many}
-            self.note({"event": "seen", **told})
+        model = seen.renumbering
+        if was != (seen.renames_files, model, model.update_seen, seen.delete_many):
+            told = {"put": model.on_update.value, "post": model.on_create, "put_seen": model.update_seen}
+            self.note({"event": "seen", "names_lost": seen.renames_files, **told, "delete_many": seen.delete_many})
 
     def write_ahead(self, event: events.Event) -> Awaitable[None]:
         """An intent, to be awaited: then it is on disk, and the call may go.

@@ -51,7 +51,7 @@ class Relisting:
         wrong = self._was_wrong or self._is_stale(present, asked) or bool(suspects)
         if wrong:
             suspects |= contradicted(self._course, present, self._writer.written)
-        else:
+        elif not self._writer.round.explains(present, self._io.traits.renumbering):
             suspects = witnesses(present, self._writer.written, self._writer.shown.values())
         if wrong or suspects:
             present = await self._one_by_one(present, suspects)
