@@ -1,1 +1,5 @@
-"""What decides. Nothing here may wait, read, look at a clock or throw dice: everything comes in as arguments."""
+"""Decisions and values: the manifest, the diff, the plan, the checkpoint, retries and the quota.
+
+Pure: no I/O, no clock, no randomness, nothing that waits; all input comes in as arguments.
+Imports the standard library and orjson only.
+"""

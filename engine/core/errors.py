@@ -1,21 +1,21 @@
-"""Every failure that the engine names, sorted by what the caller must do about it. Nothing else may be raised on purpose.
+"""Errors that the engine raises, sorted by what the caller must do.
 
 FerryError
-├── SettingsError      mend the settings                        (exit 2)
-├── ManifestError      mend the manifest; carries all faults    (exit 2)
-├── CheckpointError    mend or set aside checkpoint or plan     (exit 2)
-├── UnsafePlanError    a guard refused; allow it or look        (exit 3)
-├── LockedError        wait for the other run                   (exit 4)
-├── DiskError          mend the disk, give the command again    (exit 6)
-└── StoreError         the store's word, or its silence
-    ├── ForbiddenError     stop the run: 401, 403 where it is the credentials' (exit 5)
-    ├── UnreachableError   stop the run: silent for too long    (exit 5)
-    │   └── CannotConnectError    certificate, host name or proxy login are wrong (exit 5)
-    ├── RefusedError       this call will never go well         (that image fails)
-    │   └── MissingError   404: there is no such product or image
-    ├── ThrottledError     nothing happened; again later
-    ├── UnsentError        nothing happened; again later
-    └── LostError          it may have happened: look first
+├── SettingsError      correct the settings                         (exit 2)
+├── ManifestError      correct the manifest; lists its errors       (exit 2)
+├── CheckpointError    repair or move away the checkpoint or plan   (exit 2)
+├── UnsafePlanError    a guard refused: review it, or allow it      (exit 3)
+├── LockedError        wait for the other run                       (exit 4)
+├── DiskError          fix the disk, run the command again          (exit 6)
+└── StoreError         one call to the store failed
+    ├── ForbiddenError     the token was refused; the run stops     (exit 5)
+    ├── UnreachableError   no usable response; the run stops        (exit 5)
+    │   └── CannotConnectError    wrong certificate, host name or proxy login (exit 5)
+    ├── RefusedError       this call can never succeed              (that image fails)
+    │   └── MissingError   404: the product or image does not exist
+    ├── ThrottledError     not executed; send it again later
+    ├── UnsentError        not executed; send it again later
+    └── LostError          may have been executed; list before a retry
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 
 class FerryError(Exception):
-    """Parent of all that the engine raises on purpose; its text is fit for a person.
+    """Base class of all errors that the engine raises; its text is for users.
 
-    `report` says what the run had done by then, where it had begun.
+    `report` holds the counts up to the error, if a run had started.
     """
 
     report: Report | None = None
 
 
 class SettingsError(FerryError):
-    """A setting is missing or makes no sense; nothing was sent."""
+    """A missing or invalid setting. Nothing was sent."""
 
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """One thing wrong with a manifest: where (`line`, `field` such as `images[2].sort_order`) and what."""
+    """One error in a manifest: `line`, `field` (such as `images[2].sort_order`) and `reason`."""
 
     line: int | None
     field: str | None
@@ -52,7 +52,7 @@ class Fault:
 
 
 class ManifestError(FerryError):
-    """The manifest has faults, at most 100 of which are carried; nothing was sent."""
+    """Errors in a manifest, at most 100 of them. Nothing was sent."""
 
     def __init__(self, name: str, faults: list[Fault]) -> None:
         self.name = name
@@ -61,41 +61,50 @@ class ManifestError(FerryError):
 
 
 def describe(name: str, fault: Fault) -> str:
-    """`FILE:LINE: images[2].sort_order: what is wrong` (contract, Manifest)."""
+    """Return `FILE:LINE: images[2].sort_order: reason` (contract, Manifest)."""
     place = name if fault.line is None else f"{name}:{fault.line}"
     return f"{place}: {fault.reason}" if fault.field is None else f"{place}: {fault.field}: {fault.reason}"
 
 
 class CheckpointError(FerryError):
-    """A checkpoint or plan is damaged, of another store or of a newer format; it was left as it is."""
+    """A damaged checkpoint or plan, or one of another store or a newer format.
+
+    The file is not changed.
+    """
 
 
 class UnsafePlanError(FerryError):
-    """A guard refused the plan; nothing was written to the store."""
+    """A plan that a guard refused. Nothing was written to the store."""
 
 
 class LockedError(FerryError):
-    """Another run holds the checkpoint; nothing was sent."""
+    """A checkpoint that another run has locked. Nothing was sent."""
 
 
 class DiskError(FerryError):
-    """The disk failed under checkpoint, plan, export or backup; nothing unjournalled was sent."""
+    """A failed disk operation on a checkpoint, plan, export or backup.
+
+    No write was sent to the store without its journal entry.
+    """
 
 
 class BackupError(FerryError):
-    """A picture could not be kept, so it is not deleted; that image fails and all else goes on."""
+    """An image that cannot be backed up and is therefore not deleted.
+
+    That image fails; the run continues.
+    """
 
 
 class StoreError(FerryError):
-    """What the store said, or failed to say, about one call; `status` is 0 where it said nothing.
+    """A failed call. `status` is the HTTP status, 0 without a response.
 
-    `doubtful`: one of its sendings may have happened all the same. A 404 after a 504 may be the first one's doing; after
-    a 423 it is somebody else's. The gate knows; without its word it may.
+    `may_have_happened` is true if an earlier attempt may have succeeded although its response was lost: a 404 after a 504
+    can be our own delete. The API client clears it when it knows that no attempt reached the store.
     """
 
-    doubtful = True
+    may_have_happened = True
     after: float | None = None
-    """Seconds that the store asked to wait for, where it named a time."""
+    """Requested wait in seconds, None without one."""
 
     def __init__(self, reason: str, status: int = 0) -> None:
         self.status = status
@@ -104,27 +113,39 @@ class StoreError(FerryError):
 
 
 class ForbiddenError(StoreError):
-    """401, or a 403 that concerns the credentials: the run stops, once the calls in flight are home."""
+    """A 401, or a 403 that concerns the credentials.
+
+    The run stops after the calls in flight have finished.
+    """
 
 
 class UnreachableError(StoreError):
-    """The store gave no usable answer for `--give-up-after`; the run stops and can be resumed. `status` is the last one's."""
+    """A store without a usable response for `--give-up-after`.
+
+    The run stops and can be resumed. `status` is that of the last response.
+    """
 
 
 class CannotConnectError(UnreachableError):
-    """No try can reach the store until a person corrects something: certificate, host name, proxy login; the run stops at once."""
+    """A connection that fails until a person fixes certificate, host name or proxy login.
+
+    The run stops at once.
+    """
 
 
 class RefusedError(StoreError):
-    """The store refused this very call; sending it again would change nothing."""
+    """A call that the store refused; a retry would be refused, too."""
 
 
 class MissingError(RefusedError):
-    """404: there is no such product or image."""
+    """A 404: the product or image does not exist."""
 
 
 class ThrottledError(StoreError):
-    """429: the call did not happen. `after` is the wait asked for in seconds, None where no header says so."""
+    """A 429: the call was not executed.
+
+    `after` is the requested wait in seconds, None if no header names one.
+    """
 
     def __init__(self, reason: str, after: float | None, status: int = 429) -> None:
         super().__init__(reason, status)
@@ -132,21 +153,24 @@ class ThrottledError(StoreError):
 
 
 class UnsentError(StoreError):
-    """The call never reached the store (no connection); nothing happened."""
+    """A call that never reached the store. It was not executed."""
 
 
 class StoppedError(StoreError):
-    """The run was asked to stop while this call still waited; with `tries` 0 it was never sent."""
+    """A call that still waited when the run was stopped; with `tries` 0 it was never sent."""
 
 
 ENDS_RUN = (ForbiddenError, UnreachableError, StoppedError)
-"""What ends the run and not only the call: whoever still waited was turned away with it."""
+"""Errors that end the run; calls that still wait fail with the same error."""
 
 
 class LostError(StoreError):
-    """No usable answer came (reset, time-out, 5xx, unreadable body): the call may or may not have happened."""
+    """A call without a usable response (reset, timeout, 5xx, unreadable body).
+
+    It may have been executed.
+    """
 
 
 def renewed(error: StoreError) -> StoreError:
-    """Make a fresh copy: one exception raised in many tasks would pile up their tracebacks."""
+    """Return a copy of the error, so that tasks sharing it do not pile up tracebacks."""
     return type(error)(error.reason, error.status)

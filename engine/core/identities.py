@@ -1,7 +1,8 @@
-"""What a store makes of a field that it is sent: trimmed, cut or escaped texts, sort orders of its own. Pure.
+"""Known images of a product: which image each source is, and values the store changed. Pure.
 
-The answer to a POST or PUT shows it. It is remembered with the image, the asked value beside the kept one, so that the
-same is not sent night after night; where either has changed since, by a person's hand, the field is compared anew.
+A store may trim, cut or escape a text, or keep a sort order of its own. The response to a POST or PUT shows it. Both
+values are remembered, so that the same value is not sent again on every run. If either has changed since, the field
+is compared as usual.
 """
 
 from __future__ import annotations
@@ -17,29 +18,32 @@ if TYPE_CHECKING:
     from .model import StoredImage
 
 OwnValues = dict[str, tuple[Any, Any]]
-"""Field -> (the value asked for, the value that the store keeps instead)."""
+"""Field -> (wanted value, value that the store keeps instead)."""
 KnownImage = tuple[int, str | None] | tuple[int, str | None, OwnValues]
-"""One remembered image: its id, the version of its bytes and, where there is any, what the store made of its fields."""
+"""A known image: its id, the version of its bytes and, if any, the fields that the store changed."""
 IdentityMap = dict[str, KnownImage]
-"""What the ledger knows of one product: source -> image; of a replaced image, GONE and its id."""
+"""The known images of one product: source -> image. A replaced image has the source GONE + id."""
 
 FIELDS = ("description", "sort_order", "is_thumbnail")
 
 
 def own_values_of(known: KnownImage | None) -> OwnValues:
-    """What the store was seen to make of an image's fields."""
+    """Return the fields of a known image that the store changed."""
     return known[2] if known is not None and len(known) > 2 else {}
 
 
 def known_image(image_id: int, version: str | None, kept: OwnValues) -> KnownImage:
-    """An image as it is remembered; the third part is there only where it says something, as older readers know two."""
+    """Return a known image; the third item is left out if empty.
+
+    Older versions read two items only.
+    """
     return (image_id, version, kept) if kept else (image_id, version)
 
 
 def read_known_image(row: Any) -> KnownImage:
-    """A remembered image back from its JSON.
+    """Return a known image from its JSON `row`.
 
-    Raises KeyError, TypeError, IndexError or AttributeError where it has not the shape of one.
+    Raises KeyError, TypeError, IndexError or AttributeError if the row has another shape.
     """
     image_id, version = row[0], row[1]
     if len(row) < 3:
@@ -48,24 +52,25 @@ def read_known_image(row: Any) -> KnownImage:
 
 
 def other_values(fields: Mapping[str, Any], answered: StoredImage) -> OwnValues:
-    """The fields that a store answered with another value than it was sent."""
+    """Return the sent fields whose value in the response is different."""
     return {name: (value, now) for name, value in fields.items() if (now := getattr(answered, name)) != value}
 
 
 def that_hold(image: Wanted, there: StoredImage, kept: OwnValues) -> OwnValues:
-    """What still is so: the manifest asks for the same value, and the store shows what it made of it."""
+    """Return the own values whose wanted and stored value are both unchanged."""
     return {
         name: pair for name, pair in kept.items() if (getattr(image, name), getattr(there, name)) == (pair[0], pair[1])
     }
 
 
-def as_wanted(image: Wanted, own: OwnValues, former: OwnValues, written: Iterable[str]) -> OwnValues:
-    """What to remember of an image: the store's `own` values of what was sent, told by what the manifest asks for.
+def as_wanted(image: Wanted, own: OwnValues, prior: OwnValues, written: Iterable[str]) -> OwnValues:
+    """Return the own values to remember: each wanted value with the stored one.
 
-    What is sent for a sort order may differ from what is asked for, where siblings will move it or their order alone counts:
-    then the kept value may even be the one asked for, and yet the image can't be put in its place.
+    `own` has the values sent and stored in this run, `prior` those known before, `written` the fields sent. The value sent
+    for a sort order can differ from the wanted one, if siblings will move the image or only the order of equal values
+    counts. The stored value can then equal the wanted one although the image is in another place.
     """
-    kept = {name: pair for name, pair in former.items() if name not in written}
+    kept = {name: pair for name, pair in prior.items() if name not in written}
     for name, (sent, now) in own.items():
         asked = getattr(image, name)
         if asked is not None and sent != now:
@@ -74,13 +79,16 @@ def as_wanted(image: Wanted, own: OwnValues, former: OwnValues, written: Iterabl
 
 
 def without(image: Wanted, names: Iterable[str]) -> Wanted:
-    """The image with nothing asked of these fields."""
+    """Return a copy of the image that does not manage the fields in `names`."""
     fields = {name: getattr(image, name) for name in FIELDS if name not in set(names)}
     return Wanted(image.image_file, **fields, version=image.version, line=image.line)
 
 
 def shown_now(own: OwnValues, there: StoredImage | None) -> OwnValues:
-    """A store's own values as a look shows them: an order of its own may have moved since with its siblings."""
+    """Return the own values with the sort order that the last listing shows.
+
+    The store may have moved it since, together with its siblings.
+    """
     if there is None or "sort_order" not in own:
         return own
     sent = own["sort_order"][0]
@@ -88,7 +96,7 @@ def shown_now(own: OwnValues, there: StoredImage | None) -> OwnValues:
 
 
 def own_value(name: str, asked: Any, kept: Any) -> str:
-    """One such field told to a person."""
+    """Return the note for one field that the store keeps with another value."""
     if asked == kept:
         return (
             f"the store keeps {short(kept)} as {name} and takes no other, so that the image is not in the place that is asked for "
@@ -101,6 +109,6 @@ def own_value(name: str, asked: Any, kept: Any) -> str:
 
 
 def short(value: object) -> str:
-    """A value as a reason quotes it."""
+    """Return a value as a message quotes it, at most 60 characters."""
     text = masked(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,9 +1,10 @@
-"""What an image's name comes down to once the store's renaming is taken off. A name is likeness, never proof.
+"""Names of images: kind of source, and the name under which the store keeps it.
 
-The store keeps `a b(2).JPG` as `k/392/a_b_2___43888.JPG`; on re-import the suffix stacks, and a CDN copy carries
-rendition parts too (store-api.md 1.5). `stem` takes all of it off, on both sides alike. A source whose extension the
-store does not keep (`media?id=7`, `photo.jfif`, `photo.jpg:large`) is completed by it, nobody knows how: `completions`
-has the readings. A long name may be cut, nobody knows where: `cut_key` is compared by its beginning.
+The store keeps `a b(2).JPG` as `k/392/a_b_2___43888.JPG`. On a second import the suffix is added again, and a CDN copy
+also has rendition parts (store-api.md 1.5). `base_name` removes all of it, from sources and stored names alike. A
+source with an extension that the store does not keep (`media?id=7`, `photo.jfif`, `photo.jpg:large`) gets another
+one, by a rule that is not documented: `completions` returns the possible names. A long name may be cut at an unknown
+place: `cut_key` compares beginnings. Equal names make a match likely and never prove it.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Literal
 from urllib.parse import unquote
 
 GONE = "//store/"
-"""An absolute path is a fault in a manifest, so no source can be mistaken for one of these."""
+"""Prefix of a stored image without a source. An absolute path is an error in a manifest, so none can equal it."""
 KEPT = frozenset({"bmp", "gif", "jpg", "jpeg", "jpe", "png", "wbmp", "xbm", "webp"})
-"""The extensions of the kinds that a store takes (store-api.md 1.8), which it therefore keeps."""
+"""Extensions of the accepted image kinds (store-api.md 1.8); the store keeps them."""
 CUT_FROM = 50
-"""A stored name of fewer letters is whole: an image field holds 255, and no store was seen to keep less than this."""
+"""Length in characters from which a stored name may be cut; an image field holds 255, no store was seen to keep less."""
 READINGS = 4
-"""So many readings `completions` has at most."""
+"""Maximum number of names that `completions` returns."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _TAIL = re.compile(r"(?:__\d{5}(?:\.\d{9,11})?(?:\.\d{1,5}\.\d{1,5})?)+$")
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{40}_+")
@@ -27,15 +28,15 @@ _RUN = re.compile(r"_{2,}")
 
 
 def kind(image_file: str) -> str:
-    """How a manifest's `image_file` reaches the store: "url", "import" or "file" (contract, Manifest).
+    """Return the kind of a source: "url", "import", "file" (contract, Manifest) or "gone".
 
-    "gone" is what undo calls an image that is in the store and can't be made again; no manifest may name one.
+    "gone" is an image that undo finds in the store and that cannot be created again; a manifest cannot name one.
     """
     return "gone" if image_file.startswith(GONE) else source_kind(image_file)
 
 
 def basename(image_file: str) -> str:
-    """The last part of a path or URL, query and fragment taken off, percent-decoded."""
+    """Return the last part of a path or URL, without query and fragment, percent-decoded."""
     if "://" in image_file:
         image_file = image_file.partition("#")[0].partition("?")[0]
     elif image_file.startswith("import:"):
@@ -45,13 +46,13 @@ def basename(image_file: str) -> str:
 
 
 def base_name(image_file: str) -> str:
-    """The name as it was before the store renamed it: the same for a source and for what the store made of it."""
+    """Return the name without the store's suffixes, the same for source and stored name."""
     body, dot, extension = _parts(image_file)
     return f"{body}{dot}{extension.lower()}"
 
 
 def _parts(image_file: str) -> tuple[str, str, str]:
-    """Body, dot and extension of the name, with what the store adds taken off."""
+    """Return body, dot and extension of the name without the store's suffixes."""
     name = _UNSAFE.sub("_", basename(image_file))
     body, dot, extension = name.rpartition(".")
     if not dot:
@@ -64,31 +65,35 @@ def _parts(image_file: str) -> tuple[str, str, str]:
 
 
 def folded_name(name_stem: str) -> str:
-    """A stem with runs of `_` folded: how many the store writes for one character outside ASCII is unknown."""
+    """Return a base name with runs of `_` folded.
+
+    The number of `_` that the store writes for one character outside ASCII is not documented.
+    """
     return _RUN.sub("_", name_stem)
 
 
 def one_extension(image_file: str) -> str:
-    """The loose stem with one extension for all that JPEGs bear: a store may write its own."""
+    """Return the folded base name with `jpg` for all JPEG extensions."""
     body, dot, extension = folded_name(base_name(image_file)).rpartition(".")
     return f"{body}{dot}{'jpg' if extension in {'jpeg', 'jpe'} else extension}"
 
 
 def is_completed(image_file: str) -> bool:
-    """Whether the store has to complete this source's name, because its extension is none that a store keeps."""
+    """Return True if the store has to complete this source's name with an extension."""
     return basename(image_file).rpartition(".")[2].lower() not in KEPT or "." not in basename(image_file)
 
 
 def body_key(stored: str) -> str:
-    """What a stored name is compared by where its extension tells nothing: all but that extension, loosely."""
+    """Return the key of a stored name without its extension, to compare with `completions`."""
     body, dot, extension = _parts(stored)
     return _key(body if not extension or is_kept(extension) else body + dot + extension)
 
 
 def completions(source: str) -> list[str]:
-    """The readings of what a store makes of a name that it has to complete, the most telling first; compare with `body_key`.
+    """Return the possible stored names of a source that the store completes.
 
-    With its query, as a whole, up to its last dot. None for a name whose extension is kept.
+    The most specific first: with its query, as a whole, up to its last dot. Empty if the extension is kept. Compare them
+    with `body_key`.
     """
     if not is_completed(source):
         return []
@@ -99,19 +104,19 @@ def completions(source: str) -> list[str]:
 
 
 def cut_key(source: str) -> str:
-    """The longest reading of a source's name: what a stored name that was cut is the beginning of."""
+    """Return the longest possible stored name of a source, to compare with `beginning`."""
     if is_completed(source):
         return next(iter(completions(source)), "")
     return _key(_parts(source)[0])
 
 
 def beginning(stored: str) -> str:
-    """What is left of a stored name that may have been cut: all but its extension, whatever that is."""
+    """Return the key of a stored name that may have been cut, without its extension."""
     return _key(_parts(stored)[0])
 
 
 def is_cut(source: str, stored: str) -> bool:
-    """Whether a stored name may be the beginning of a source's longer one."""
+    """Return True if a stored name may be the beginning of a source's longer one."""
     body, whole = beginning(stored), cut_key(source)
     if len(body) < CUT_FROM or len(whole) <= len(body) or not whole.startswith(body):
         return False
@@ -119,17 +124,17 @@ def is_cut(source: str, stored: str) -> bool:
 
 
 def is_uncertain(source: str) -> bool:
-    """Whether a store may call this source's image something that can't be told from here: completed, cut, or without a name."""
+    """Return True if the stored name cannot be predicted: completed, cut or empty."""
     return is_completed(source) or len(cut_key(source)) > CUT_FROM
 
 
 def same_name(source: str, stored: str) -> bool:
-    """Whether a stored name is what the store makes of a source's."""
+    """Return True if `stored` is a possible stored name of `source`."""
     return likeness(source, stored) is not None
 
 
 def likeness(source: str, stored: str) -> int | None:
-    """How closely a stored name follows a source's, 0 best; None where it doesn't."""
+    """Return the distance between source and stored name: 0 is best, None no match."""
     name = source[source.rfind("/") + 1 :]
     dot = name.rfind(".")
     if (
@@ -138,7 +143,7 @@ def likeness(source: str, stored: str) -> int | None:
         and stored[6 : 6 + dot] == name[:dot]
         and stored[6 + dot : 8 + dot] == "__"
     ):
-        return 0  # nearly all are as plain as this
+        return 0  # the fast path: nearly all names are this plain
     if base_name(source) == base_name(stored):
         return 0
     if one_extension(source) == one_extension(stored):
@@ -152,7 +157,7 @@ def likeness(source: str, stored: str) -> int | None:
 
 
 def is_kept(extension: str) -> bool:
-    """Whether a store keeps this extension."""
+    """Return True if the store keeps this extension."""
     return extension.lower() in KEPT
 
 
@@ -170,7 +175,7 @@ def _key(text: str) -> str:
 
 
 def source_kind(image_file: str) -> Literal["url", "import", "file"]:
-    """Tell where an image comes from: fetched by the store, from its import folder, or uploaded from here."""
+    """Return "url" (the store fetches it), "import" (its import folder) or "file" (upload)."""
     if image_file.startswith("import:"):
         return "import"
     return "url" if image_file[:6].lower().startswith(("http:", "https:")) else "file"

@@ -1,4 +1,4 @@
-"""User and password in an address: a page, a message or a record shows that they are there, and not what they are. Pure."""
+"""Masking of user names and passwords in addresses, for output and logs. Pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from typing import Any
 
 MASK = "***"
-# From the slashes to the last at sign before the host's end.
+# From the slashes to the last at sign of the authority.
 _USER = re.compile(r"(?<=//)[^/?#\s]*@")
 
 
 def masked(text: str) -> str:
-    """The text with `https://***@host/…` in place of each address that names a user or a password.
+    """Return the text with `https://***@host/…` for each address with credentials.
 
-    To be done before a text is cut: what was cut off before its at sign can't be told from a host.
+    Mask a text before shortening it: without its at sign, a cut password looks like a host.
     """
     return _USER.sub(f"{MASK}@", text) if "@" in text else text
 
 
 def all_masked(value: Any) -> Any:
-    """The same JSON value with every text in it masked; keys are the program's own."""
+    """Return the same JSON value with all its texts masked; keys are not changed."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""One call to the store as values: what is asked, what was answered. The seam to the network speaks these and nothing else."""
+"""Request and response of one call to the store, as values."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# What is said of an answer that says nothing about itself.
+# The reason of a response that names none.
 NO_REASON = "no reason given"
 
 
 class Resend(Enum):
-    """What may be done when a call's outcome is unknown."""
+    """The rule for a call whose outcome is unknown."""
 
-    SAFE = "freely"  # sending it again changes nothing more: GET, DELETE by id, a PUT that moves no sibling
-    CHECK_FIRST = "look"  # it may have happened and must not happen twice: the caller looks first
+    SAFE = "freely"  # a second request changes nothing: GET, DELETE by id, a PUT that moves no sibling
+    CHECK_FIRST = "look"  # it may have been executed and must not be twice: list first
 
 
 @dataclass(slots=True)
 class Upload:
-    """A local picture that travels in the request as multipart/form-data, beside the request's form fields."""
+    """A local image file in a multipart/form-data request, beside the form fields."""
 
     path: Path
     name: str
@@ -32,7 +32,7 @@ class Upload:
 
 @dataclass(slots=True)
 class Request:
-    """One call. `path` begins after `/stores/{hash}` and holds its query, already encoded; `body` is JSON."""
+    """One call. `path` follows `/stores/{hash}` and includes the encoded query; `body` is JSON."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What came back, whole. Header names are looked up in lower case."""
+    """A complete response. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]

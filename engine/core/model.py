@@ -1,4 +1,4 @@
-"""The values that everything else speaks of: what is wanted, what is present. No rules here but their shapes."""
+"""The values that all packages share: wanted and stored images. No rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Wanted:
-    """One image of the manifest. A field that is None is not managed: not compared, not written."""
+    """One image of the manifest. A field that is None is neither compared nor written."""
 
     image_file: str
     description: str | None = None
@@ -19,7 +19,10 @@ class Wanted:
 
 @dataclass(slots=True)
 class WantedProduct:
-    """One product of the manifest with its images in the manifest's order; `line` is where it begins."""
+    """One product of the manifest with its images in manifest order.
+
+    `line` is the line on which it begins.
+    """
 
     product_id: int
     images: list[Wanted] = field(default_factory=list)

@@ -1,16 +1,19 @@
-"""What a run came to, as a value that can be printed or given to a script (contract, --json)."""
+"""The report of a run, for printing and for `--json` (contract, --json)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 MOST_FAILURES = 1000
-"""How many failures a report names; the counts go on (contract, --json)."""
+"""Maximum number of failures in a report; the counts include all (contract, --json)."""
 
 
 @dataclass(slots=True)
 class Failure:
-    """One image, or one product without images, that is not as asked, and why. None where unknown."""
+    """One image, or one product, that does not match the manifest, and the reason.
+
+    A field is None if unknown.
+    """
 
     product_id: int | None = None
     image_file: str | None = None
@@ -22,15 +25,15 @@ class Failure:
 
 
 def images_in(failures: list[Failure]) -> int:
-    """How many images these failures are of: one may fail in several fields."""
+    """Return the number of images in these failures; one image may fail in several fields."""
     return len({(failure.image_file, failure.image_id) for failure in failures})
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run did to the store since its first start; `requests` to `elapsed_s` are this process's alone.
+    """Counts of a run since its first start; `requests` to `elapsed_s` cover this process only.
 
-    `resumed`: earlier processes have a part in the other counts.
+    `resumed`: earlier processes contributed to the other counts.
     """
 
     command: str

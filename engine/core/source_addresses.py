@@ -1,4 +1,4 @@
-"""One picture's address, however it is written: what two spellings have in common, and what a signature adds for a night."""
+"""Comparison of source addresses: one spelling for all, and addresses without their signatures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(
     r"https?://[a-z0-9.-]+/(?:[!\"$&-~]|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]))*"
 )
-"""An address that is spelled as `address` spells it: no fragment, port or capital letter in its host, nothing encoded that
-need not be. `/.` is looked for apart from it."""
+"""An address already in the spelling of `address`: no fragment, port, capital letter in the host or needless encoding.
+`/.` is checked separately."""
 _PARTS = re.compile(r"(https?:)//([^/?#]*)([^?#]*)(\?[^#]*)?", re.IGNORECASE)
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -29,11 +29,11 @@ _SIGNATURES = re.compile(
     r"|ossaccesskeyid|security-token|__gda__|validfrom|validto)(?:=.*)?|(?:s|h|hash|sign|md5)=[0-9a-f]{16,})",
     re.IGNORECASE,
 )
-"""Parameters that sign an address or say until when it holds: they change every night, the picture does not."""
+"""Query parameters for signature and expiry; they change with every export, the image does not."""
 
 
 def address(image_file: str) -> str:
-    """The one spelling of a source that all its spellings have in common (RFC 3986, section 6.2.2 and 6.2.3)."""
+    """Return the normalized spelling of a source (RFC 3986, sections 6.2.2 and 6.2.3)."""
     if "/." not in image_file and _PLAIN.fullmatch(image_file):
         return image_file
     parts = _PARTS.match(image_file)
@@ -45,7 +45,7 @@ def address(image_file: str) -> str:
 
 
 def _percent_once(text: str) -> str:
-    """Percent-encode what must be, decode what need not be."""
+    """Percent-encode each character that needs it, and decode all others."""
 
     def once(found: re.Match[str]) -> str:
         byte = unquote_to_bytes(found[0])
@@ -55,7 +55,7 @@ def _percent_once(text: str) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """Take `.` and `..` out of the path, as RFC 3986, section 5.2.4 does."""
+    """Remove `.` and `..` from the path (RFC 3986, section 5.2.4)."""
     if "/." not in path:
         return path
     kept: list[str] = []
@@ -77,7 +77,7 @@ def _path_spelled_once(path: str) -> str:
 
 
 def unsigned(image_file: str) -> str:
-    """The address without what signs it for a while."""
+    """Return the address without the parameters that sign it for a limited time."""
     spelled = address(image_file)
     base, mark, query = spelled.partition("?")
     if not mark:
@@ -87,14 +87,18 @@ def unsigned(image_file: str) -> str:
 
 
 def identity(image_file: str) -> str:
-    """What stays the same when a picture moves to another host or folder: its name and what its query asks for."""
+    """Return the key that stays the same if an image moves to another host or folder.
+
+    It is its name and its query.
+    """
     return f"{folded_name(base_name(image_file))}?{unsigned(image_file).partition('?')[2]}"
 
 
 def respelled(images: list[Wanted], memory: IdentityMap, there: Container[int]) -> IdentityMap:
-    """The memory under the manifest's own spellings: a source that is only written in another way is the same source.
+    """Return the known images under the manifest's spelling of their sources.
 
-    So is one whose signature alone is new. Where several could be meant of the images that are `there`, none is taken.
+    Sources that differ in spelling or signature only are the same. An ambiguous source is left out. `there` has the ids of
+    the images in the store.
     """
     sources = {image.image_file for image in images}
     orphans = [
@@ -107,21 +111,21 @@ def respelled(images: list[Wanted], memory: IdentityMap, there: Container[int]) 
         return memory
     names: dict[str, str] = {}
     for spelling in (address, unsigned):
-        # One image may be known under two spellings: a run that was gone on with has learned the second.
-        former = _once(
+        # One image may be known under two spellings, if a resumed run has learned the second.
+        known_spellings = _once(
             spelling, (source for source in orphans if source not in names), lambda source: memory[source][0]
         )
         taken = set(names.values())
         for key, source in _once(spelling, (source for source in unknown if source not in taken)).items():
-            if key in former:
-                names[former[key]] = source
+            if key in known_spellings:
+                names[known_spellings[key]] = source
     return {names.get(source, source): known for source, known in memory.items()} if names else memory
 
 
 def _once(
     spelling: Callable[[str], str], sources: Iterable[str], meant: Callable[[str], object] = str
 ) -> dict[str, str]:
-    """The sources by their spelling, but for those that share one and mean different things."""
+    """Return the sources by spelling, without spellings that several different sources share."""
     found: dict[str, str] = {}
     shared = set()
     for source in sources:

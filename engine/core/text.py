@@ -1,4 +1,4 @@
-"""Outside text as one printable line, and durations in words."""
+"""Printable text for messages: quoting, shortening, durations."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from typing import Any
 
 from .masking import masked
 
-_SHOWN = 76  # of 80 characters of input that a fault may repeat; quotes and an ellipsis take the rest
+_SHOWN = 76  # characters of input that an error repeats: 80 less quotes and ellipsis
 
 
 def printable(text: str, room: int = _SHOWN) -> str:
-    """Make the text one short printable line: what doesn't print is escaped, passwords are masked, what is too long is cut."""
+    """Return the text as one printable line of at most `room` characters.
+
+    Other characters are escaped, passwords masked.
+    """
     text = masked(text)
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: room + 1])
     return shown if len(shown) <= room else shown[: room - 1] + "…"
 
 
 def quoted(text: str) -> str:
-    """Put the text in quotes, short and printable."""
+    """Return the text in quotes, short and printable."""
     return f'"{printable(text)}"'
 
 
 def found(value: Any) -> str:
-    """Say in few words what stands there instead of what should."""
+    """Return a few words for a value of the wrong type."""
     match value:
         case None:
             return "null"
@@ -37,10 +40,10 @@ def found(value: Any) -> str:
     return printable(str(value), 40)
 
 
-# A wait of over a minute is said, with its reason.
+# Waits longer than this (seconds) are reported, with the reason.
 LONG_WAIT = 60.0
 
 
 def in_words(seconds: float) -> str:
-    """A long wait as a person says it."""
+    """Return a duration in seconds or minutes, as a message shows it."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

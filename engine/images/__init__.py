@@ -1,4 +1,5 @@
-"""Image files: checks of local ones, downloads for CSV URLs and backups.
+"""Image files of the store: downloads for export and backup, and backup folders.
 
-Touches files and, through the fetch seam, the network. Imports `imageferry.disk` and `imageferry.core`.
+Touches the disk through `imageferry.disk` and the network through a fetch function.
+Imports `imageferry.core`, `imageferry.disk`, `imageferry.transport` and `imageferry.progress`.
 """

@@ -1,10 +1,10 @@
-"""Pictures kept before they go: the best rendition that can be had, all fields, and a sealed index line for each.
+"""Backup of images before they are deleted: the best rendition, all fields, and a sealed index line.
 
-`FOLDER/STORE/PRODUCT/IMAGE/NAME` holds the bytes under the name that they once came with, so that an upload of the file bears
-it again; `FOLDER/index.jsonl` says what they are. The picture is on disk and its line synced before the delete may be sent.
-No file that is there is written over: where its name is taken by other bytes, a picture lies in a folder of its own, named by
-its digest. Older folders have no STORE in the path; they are read, and left as they are.
-Pictures come from wherever the store says, so no token travels with the asking.
+`FOLDER/STORE/PRODUCT/IMAGE/NAME` has the bytes under the image's original name, so that an upload of the file restores
+the name; `FOLDER/index.jsonl` describes it. File and line are synced before the delete is sent. No existing file is
+overwritten: if the name is taken by other bytes, the file goes to a subfolder named by its digest. Folders of older
+versions have no STORE in the path; they are read and left as they are. Images are fetched from the addresses that the
+store names, so no token is sent.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Backup:
-    """A folder of pictures, which other runs may write to as well. What it holds already, and whole, is not fetched again."""
+    """A backup folder, which other runs may write to as well. Intact copies are not fetched again."""
 
     def __init__(
         self, disk: Disk, folder: Path, store: str, fetch: Fetch, storefront_url: str | None, *, mark: str
     ) -> None:
-        """`mark` is this run's own, so that two runs never write to one unfinished file."""
+        """`mark` is unique to this run, so that two runs never write to one temporary file."""
         refuse_links(disk, folder, INDEX)
         self._disk = disk
         self._folder = folder
@@ -64,17 +64,17 @@ class Backup:
         self._file = disk.append(folder / INDEX)
 
     def refuse_links(self, products: Iterable[int]) -> None:
-        """Make sure, before the first write, that no symbolic link lies where these products' pictures will be kept.
+        """Check the folders of these products for symbolic links, before the first write.
 
-        Raises DiskError.
+        Raises DiskError if one is found.
         """
         refuse_links_among(self._disk, self._folder, self._store, products)
 
     async def keep(self, product_id: int, image: StoredImage) -> None:
-        """Have the picture and its fields on disk.
+        """Write the image and its fields to the backup folder, unless an intact copy is there.
 
-        Raises BackupError where the picture can't be had, and then the image must not be deleted; DiskError; StoppedError
-        where the run was asked to stop before it was had.
+        Raises BackupError if no rendition can be fetched (the image must not be deleted then), DiskError, and StoppedError if
+        the run is stopped before.
         """
         if self._broken is not None:
             raise self._broken
@@ -85,7 +85,7 @@ class Backup:
         try:
             await self._write(product_id, image, data, url, rendition)
         except DiskError as error:
-            # Whatever else is under way must not write behind a line that may be torn.
+            # No other task may append after a line that may be incomplete.
             self._broken = error
             raise
 
@@ -104,7 +104,7 @@ class Backup:
             except StoppedError:
                 raise
             except LostError as error:
-                # It may have the original all the same; a smaller one instead of it could not be taken back.
+                # The original may still exist; a smaller rendition cannot replace it.
                 reason = str(error)
                 break
             except StoreError as error:
@@ -143,7 +143,7 @@ class Backup:
         self._known.setdefault((product_id, image.image_id), []).append(kept)
 
     async def _place(self, folder: str, image: StoredImage, data: bytes, digest: str) -> str:
-        """Have the bytes on disk under the image's name, or where that is taken by others, below a folder of their digest."""
+        """Write the bytes under the image's name, or in a subfolder named by their digest."""
         name = _safe_name(base_name(image.image_file))
         place, aside = f"{folder}/{name}", f"{folder}/{digest[:32]}/{name}"
         for file in (place, aside):
@@ -177,7 +177,7 @@ class Backup:
         return made
 
     async def _enter(self, line: bytes) -> None:
-        """Have a line in the index, on disk and whole, whatever other runs write there and wherever one of them broke off.
+        """Append a line to the index and read it back, since other runs append, too.
 
         Raises DiskError.
         """
@@ -191,19 +191,19 @@ class Backup:
                 return
         raise DiskError(f"{path}: what was written to the index can't be read back. Give another --backup folder")
 
-    def told(self) -> list[str]:
-        """What this run kept, and why not the originals where it didn't."""
+    def notes(self) -> list[str]:
+        """Return one note with the number of copies made, and the reason if not all are originals."""
         originals, largest = self._kept["original"], self._kept["largest"]
         if not originals + largest:
             return []
-        said = f"kept in {self._folder}: {originals:,} originals, {largest:,} largest renditions"
-        return [f"{said} ({self._smaller})" if self._smaller else said]
+        note = f"kept in {self._folder}: {originals:,} originals, {largest:,} largest renditions"
+        return [f"{note} ({self._smaller})" if self._smaller else note]
 
     def close(self) -> None:
-        """Give the index back."""
+        """Close the index."""
         self._file.close()
 
 
 def _safe_name(name: str) -> str:
-    """A name that any file system takes, with its extension; the index has the true one."""
+    """Return a name that any file system accepts, with its extension; the index has the original."""
     return _UNSAFE.sub("_", name)[-LONGEST_NAME:].lstrip(".") or "_"

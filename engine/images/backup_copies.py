@@ -1,4 +1,4 @@
-"""What a backup has of the images that a run deleted, and why not, as undo asks for it."""
+"""Backup copies of the images that a run deleted, for undo."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 
 class Copies:
-    """The pictures that a folder holds of one store's products; `named` is what a person gave it as, None for nothing."""
+    """The copies in a backup folder of one store's products.
+
+    `named` is true if a person gave the folder.
+    """
 
     def __init__(self, disk: Disk, folder: Path, store: str, products: Container[int], *, named: bool) -> None:
-        """Raises DiskError."""
+        """Read the index. Raises DiskError."""
         self._disk = disk
         self._folder = folder
         self._index = read_index(disk, folder, store, products)
@@ -31,7 +34,7 @@ class Copies:
             self._images.setdefault(product_id, []).append(image_id)
 
     def of(self, batch: ProductPlan, course: ProductLedger) -> dict[int, BackupCopy]:
-        """What there is of each image that the run deleted; each file is looked at, byte by byte.
+        """Return the copy of each image that the run deleted; the digest of each file is checked.
 
         Raises DiskError.
         """
@@ -41,7 +44,7 @@ class Copies:
         }
 
     def known(self, product_id: int) -> dict[int, BackupCopy]:
-        """Under which files each of a product's images was ever kept, whole or not."""
+        """Return all files ever kept of each of the product's images, intact or not."""
         return {
             image_id: BackupCopy(self._files(product_id, image_id)) for image_id in self._images.get(product_id, ())
         }
@@ -75,7 +78,7 @@ class Copies:
         return reason
 
     def whole(self, file: str, product_id: int) -> bool:
-        """Whether the picture of that name is still what was kept.
+        """Return True if the file is intact.
 
         Raises DiskError.
         """

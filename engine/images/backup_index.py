@@ -1,7 +1,7 @@
-"""What a backup folder holds, read from its index: which picture of which store lies where, and whether it is still whole.
+"""Index of a backup folder: the files of each image, and checks that they are intact.
 
-Several runs may append to one index, and any of them may be killed while it does: a line that is not whole says nothing, and
-those around it hold. No symbolic link below the folder is followed, for it may lead to another store's pictures.
+Several runs may append to one index, and each may be killed while it does: a damaged line is ignored, the others are
+valid. Symbolic links below the folder are refused, since they may lead to another store's images.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _BELOW = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9.
 
 @dataclass(slots=True, frozen=True)
 class BackupEntry:
-    """One picture of a backup: where it lies below the folder, and which rendition it is ("original" or "largest")."""
+    """One file of a backup: its place below the folder and its rendition.
+
+    The rendition is "original" or "largest".
+    """
 
     image_file: str
     file: str
@@ -38,7 +41,10 @@ class BackupEntry:
 
 @dataclass(slots=True)
 class Index:
-    """The pictures of one store by (product id, image id), oldest first; which other stores have some there; damaged lines."""
+    """The copies of one store by (product id, image id), oldest first.
+
+    `others` has the other stores in the folder, `damaged` the numbers of damaged lines.
+    """
 
     pictures: dict[tuple[int, int], list[BackupEntry]] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
@@ -46,7 +52,7 @@ class Index:
 
 
 def read_index(disk: Disk, folder: Path, store: str, products: Container[int] | None = None) -> Index:
-    """What a backup folder holds of this store, of these `products` where they are named.
+    """Return the copies of this store, restricted to `products` if given.
 
     Raises DiskError.
     """
@@ -69,7 +75,7 @@ def read_index(disk: Disk, folder: Path, store: str, products: Container[int] | 
 
 
 def _read(row: dict[str, Any]) -> BackupEntry | None:
-    """A picture's line; None where it makes no sense, or names a place that is not below the folder."""
+    """Return the entry of a line, None if it is invalid or leads out of the folder."""
     try:
         name, file, rendition, digest = (row[n] for n in ("image_file", "file", "rendition", "sha256"))
         fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
@@ -82,9 +88,9 @@ def _read(row: dict[str, Any]) -> BackupEntry | None:
 
 
 def best(disk: Disk, folder: Path, kept: Iterable[BackupEntry]) -> BackupEntry | None:
-    """The picture to go by, of all that were kept of one image: one that is whole, the original before a rendition.
+    """Return the best intact copy of one image: the original before a rendition, then the newest.
 
-    Raises DiskError where a symbolic link lies on the way to it.
+    Raises DiskError if a symbolic link is on its path.
     """
     newest_first = list(kept)[::-1]
     newest_first.sort(key=lambda each: each.rendition != "original")
@@ -92,16 +98,16 @@ def best(disk: Disk, folder: Path, kept: Iterable[BackupEntry]) -> BackupEntry |
 
 
 def is_intact(disk: Disk, folder: Path, kept: BackupEntry) -> bool:
-    """Whether a kept picture is there, and still what the index says of it.
+    """Return True if the file exists and has the digest of the index.
 
-    Raises DiskError where a symbolic link lies on the way to it.
+    Raises DiskError if a symbolic link is on its path.
     """
     refuse_links(disk, folder, kept.file)
     return digest_of(disk, folder / kept.file) == kept.sha256
 
 
 def digest_of(disk: Disk, path: Path) -> str | None:
-    """The SHA-256 of a file's bytes; None where there is none."""
+    """Return the SHA-256 of a file in hex, None if it does not exist."""
     if disk.size(path) is None:
         return None
     digest = hashlib.sha256()
@@ -111,15 +117,15 @@ def digest_of(disk: Disk, path: Path) -> str | None:
 
 
 def store_folder(store: str) -> str:
-    """The name of a store's folder in a backup: its hash for a person, and what tells it from every other store."""
+    """Return the folder name of a store: its readable hash and a digest that makes it unique."""
     name = _UNSAFE.sub("_", store.rpartition("/")[2])[:64].lstrip(".") or "_"
     return f"{name}-{hashlib.sha256(store.encode()).hexdigest()[:12]}"
 
 
 def refuse_links(disk: Disk, folder: Path, file: str) -> None:
-    """Make sure that no part of a path below the folder is a symbolic link.
+    """Check that no part of a path below the folder is a symbolic link.
 
-    Raises DiskError.
+    Raises DiskError if one is.
     """
     path = folder
     for part in file.split("/"):
@@ -129,9 +135,9 @@ def refuse_links(disk: Disk, folder: Path, file: str) -> None:
 
 
 def refuse_links_among(disk: Disk, folder: Path, store: str, products: Iterable[int]) -> None:
-    """Look for symbolic links where the pictures of these products lie or will lie, before anything is deleted.
+    """Check the present and future folders of these products for symbolic links.
 
-    Raises DiskError.
+    Raises DiskError if one is found.
     """
     own = folder / store_folder(store)
     places = [(folder, False), (own, False)]

@@ -1,7 +1,7 @@
-"""Stored pictures asked for with patience that ends: a few tries each, none beyond --stall-after, none once the run is to stop.
+"""Downloads of stored images: a few attempts each, bounded in time, ended by a stop of the run.
 
-A picture that hangs is named and cut, as a call in flight is. A host from which nothing came for --give-up-after is not
-asked again in this run, for each of its pictures would cost as long. The clock is the running loop's.
+A download is aborted after --stall-after. A host without a response for --give-up-after is not asked again in this run,
+because each of its images would take as long. The clock is the running loop's.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     Fetch = Callable[[str], Awaitable[bytes]]
 
 _PAUSES = (1, 2, 4, None)
-"""Seconds before each next try; None: there is none."""
+"""Seconds before each retry; None: no more."""
 _SHOWN = 200
 
 
 class PictureDownloader:
-    """`await pictures(url)`: the bytes, whole. Times in seconds; `say` is told of what is cut."""
+    """`await downloader(url)` returns the bytes. Times in seconds; `say` gets a line per abort."""
 
     def __init__(
         self, fetch: Fetch, *, stall_after: float, give_up_after: float, stop: Stop, say: Callable[[str], None]
@@ -44,12 +44,12 @@ class PictureDownloader:
         self._abandoned_hosts: set[str] = set()
 
     async def __call__(self, url: str) -> bytes:
-        """The picture behind an address.
+        """Return the bytes of the image at `url`.
 
         Raises:
-            RefusedError: the host won't serve it, or it is no picture's size.
-            LostError: it was cut, or tried often enough, or its host is given up.
-            StoppedError: the run was asked to stop before it was asked for, or asked for again.
+            RefusedError: the host refuses it, or it is too large.
+            LostError: it was aborted, all attempts failed, or its host was abandoned.
+            StoppedError: the run was stopped before an attempt.
 
         """
         host, began = _host(url), anyio.current_time()
@@ -75,7 +75,7 @@ class PictureDownloader:
         with anyio.move_on_after(self._stall_after):
             return await self._try(url)
         if began >= self._said_at:
-            # Those that hung beside it are told with it.
+            # One line for all downloads that hang at the same time.
             self._said_at = anyio.current_time()
             more = f" (in flight beside it: {self._out - 1})" if self._out > 1 else ""
             self._say(f"a picture has not come for {self._stall_after:g} s and is cut: GET {url[:_SHOWN]}{more}")

@@ -1,6 +1,6 @@
-"""Fetches stored pictures from wherever the store says they are. Not the store's API: no token, no quota, no journal.
+"""HTTP client for stored images, at the addresses that the store names.
 
-One exchange a call; how often, and for how long, `images/download.py` says.
+It is not the store's API: no token, no quota, no journal. One attempt per call; `images/download.py` has the retries.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 LARGEST = 32 * 1024 * 1024
-"""A store takes 8 MB; what is far larger is not a picture of its."""
+"""Maximum size in bytes; a store accepts 8 MB."""
 _PATIENCE = aiohttp.ClientTimeout(total=100, sock_connect=20, sock_read=30)
 
 
 class Fetcher:
-    """`await fetch(url)` inside `async with`: the bytes, whole."""
+    """`await fetch(url)` inside `async with` returns the bytes."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -40,9 +40,9 @@ class Fetcher:
             await self._session.close()
 
     async def __call__(self, url: str) -> bytes:
-        """Ask once.
+        """Return the bytes at `url`, in one attempt.
 
-        Raises RefusedError where the host says no or sends too much, LostError where it doesn't answer.
+        Raises RefusedError if the host refuses or sends too much, LostError if it does not respond.
         """
         assert self._session is not None, "use it inside `async with`"
         shown = url[:200]

@@ -90,7 +90,7 @@ async def reporting_outcome(job: RunContext) -> AsyncIterator[None]:
     except (FerryError, Interrupted) as error:
         failure = _ended(job, error)
     finally:
-        job.report.notes += job.cut.told() + job.odd.told()
+        job.report.notes += job.cut.warnings() + job.odd.warnings()
         job.report.elapsed_s = round(anyio.current_time() - began, 3)
         if job.progress.traffic is not None:
             traffic = job.progress.traffic()

@@ -302,7 +302,7 @@ class Run:
                 backup.refuse_links(batch.product_id for batch in plan.batches() if batch.changes.deletes)
                 yield backup
             finally:
-                self._backup_notes = backup.told()
+                self._backup_notes = backup.notes()
                 backup.close()
 
     @asynccontextmanager

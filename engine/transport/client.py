@@ -144,7 +144,7 @@ class ApiClient:
                     raise self._final(move, failure, tries, request)
                 await self._sit_out(request, failure, tries)
         except StoreError as error:
-            error.doubtful = doubtful
+            error.may_have_happened = doubtful
             raise
         except NotSent as error:
             if doubtful:  # an earlier sending may have happened

@@ -302,7 +302,7 @@ def test_a_403_on_a_write_is_that_products_own(request_: Request) -> None:
         await once(gate, COUNT)
         with pytest.raises(RefusedError) as raised:
             await once(gate, request_, own=True)
-        assert (raised.value.status, raised.value.doubtful) == (403, False)
+        assert (raised.value.status, raised.value.may_have_happened) == (403, False)
         await once(gate, COUNT)
         return gate.traffic().requests
 

@@ -192,7 +192,7 @@ def test_a_failure_tells_whether_an_earlier_sending_may_have_happened(step, doub
     """A 404 after a 504 may be our own doing; after a 423 it is somebody else's."""
     (error, _), _ = play(Script(step, Response(404, {}, b"")), one())
     assert isinstance(error, MissingError)
-    assert error.doubtful is doubtful
+    assert error.may_have_happened is doubtful
 
 
 def test_404_is_missing_and_not_tried_again():

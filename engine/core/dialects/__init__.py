@@ -1,4 +1,5 @@
-"""The store's API versions: how a request is built and a response is read, behind one protocol.
+"""Versions of the store's API: building a request and reading a response.
 
-Pure. Imports the values of `imageferry.core` only; sends nothing.
+Pure: sends nothing.
+Imports the loose modules of `imageferry.core` only.
 """

@@ -1,7 +1,6 @@
-"""How a store is spoken to, one module an API version: it alone knows paths, JSON and error texts.
+"""Interface of an API version. Only its module knows paths, JSON and error texts.
 
-`Dialect` is what such a module offers; V3 would be a second one beside `core/dialects/v2.py`. Requests come out, values go in; nothing
-here sends.
+`core/dialects/v2.py` implements it.
 """
 
 from __future__ import annotations
@@ -16,55 +15,55 @@ if TYPE_CHECKING:
 
 
 class Dialect(Protocol):
-    """The calls that the engine makes, and how their answers are read; what each must do is said in `core/dialects/v2.py`."""
+    """Requests that the engine sends, and readers of their responses; documented in `v2.py`."""
 
     def list_images(self, product_id: int, page: int) -> Request:
-        """One page of a product's images."""
+        """Return the request for one page of a product's images."""
 
     def get_image(self, product_id: int, image_id: int) -> Request:
-        """One image."""
+        """Return the request for one image."""
 
     def count_images(self) -> Request:
-        """How many images the whole store has."""
+        """Return the request for the number of images in the store."""
 
     def count_products(self) -> Request:
-        """How many products the whole store has."""
+        """Return the request for the number of products in the store."""
 
     def list_products(self, min_id: int) -> Request:
-        """A page of products from an id upwards."""
+        """Return the request for a page of products with ids from `min_id` upwards."""
 
     def create_image(self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Request:
-        """A new image."""
+        """Return the request that creates an image."""
 
     def update_image(self, product_id: int, image_id: int, fields: dict[str, Any]) -> Request:
-        """Fields of one image."""
+        """Return the request that updates fields of one image."""
 
     def delete_image(self, product_id: int, image_id: int) -> Request:
-        """One image goes."""
+        """Return the request that deletes one image."""
 
     def delete_images(self, product_id: int) -> Request:
-        """A page of images goes."""
+        """Return the request that deletes a page of images."""
 
     def read_images(self, answer: Response) -> list[StoredImage]:
-        """The images of a page."""
+        """Return the images of a page."""
 
     def read_images_with_urls(self, answer: Response) -> list[StoredImage]:
-        """The same, with the addresses of their pictures."""
+        """Return the images of a page, with the addresses of their files."""
 
     def read_image(self, answer: Response) -> StoredImage:
-        """One image."""
+        """Return one image."""
 
     def read_created(self, answer: Response) -> StoredImage:
-        """The image that was made."""
+        """Return the created image."""
 
     def read_count(self, answer: Response) -> int:
-        """A count."""
+        """Return a count."""
 
     def read_product_ids(self, answer: Response) -> list[int]:
-        """The ids of a page of products."""
+        """Return the ids of a page of products."""
 
     def read_nothing(self, answer: Response) -> None:
-        """An answer with nothing in it."""
+        """Accept a response without content."""
 
     def explain(self, answer: Response) -> str:
-        """The store's own words about a refusal."""
+        """Return the store's own text about a refusal."""

@@ -1,7 +1,7 @@
-"""The V2 product images API: intent -> Request, Answer -> values. Alone knows V2's paths, JSON and error texts.
+"""The V2 product images API: requests, and responses to values.
 
-Source: store-api.md sections 0 and 1. No path ends in a slash; read-only fields are never sent; 204, `[]` and null
-are all "none"; whatever can't be read is as good as no answer (LostError).
+Source: store-api.md sections 0 and 1; numbers in parentheses are its sections. No path ends in a slash; read-only
+fields are never sent; 204, `[]` and null all mean "none"; an unreadable body counts as no response (LostError).
 """
 
 from __future__ import annotations
@@ -19,37 +19,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = 250
-"""The most that a page may hold (section 0)."""
+"""Maximum page size (section 0)."""
 _URLS = ("zoom_url", "standard_url", "thumbnail_url", "tiny_url")
 
 
 def list_images(product_id: int, page: int) -> Request:
-    """One page of a product's images, lowest id first."""
+    """Return the request for one page of a product's images, lowest id first."""
     return Request("GET", f"/v2/products/{product_id}/images?limit={PAGE}&page={page}")
 
 
 def get_image(product_id: int, image_id: int) -> Request:
-    """One image."""
+    """Return the request for one image."""
     return Request("GET", f"/v2/products/{product_id}/images/{image_id}")
 
 
 def count_images() -> Request:
-    """How many images the whole store has."""
+    """Return the request for the number of images in the store."""
     return Request("GET", "/v2/products/images/count")
 
 
 def count_products() -> Request:
-    """How many products the whole store has (section 2)."""
+    """Return the request for the number of products in the store (section 2)."""
     return Request("GET", "/v2/products/count")
 
 
 def list_products(min_id: int) -> Request:
-    """Up to 250 products from an id upwards: a walk that deletions elsewhere can't upset (section 2)."""
+    """Return the request for up to 250 products with ids from `min_id` upwards (section 2).
+
+    Paging by id is not upset by products that others delete.
+    """
     return Request("GET", f"/v2/products?min_id={min_id}&limit={PAGE}&include=@summary")
 
 
 def create_image(product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Request:
-    """A new image from a URL, from a name in the import folder, or from a local picture as a form upload (1.3)."""
+    """Return the request that creates an image (1.3).
+
+    The source is a URL, a name in the import folder or, with `picture`, a local file as a form upload.
+    """
     path = f"/v2/products/{product_id}/images"
     if picture is not None:
         form = {name: _form_value(value) for name, value in fields.items()}
@@ -59,24 +65,27 @@ def create_image(product_id: int, image_file: str, fields: dict[str, Any], pictu
 
 
 def update_image(product_id: int, image_id: int, fields: dict[str, Any]) -> Request:
-    """Only what changes is sent (section 8.11)."""
+    """Return the request that updates the changed `fields` of one image (section 8.11)."""
     return Request("PUT", f"/v2/products/{product_id}/images/{image_id}", orjson.dumps(fields))
 
 
 def delete_image(product_id: int, image_id: int) -> Request:
-    """One image goes."""
+    """Return the request that deletes one image."""
     return Request("DELETE", f"/v2/products/{product_id}/images/{image_id}")
 
 
 def delete_images(product_id: int) -> Request:
-    """A page of a product's images goes: 250 at most, on some readings all of them (1.4)."""
+    """Return the request that deletes a page of a product's images (1.4).
+
+    At most 250; some stores may delete all of them.
+    """
     return Request("DELETE", f"/v2/products/{product_id}/images?limit={PAGE}")
 
 
 def read_images(answer: Response) -> list[StoredImage]:
-    """The images of a page.
+    """Return the images of a page.
 
-    Raises LostError where the body is not a list of images.
+    Raises LostError if the body is not a list of images.
     """
     rows = _read(answer)
     if not rows:
@@ -87,25 +96,25 @@ def read_images(answer: Response) -> list[StoredImage]:
 
 
 def read_image(answer: Response) -> StoredImage:
-    """One image.
+    """Return one image.
 
-    Raises LostError where the body is not one.
+    Raises LostError if the body is not one.
     """
     return _images([_read(answer)], answer.status)[0]
 
 
 def read_created(answer: Response) -> StoredImage:
-    """The image that a POST made; its id is the one thing that must be there (renditions are missing, 1.1).
+    """Return the image that a POST created; renditions may be missing (1.1).
 
-    Raises LostError where the body names none.
+    Raises LostError if the body has no id.
     """
     return read_image(answer)
 
 
 def read_count(answer: Response) -> int:
-    """A count.
+    """Return a count.
 
-    Raises LostError where the body holds none.
+    Raises LostError if the body has none.
     """
     row = _read(answer)
     count = row.get("count") if isinstance(row, dict) else None
@@ -115,9 +124,9 @@ def read_count(answer: Response) -> int:
 
 
 def read_product_ids(answer: Response) -> list[int]:
-    """The ids of a page of products.
+    """Return the ids of a page of products.
 
-    Raises LostError where the body is not a list of products.
+    Raises LostError if the body is not a list of products.
     """
     rows = _read(answer)
     if not rows:
@@ -130,12 +139,15 @@ def read_product_ids(answer: Response) -> list[int]:
     return [product_id for product_id in ids if product_id is not None]
 
 
-def read_nothing(answer: Response) -> None:  # there is nothing in it to read
-    """Take a delete's answer as it is."""
+def read_nothing(answer: Response) -> None:
+    """Accept the response to a delete, whatever its body."""
 
 
 def explain(answer: Response) -> str:
-    """The store's own words about a refusal, one line, at most 300 characters; V2 says them in a list (1.7)."""
+    """Return the store's own text about a refusal: one line, at most 300 characters.
+
+    V2 sends it in a list (1.7).
+    """
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
@@ -168,7 +180,7 @@ def _read(answer: Response) -> Any:
 
 
 def _images(rows: list[Any], status: int) -> list[StoredImage]:
-    """The hot path of listing: one loop, no call a row but the constructor's."""
+    """Return the images of a page's rows. The hot path of listing: no call per row."""
     images = []
     for row in rows:
         try:
@@ -184,14 +196,14 @@ def _images(rows: list[Any], status: int) -> list[StoredImage]:
 
 
 def rendition(row: dict[str, Any]) -> str | None:
-    """The address of the largest rendition that a listing's row names (section 8.13)."""
+    """Return the address of the largest rendition in a listing's row (section 8.13)."""
     return next((row[name] for name in _URLS if isinstance(row.get(name), str) and row[name]), None)
 
 
 def read_images_with_urls(answer: Response) -> list[StoredImage]:
-    """As `read_images`, with the largest rendition's address in `url`: what export and backup need.
+    """Return the images of a page with the largest rendition's address in `url`.
 
-    Raises LostError where the body is not a list of images.
+    For export and backup. Raises LostError if the body is not a list of images.
     """
     images = read_images(answer)
     if images:
@@ -207,7 +219,7 @@ def _form_value(value: Any) -> str:
 
 
 def _shape(value: Any) -> str:
-    """A value from outside in a few words; nested ones are not descended into, however deep they go."""
+    """Describe a value from outside in a few words, without descending into it."""
     if isinstance(value, dict):
         return f"an object with {', '.join(map(repr, list(value)[:6]))[:60] or 'nothing'}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""One product: compares wanted, stored and remembered images, and returns the fewest changes.
+"""One product: compares wanted, stored and known images and returns the fewest changes.
 
-Pure. Imports the values of `imageferry.core` only.
+Pure: no I/O, no clock. Imports the loose modules of `imageferry.core` only.
 """

@@ -1,10 +1,10 @@
-"""The fewest writes after which a gallery stands as asked, those reckoned in that are written for other reasons anyway.
+"""The fewest writes that bring a product's images into the wanted sort order.
 
-An image that is put in at a value and moves its siblings (a raise, any PUT or a POST, by the reading) makes room: once
-all such values are taken in ascending order, an image that stood at `s` above them all stands at `s` plus their count.
-That count alone carries a gallery from one place to the next, so a walk upwards that keeps the best way to each count
-finds the fewest writes. It makes no difference that all creates are sent before the first PUT: `before_shifts` gives
-what they have to carry, and a create above a place never moves an image that is put there.
+Images that are written for another reason cost nothing extra. An image inserted at a value (a raise, any PUT or a POST,
+by the model) moves its siblings there and above up by one: it makes room. If the values are taken in ascending order,
+an image at `s` above them all ends at `s` plus their number. That number is the whole state of the search, so walking
+upwards with the cheapest path to each number finds the fewest writes. Creates are sent before the first PUT;
+`before_shifts` returns the values they must carry. A create above a value never moves an image at that value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class _Path(NamedTuple):
-    """How a gallery was built so far: what it cost, its last PUT (whether that made room), and the way up to it."""
+    """The cheapest way to a state: its cost, its last PUT, and the path before it.
+
+    `shifting` is true if that PUT made room.
+    """
 
     cost: int = 0
     put: tuple[int, int] | None = None
@@ -31,11 +34,11 @@ class _Path(NamedTuple):
 def arrange(
     places: Sequence[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int] = ()
 ) -> Arrangement:
-    """The fewest PUTs after which the managed images stand as asked, and what the creates have to carry for it.
+    """Return the fewest PUTs that place the managed images, and each create's sort order.
 
-    `orders` has the sort order of every image present, managed or not: the store's renumbering moves them all.
-    `written` are the images that are PUT for another field anyway. The creates are sent in ascending order of what they
-    carry, of equals the one asked for first; then the PUTs in the order given.
+    `orders` has the sort order of every stored image, managed or not, because the store renumbers all of them. `written`
+    has the images that are PUT for another field. Creates are sent in ascending order of the value they carry, equal ones
+    by the value wanted; then the PUTs in the order returned.
     """
     row = in_order(places)
     return (
@@ -48,7 +51,10 @@ def arrange(
 def _arrange_values(
     row: list[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
 ) -> Arrangement:
-    """Each image has a value of its own to stand at; `best` is the cheapest way to each room made so far."""
+    """Place images whose wanted sort orders are all different.
+
+    `best` has the cheapest path for each number of shifts so far.
+    """
     best: dict[int, _Path] = {0: _Path()}
     for place in row:
         following: dict[int, _Path] = {}
@@ -73,7 +79,7 @@ def _arrange_values(
 def _longer(
     way: _Path, room: int, place: Place, orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
 ) -> Iterator[tuple[int, _Path]]:
-    """How one image more can come to stand at the value asked for: the room made then, and the way."""
+    """Yield each way to place one more image: the shifts after it, and the path."""
     image_id = place.image_id
     if image_id is None:
         yield room + bool(reading.on_create), way
@@ -81,7 +87,7 @@ def _longer(
     short = place.asked - room - orders[image_id]
     if short == 0:
         yield room, way
-    # Writing an image where it stands makes room above it, and costs nothing where it is written anyway.
+    # A write at the present value makes room above it, and is free for an image that is written for another field.
     if short != 0 or (reading.on_update is Renumbering.ALWAYS and image_id in written):
         shifting = reading.on_update is Renumbering.ALWAYS or (reading.on_update is Renumbering.RAISED and short > 0)
         cost = way.cost + (1 if image_id in written else EXTRA)

@@ -1,10 +1,10 @@
-"""The fewest writes where equal sort orders are asked for: the order by (sort order, id) is all that counts.
+"""The fewest writes if equal sort orders are wanted: only the order by (sort order, id) counts.
 
-The gallery is built upwards, level by level; a level is a number at which managed images stand, by ascending id. A level
-that is put in with room made for it (a raise, any PUT or a POST, by the reading) pushes all that stood there, so
-one image at most is put in so, and besides it only those stand there that are put down afterwards without moving
-anybody. What is pushed moves with everything above: an image that stays at `s` stands above the last level just if
-`s` is above its `ground`, the level's number less the room made so far. Lower ground is never worse for what follows.
+The images are placed upwards, level by level. A level is a number at which managed images stand, in ascending order of
+id. Inserting an image at a level (a raise, any PUT or a POST, by the model) moves all images there and above up by one.
+So at most one image is inserted at a level, and beside it stand only images that are written there later without moving
+any. An image that stays at `s` stands above the last level if `s` is greater than its `ground`: the level's number minus
+the shifts so far. A lower ground is never worse for what follows.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
 WIDE = 64
-"""How many ways to build a gallery are followed side by side: all that can matter with so many managed images."""
+"""Number of nodes kept per image; more cannot matter with the number of images that a product holds."""
 EXTRA = 1 << 20
-"""What a PUT counts that is made for the order alone; a sort order in a PUT that is made anyway counts one."""
+"""Cost of a PUT for the order alone; a sort order in another PUT costs 1."""
 _NEWEST = 1 << 62
 
 
 class _LevelKind(IntEnum):
-    """What else may come to stand at a level; each may take what the one before it may."""
+    """The images that may still be placed at a level; each kind allows those of the one before it."""
 
     SHUT = 0
-    """Something was put in: only what is put down there afterwards without moving anybody."""
+    """An image was inserted: only images written later without moving any."""
     OPEN = 1
-    """Also what stands there by itself, and what is made there on a store that moves nothing then."""
+    """Also images that already stand there, and creates on a store that moves nothing on create."""
     FREE = 2
-    """Only images put down without moving anybody stand there: one more may be put in before them, which makes room."""
+    """Only images written without moving any: one more may be inserted before them."""
 
 
 class _Placement(IntEnum):
@@ -45,7 +45,7 @@ class _Placement(IntEnum):
 
 
 class _Node(NamedTuple):
-    """One image more: the cost so far, the last level's ground, kind and highest id, and how the image came there."""
+    """One placed image: cost so far, the level's ground, kind and highest id."""
 
     cost: int
     ground: int
@@ -65,7 +65,7 @@ class _Level:
         return any(deed is _Placement.IN for _, deed in self.images)
 
     def stands(self, orders: dict[int, int]) -> int | None:
-        """The number of the images that stay at this level, None where none does."""
+        """Return the sort order of the images that stay at this level, None without any."""
         return next(
             (orders[p.image_id] for p, d in self.images if d is _Placement.STAY and p.image_id is not None), None
         )
@@ -74,10 +74,10 @@ class _Level:
 def arrange_order(
     row: list[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
 ) -> Arrangement:
-    """The fewest PUTs after which the images of `row` stand in this order; see `moves.arrange`."""
+    """Return the fewest PUTs that bring the images into the order of `row`; see `arrange`."""
     if not reading.on_create and _rises([(orders.get(p.image_id or 0, p.asked), p.image_id or _NEWEST) for p in row]):
         return Arrangement({place.row: place.asked for place in row if place.image_id is None})
-    # Nothing below zero is written unless manifest or store went there first (store-api.md 1.1 doubts it).
+    # Negative values only if manifest or store has one: the store may refuse them (store-api.md 1.1).
     lowest = min(0, *(place.asked for place in row), *orders.values())
     steps = [_Node(0, lowest - 1, _LevelKind.SHUT, _NEWEST, _Placement.STAY, False, None)]
     for place in row:
@@ -96,7 +96,7 @@ def _rises(ranks: list[tuple[int, int]]) -> bool:
 def _ways(
     step: _Node, place: Place, orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
 ) -> Iterator[_Node]:
-    """How the next image can come to stand above what stands already."""
+    """Yield each way to place the next image above those placed."""
     cost, ground, kind, last, *_ = step
     image_id = place.image_id
     if image_id is None:
@@ -121,7 +121,7 @@ def _ways(
 
 
 def _made(step: _Node, *, moves: bool) -> _Node:
-    """A create: its id is higher than any, so it stands last at its level."""
+    """Return the placement of a create: the highest id, hence last at its level."""
     cost, ground, kind, *_ = step
     if not moves:
         joins = kind is not _LevelKind.SHUT
@@ -131,7 +131,7 @@ def _made(step: _Node, *, moves: bool) -> _Node:
 
 
 def _worth_following(steps: list[_Node]) -> list[_Node]:
-    """Those than which no other is as cheap and as low, cheapest first."""
+    """Return the nodes that no other node dominates, cheapest first."""
     steps.sort(key=lambda step: (step.cost, step.ground, -step.kind, step.last))
     kept: list[_Node] = []
     for step in steps:
@@ -141,7 +141,10 @@ def _worth_following(steps: list[_Node]) -> list[_Node]:
 
 
 def _is_as_good(other: _Node, step: _Node) -> bool:
-    """Whether a cheaper way leaves all that this one leaves: lower ground, or the same with as much room at its level."""
+    """Return True if the cheaper node leaves at least the choices of the other one.
+
+    It has a lower ground, or the same ground with as much choice at its level.
+    """
     return other.ground < step.ground or (
         other.ground == step.ground and other.kind >= step.kind and other.last <= step.last
     )
@@ -161,12 +164,17 @@ def _levels(row: list[Place], step: _Node) -> list[_Level]:
 
 
 def _written(levels: Sequence[_Level], lowest: int, orders: dict[int, int], *, as_asked: bool) -> Arrangement:
-    """The values of the levels from the lowest upwards: each as low as it may be, or as asked where that seems to fit."""
+    """Return the writes for the levels from the lowest upwards.
+
+    Each level gets the lowest possible value, or with `as_asked` the wanted one where it fits.
+    """
     arrangement = Arrangement()
     numbers = _numbers(levels, lowest, orders, as_asked=as_asked)
     shifts: list[int] = []
     for level, number in zip(levels, numbers, strict=True):
-        for place, deed in sorted(level.images, key=lambda each: -each[1]):  # what is put in pushes: so it comes first
+        for place, deed in sorted(
+            level.images, key=lambda each: -each[1]
+        ):  # an insertion moves the others, so it comes first
             if deed is _Placement.STAY:
                 continue
             if place.image_id is None:
@@ -200,7 +208,7 @@ def _numbers(levels: Sequence[_Level], lowest: int, orders: dict[int, int], *, a
 
 
 def _is_right(row: list[Place], arrangement: Arrangement, orders: dict[int, int], reading: RenumberingModel) -> bool:
-    """Whether a store of this reading ends in the order of `row`."""
+    """Return True if a store of this model ends in the order of `row`."""
     now = dict(orders)
     made = {}
     by_row = {place.row: place for place in row}

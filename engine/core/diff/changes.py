@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Create:
-    """POST the image of manifest row `row` with these fields; `replaces` is the image whose bytes are outdated."""
+    """POST the image of manifest row `row`; `replaces` is the image with outdated bytes."""
 
     row: int
     fields: dict[str, Any]
@@ -20,7 +20,7 @@ class Create:
 
 @dataclass(slots=True)
 class Update:
-    """PUT these fields of one image; `before` holds what they were."""
+    """PUT these fields of one image; `before` has the values they replace."""
 
     image_id: int
     fields: dict[str, Any]
@@ -29,7 +29,10 @@ class Update:
 
 @dataclass(slots=True)
 class Changes:
-    """One product's changes in the order of applying: creates, then updates by ascending sort order, then deletes."""
+    """One product's changes in the order of applying: creates, updates, deletes.
+
+    Updates ascend by sort order. `recheck`: list the product again after the writes.
+    """
 
     creates: list[Create] = field(default_factory=list)
     updates: list[Update] = field(default_factory=list)
@@ -42,10 +45,10 @@ class Changes:
 
 @dataclass(slots=True)
 class Difference:
-    """What the diff of one product found: `pairs` row -> image id, `memory` as it is from now on, `outdated` rows.
+    """The result of comparing one product: `pairs` (row to image id) and `outdated` rows.
 
-    `guessed` are the rows of pairs that nothing but their name tells, and that not clearly.
-    `own`: row -> the fields that stay as the store made them, since sending the same again would change nothing.
+    `identities` are the known images from now on. `guessed` has the rows matched by an ambiguous name only. `own` has, by
+    row, the fields that stay as the store changed them, because sending them again would change nothing.
     """
 
     changes: Changes

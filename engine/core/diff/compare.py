@@ -1,8 +1,7 @@
-"""One product: what is wanted, what is present and what is remembered, turned into its changes. Pure and total.
+"""Comparison of one product: wanted, stored and known images to changes. Pure.
 
-Identity (contract, Manifest; store-api.md 1.5): an id that the ledger remembers for a source wins, among the ids that
-the listing shows; else the name decides (`pairing`). What is left over is surplus, and only a job that mirrors takes it
-away.
+A known image id decides first, if the store lists it (contract, Manifest; store-api.md 1.5); then the name decides
+(`match`). Unmatched images are extra; only a run with `delete_extra` deletes them.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ def compare(
     by_name: bool = True,
     skip: frozenset[int] = frozenset(),
 ) -> Difference:
-    """What must change in this product so that it is as wanted; `mirror` (sync) also removes and replaces.
+    """Return the changes that make one product match the manifest.
 
-    `bystanders` are images that are none of our business (somebody added them under way): never paired, written or
-    deleted, but moved by the store's renumbering like any other. Without `by_name` the ledger alone tells identity.
-    The rows in `skip` are not made, and nothing is arranged as if they were.
+    `delete_extra` (sync) also deletes extra images and replaces outdated ones. `unmanaged` images were added by others
+    during the run: they are not matched, written or deleted, but the store renumbers them, too. Without `by_name` only
+    known ids match. Rows in `skip` are not created and not arranged.
     """
     if not present and not unmanaged and not skip and (all_new := _all_new(product.images, reading)) is not None:
         return all_new
@@ -62,16 +61,17 @@ def compare(
         kept = set(pairs.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
         changes.recheck = changes.recheck or _loses_thumbnail(images, by_id, changes)
-    # A store that keeps orders of its own may move the others at any write.
+    # A store that keeps sort orders of its own may move others at any write.
     changes.recheck = changes.recheck or (bool(changes) and any("sort_order" in kept for kept in own.values()))
     known = update_identities(product.images, pairs | replaced, memory, by_id)
     return Difference(changes, pairs, known, outdated, pairing.guessed, own)
 
 
 def _all_new(images: list[Wanted], reading: RenumberingModel) -> Difference | None:
-    """An empty gallery: every row is a create that carries what is asked; only equal sort orders may call for a look.
+    """Return the changes of an empty product: one create for each row.
 
-    None where the store is known to move the equal ones, so that creates have to carry something else.
+    Only equal sort orders may need a recheck. None if the store is known to renumber equal ones on create: then creates
+    have to carry other values.
     """
     orders = [image.sort_order for image in images if image.sort_order is not None]
     ties = len(set(orders)) < len(orders)
@@ -91,7 +91,7 @@ def _own(
     memory: IdentityMap,
     orders: dict[int, int],
 ) -> dict[int, OwnValues]:
-    """The rows of which the store was seen to keep other values than asked for, where both are still the same."""
+    """Return, by row, the store's own values that are still as they were last seen."""
     own: dict[int, OwnValues] = {}
     for row, image_id in pairs.items():
         known = memory.get(images[row].image_file)
@@ -103,7 +103,7 @@ def _own(
         places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
         met, ties = is_met(places, orders), has_ties(places)
         for kept in own.values():
-            # Among equals only the place counts; else an image that stands at the value asked for stands well.
+            # With ties only the place counts; without, an image at the wanted value is right.
             if "sort_order" in kept and (met or (kept["sort_order"][0] == kept["sort_order"][1] and not ties)):
                 del kept["sort_order"]
     return {row: kept for row, kept in own.items() if kept}
@@ -138,16 +138,19 @@ def _changes(
 
 
 def _shift_for_replacements(images: list[Wanted], replaced: dict[int, int], orders: dict[int, int]) -> None:
-    """What replacements whose order is not managed do to `orders`, where POST moves siblings; they are made first."""
+    """Apply to `orders` the shifts of replacements whose sort order is not managed.
+
+    They are created first; needed only if a POST moves siblings.
+    """
     for value in sorted((orders[old] for row, old in replaced.items() if images[row].sort_order is None), reverse=True):
         make_room(orders, value)
 
 
 def _creation_rank(create: Create, images: list[Wanted], reading: RenumberingModel) -> tuple[int, int, int, int]:
-    """Ascending by what is sent; of equals the one asked for first is made first, since ids then tell their order.
+    """Return the sort key of creates: ascending by the value sent, then by the value wanted.
 
-    Before all these come the replacements that carry their old image's order, from the highest downwards: none of them
-    then moves, where POST does that, what a later one is to stand beside.
+    Of equal values the first one created gets the lower id. Replacements that keep the sort order of the old image come
+    first, from the highest downwards: then none moves an image that a later one is placed beside.
     """
     value, asked = create.fields.get("sort_order", 0), images[create.row].sort_order
     if create.replaces is not None and asked is None:
@@ -172,9 +175,9 @@ def _arrangement(
 def _create_fields(
     image: Wanted, sort_order: int | None, old: StoredImage | None, *, claimed: bool = False
 ) -> dict[str, Any]:
-    """The fields a POST carries; a replacement takes over from the old image what the manifest does not manage.
+    """Return the fields of a POST; a replacement keeps unmanaged fields of the old image.
 
-    The thumbnail isn't taken over where the manifest has `claimed` it for an image.
+    It does not keep the thumbnail if the manifest has `claimed` it for an image.
     """
     fields: dict[str, Any] = {}
     if image.description is not None or (old is not None and old.description):
@@ -193,7 +196,7 @@ def _create_fields(
 def _other_writes(
     images: list[Wanted], rows: list[int], pairs: dict[int, int], by_id: dict[int, StoredImage]
 ) -> dict[int, dict[str, Any]]:
-    """What is written whatever the order: descriptions and thumbnails, by image id."""
+    """Return the changed descriptions and thumbnails by image id."""
     writes: dict[int, dict[str, Any]] = {}
     takes_over = any(images[row].is_thumbnail and not _has_thumbnail(row, pairs, by_id) for row in rows)
     for row, image_id in pairs.items():
@@ -201,7 +204,7 @@ def _other_writes(
         fields: dict[str, Any] = {}
         if image.description is not None and image.description != present.description:
             fields["description"] = image.description
-        # Setting another one clears this one (store-api.md 1.6), so only a thumbnail without a successor is unset.
+        # Setting another thumbnail clears this one (store-api.md 1.6); unset it only without a successor.
         if image.is_thumbnail not in (None, present.is_thumbnail) and (image.is_thumbnail or not takes_over):
             fields["is_thumbnail"] = image.is_thumbnail
         if fields:
@@ -223,7 +226,10 @@ def _updates(
 def _merge(
     ordered: list[int], others: list[int], writes: dict[int, dict[str, Any]], by_id: dict[int, StoredImage]
 ) -> list[int]:
-    """Images whose order is written keep their sequence; the others join in by the sort order that they have."""
+    """Merge writes with a sort order, in their sequence, with the others.
+
+    The others are placed by their present sort order.
+    """
     merged = []
     waiting = iter(others)
     other = next(waiting, None)
@@ -247,7 +253,7 @@ def _has_thumbnail(row: int, pairs: dict[int, int], by_id: dict[int, StoredImage
 
 
 def _may_renumber(changes: Changes, images: list[Wanted], pairs: dict[int, int], by_id: dict[int, StoredImage]) -> bool:
-    """Whether a POST could have moved managed siblings, on a store of which that is not known (reading.post)."""
+    """Return True if a POST could move managed siblings on a store of unknown behaviour."""
     standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
     orders = sorted(create.fields["sort_order"] for create in changes.creates if "sort_order" in create.fields)
     collide = len(set(orders)) < len(orders)
@@ -255,7 +261,10 @@ def _may_renumber(changes: Changes, images: list[Wanted], pairs: dict[int, int],
 
 
 def _loses_thumbnail(images: list[Wanted], by_id: dict[int, StoredImage], changes: Changes) -> bool:
-    """Whether the thumbnail goes without a successor: which image the store then promotes is unknown (1.6)."""
+    """Return True if the thumbnail is deleted without a successor.
+
+    The image that the store then promotes is not documented (store-api.md 1.6).
+    """
     if not any(by_id[image_id].is_thumbnail for image_id in changes.deletes):
         return False
     if any(image.is_thumbnail for image in images):

@@ -1,4 +1,4 @@
-"""Which wanted image is which stored one: by remembered id, else by name."""
+"""Matching of wanted and stored images: by known id, then by name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FIELDS = ("description", "sort_order", "is_thumbnail")
 
 @dataclass(slots=True)
 class Pairing:
-    """Row -> image id; `guessed` are the rows that could as well be another image's, or another row this image's."""
+    """Matched rows and image ids; `guessed` has the rows that could match another image."""
 
     pairs: dict[int, int] = field(default_factory=dict)
     guessed: list[int] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Pairing:
 def match_images(
     images: list[Wanted], present: list[StoredImage], memory: IdentityMap, *, by_name: bool = True
 ) -> Pairing:
-    """Pair each row with at most one image, by the ledger first."""
+    """Match each row with at most one image: known ids first, then names."""
     found = Pairing()
     left = {image.image_id: image for image in present}
     if memory:
@@ -60,7 +60,7 @@ def match_images(
 
 
 class _Names:
-    """The rows and images that memory has left over, paired by name."""
+    """Rows and images without a known id, matched by name."""
 
     def __init__(self, images: list[Wanted], left: dict[int, StoredImage], memory: IdentityMap, found: Pairing) -> None:
         self._images = images
@@ -69,12 +69,12 @@ class _Names:
         self._found = found
 
     def pair(self) -> None:
-        """Go from the closest likeness to the loosest until nothing is left over."""
+        """Match from the closest likeness to the loosest."""
         self._by(base_name, lambda there: base_name(there.image_file))
         self._by(lambda source: folded_name(base_name(source)), lambda there: folded_name(base_name(there.image_file)))
         if not self._open():
             return
-        # What is known to be another source's image is no image of a source that merely looks like it.
+        # An image known under another source is not matched by likeness.
         owners = {known[0]: source for source, known in self._memory.items() if not source.startswith(GONE)}
         self._by(
             lambda source: identity(source) if completions(source) else None,
@@ -107,7 +107,7 @@ class _Names:
             self._match(rows[name], alike)
 
     def _cut(self) -> None:
-        """Names that were cut, by their beginnings, the longest first. Each is a guess: another name may begin alike."""
+        """Match names that the store may have cut, the longest first. All are guesses."""
         whole = sorted(
             (key, row)
             for row, image in enumerate(self._images)
@@ -129,7 +129,7 @@ class _Names:
             self._match(rows, cut[body], guess=True)
 
     def _match(self, rows: list[int], alike: list[StoredImage], *, guess: bool = False) -> None:
-        """Pair rows and images of one name; as many as there are of the fewer."""
+        """Match rows and images of one name, as many as there are of the fewer."""
         if not rows:
             return
         if len(rows) == len(alike) == 1:
@@ -145,15 +145,15 @@ class _Names:
 
 
 def _reading(source: str, place: int) -> str | None:
-    """One reading of a source's completed name, the most telling at place 0."""
+    """Return one possible completion of a source's name, None beyond the last."""
     readings = completions(source)
     return readings[place] if place < len(readings) else None
 
 
 def match(images: list[Wanted], rows: list[int], alike: list[StoredImage]) -> list[tuple[int, StoredImage]]:
-    """Rows and images of one name: by all managed fields, by the description, by the thumbnail, by their order.
+    """Match rows and images of one name: by managed fields, description, thumbnail, order.
 
-    The sort order is no sign by itself unless it finds them all: a store moves whole galleries up by one.
+    The sort order alone matches only if it matches all of them: stores move whole galleries by one.
     """
     open_rows = dict.fromkeys(sorted(rows, key=lambda row: _rank(images, row)))
     left = {each.image_id: each for each in sorted(alike, key=lambda each: (each.sort_order, each.image_id))}
@@ -181,7 +181,10 @@ def _agreeing(
     left: dict[int, StoredImage],
     sign: Callable[[Wanted], tuple[str, ...]],
 ) -> Iterator[tuple[int, StoredImage]]:
-    """Rows with an image that agrees in the fields of the row's sign, each image once."""
+    """Yield rows with an image that has the same values in the row's `sign` fields.
+
+    Each image is used once.
+    """
     indexes: dict[tuple[str, ...], dict[tuple[object, ...], list[StoredImage]]] = {}
     taken: set[int] = set()
     for row in rows:
@@ -203,7 +206,7 @@ def _agreeing(
 def _untold(
     images: list[Wanted], rows: list[int], alike: list[StoredImage], matched: Iterable[tuple[int, StoredImage]]
 ) -> list[int]:
-    """The matched rows whose fields don't tell that it is this image, and this row's alone."""
+    """Return the matched rows whose fields leave another match possible."""
     kinds = {_managed(images[row]) for row in rows}
     of_images = {names: Counter(_values(there, names) for there in alike) for names in kinds}
     of_rows = {
@@ -242,7 +245,10 @@ def _is_outdated(image: Wanted, image_id: int, memory: IdentityMap) -> bool:
 def update_identities(
     images: list[Wanted], pairs: dict[int, int], memory: IdentityMap, by_id: dict[int, StoredImage]
 ) -> IdentityMap:
-    """What the ledger knows of this product from now on; an outdated image keeps the version its bytes have."""
+    """Return the known images of the product after matching.
+
+    An outdated image keeps the version that its bytes have.
+    """
     known: IdentityMap = {}
     for row, image_id in pairs.items():
         image = images[row]

@@ -1,8 +1,8 @@
-"""How a store renumbers siblings on update and create: the models, their arithmetic, and inferring one from a listing.
+"""Renumbering of siblings on update and create: the models, and inferring one from a listing.
 
-How a store renumbers is unknown until it is seen (store-api.md 1.6). A round is its creates, then its updates; each of the six
-models (three of update, two of create) is tried on it as a whole, since what a create moved may look like what an update moved.
-Only what all models that explain the listing have in common is believed.
+The store's rule is unknown until it is observed (store-api.md 1.6). A round is its creates, then its updates. Each of
+the six models (three for updates, two for creates) is tried on a whole round, because a shift by a create can look like
+one by an update. Only what all matching models have in common is learned.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Renumbering(Enum):
-    """What a PUT of `sort_order` does to the siblings at or above the new value."""
+    """The effect of a PUT of `sort_order` on siblings at or above the new value."""
 
     NONE = "none"
     RAISED = "raised"
@@ -25,9 +25,9 @@ class Renumbering(Enum):
 
 @dataclass(slots=True, frozen=True)
 class RenumberingModel:
-    """What the store is taken to do on an update, and whether a create moves siblings (None: never seen).
+    """The assumed renumbering by the store on update and on create (None: not yet observed).
 
-    `update_seen`: what it does on an update was seen, too, and is not only what the documentation says.
+    `update_seen` is true if the rule for updates was observed, not only documented.
     """
 
     on_update: Renumbering = Renumbering.RAISED
@@ -36,7 +36,7 @@ class RenumberingModel:
 
 
 def put(orders: dict[int, int], image_id: int, value: int, reading: Renumbering) -> None:
-    """What the store makes of a PUT, under a reading; `orders` is changed in place."""
+    """Apply a PUT to `orders` in place, as a store of this renumbering does."""
     moves = reading is Renumbering.ALWAYS or (reading is Renumbering.RAISED and value > orders[image_id])
     if moves:
         make_room(orders, value)
@@ -44,14 +44,14 @@ def put(orders: dict[int, int], image_id: int, value: int, reading: Renumbering)
 
 
 def make_room(orders: dict[int, int], value: int) -> None:
-    """What an image that is put in at a value does to its siblings there and above, where the store moves them."""
+    """Move all images at or above `value` up by one, in place."""
     for sibling, present in orders.items():
         if present >= value:
             orders[sibling] = present + 1
 
 
 def before_shifts(value: int, shifts: Sequence[int]) -> int:
-    """What to create an image with so that it stands at `value` once PUTs at `shifts` have moved their siblings."""
+    """Return the sort order of a create that ends at `value` after PUTs at `shifts`."""
     for shift in reversed(shifts):
         if value > shift:
             value -= 1
@@ -67,10 +67,13 @@ def predict(
     puts: Sequence[tuple[int, int]],
     reading: RenumberingModel,
 ) -> dict[int, int]:
-    """What a round makes of a gallery's sort orders under a reading; creates and PUTs are image id and sort order sent."""
+    """Return the sort orders after a round, as a store of this model renumbers.
+
+    `creates` and `puts` are pairs of image id and sort order sent.
+    """
     orders = dict(before)
     for image_id, value in creates:
-        # A POST that moves siblings moves them as a PUT does that always moves them.
+        # A POST that moves siblings moves them like a PUT of model ALWAYS.
         put(orders, image_id, value, Renumbering.ALWAYS if reading.on_create else Renumbering.NONE)
     for image_id, value in puts:
         if image_id in orders:
@@ -85,9 +88,10 @@ def infer(
     puts: Sequence[tuple[int, int]],
     after: dict[int, int],
 ) -> RenumberingModel:
-    """`known`, with what this round tells of PUT, of POST, or of both; images that are gone by now tell nothing.
+    """Return the model `known`, corrected by what this round shows of PUT and POST.
 
-    Where somebody else's image has appeared, nothing is learned: what moved may have made room for that one.
+    Images that are gone by now show nothing. If another writer's image has appeared, nothing is learned: the shift may be
+    due to that one.
     """
     fitting = []
     for reading in MODELS:
@@ -111,7 +115,7 @@ def infer(
 def _is_numbered_anew(
     before: dict[int, int], creates: Sequence[tuple[int, int]], puts: Sequence[tuple[int, int]], after: dict[int, int]
 ) -> bool:
-    """Whether a round left a gallery without gaps or equals, each image put in before those at its number."""
+    """Return True if the store renumbered the whole product without gaps or equal values."""
     first = min(after.values(), default=0)
     orders = dict(before)
     for image_id, value in (*creates, *puts):
@@ -121,5 +125,5 @@ def _is_numbered_anew(
 
 
 def _numbered(orders: dict[int, int], first: int) -> dict[int, int]:
-    """The gallery with the numbers `first`, and on without gaps or equals."""
+    """Return the images renumbered from `first` without gaps or equal values."""
     return {each: first + place for place, each in enumerate(sorted(orders, key=lambda each: (orders[each], each)))}

@@ -1,11 +1,9 @@
-"""Sort orders: what is asked, whether it is met, and what the store makes of a write by its own renumbering.
+"""Sort orders: the wanted places, and the check that they are met.
 
-The rule of the documentation (store-api.md 1.6): on an update to a lower priority, siblings whose `sort_order` is at
-or above the new value are moved up by one. Whether a PUT that lowers the number does it too, whether a POST does, or
-whether nothing moves at all, is unknown; each is a reading, and a store that was seen to differ is believed.
-
-Writing from the lowest place upwards is right under every reading: what is written later moves only what lies above.
-Which writes those are, `moves` and `levels` find out.
+By the documentation (store-api.md 1.6) an update to a lower priority moves siblings at or above the new value up by
+one. Whether a PUT to a lower number or a POST does the same is not documented; `renumbering` has a model for each case.
+Writing from the lowest value upwards is right under every model: a later write moves only images above it. `arrange`
+and `arrange_ties` find the fewest writes.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Place:
-    """An image whose sort order is managed: the one in the store, or None for the one still to be created."""
+    """An image with a managed sort order; `image_id` is None if it is still to be created."""
 
     asked: int
     image_id: int | None
@@ -29,25 +27,31 @@ class Place:
 
 @dataclass(slots=True)
 class Arrangement:
-    """`creates`: what each row's POST shall carry. `puts`: image id and value, to be sent in this order."""
+    """The sort order of each create by row, and the PUTs (image id, value) in sending order."""
 
     creates: dict[int, int] = field(default_factory=dict)
     puts: list[tuple[int, int]] = field(default_factory=list)
 
 
 def has_ties(places: Iterable[Place]) -> bool:
-    """Whether two managed images ask for one sort order; then their order alone counts (contract, Manifest)."""
+    """Return True if two managed images want the same sort order.
+
+    Then only their order counts (contract, Manifest).
+    """
     asked = [place.asked for place in places]
     return len(set(asked)) < len(asked)
 
 
 def in_order(places: Iterable[Place]) -> list[Place]:
-    """The managed images as the manifest orders them: by sort order asked, then by row."""
+    """Return the managed images by wanted sort order, then by row."""
     return sorted(places, key=lambda place: (place.asked, place.row))
 
 
 def is_met(places: Sequence[Place], orders: dict[int, int]) -> bool:
-    """Whether the images, all of them present, stand as asked: each value, or the order alone where there are ties."""
+    """Return True if all images exist and stand as wanted.
+
+    Each at its value, or with ties in the wanted order.
+    """
     if not has_ties(places):
         return all(place.image_id is not None and orders[place.image_id] == place.asked for place in places)
     ranks = [(orders[place.image_id], place.image_id) for place in in_order(places) if place.image_id is not None]
@@ -55,7 +59,7 @@ def is_met(places: Sequence[Place], orders: dict[int, int]) -> bool:
 
 
 def longest_run(row: Sequence[int], orders: dict[int, int]) -> set[int]:
-    """The ids of a longest subsequence of `row` whose (sort order, id) already rises."""
+    """Return the ids of a longest subsequence of `row` with rising (sort order, id)."""
     tails: list[tuple[int, int]] = []
     at: list[int] = []
     came_from: list[int | None] = []

@@ -1,7 +1,7 @@
-"""A quick look at one product: is it as asked beyond doubt? What a nightly run asks of nearly every product.
+"""Fast check that a product needs no change; most products of a nightly run pass it.
 
-`glance` never says yes where `diff` would find a change; where it isn't sure it says nothing, and the diff decides.
-(tests/core/diff/test_unchanged.py holds that law; benchmarks/ has what it saves.)
+`is_unchanged` never says yes if `compare` would find a change; if in doubt it returns None and `compare` decides
+(held by tests/core/diff/test_unchanged.py; measured in benchmarks/).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _BELOW_ALL = -(1 << 31) - 1
 
 
 def is_unchanged(images: list[Wanted], present: list[StoredImage], memory: IdentityMap) -> IdentityMap | None:
-    """The memory as it is from now on where nothing is to be done; None where only the diff can tell."""
+    """Return the known images if nothing is to be done, None if only `compare` can tell."""
     if len(images) != len(present):
         return None
     return _by_memory(images, present, memory) if memory else _by_name(images, present)
 
 
 def _by_memory(images: list[Wanted], present: list[StoredImage], memory: IdentityMap) -> IdentityMap | None:
-    """Every image is remembered, still there, of the version asked for, and has the fields asked for."""
+    """Check that every image is known, present, of the wanted version and unchanged."""
     if len(memory) != len(images):
         return None
     left = {image.image_id: image for image in present}
@@ -31,7 +31,7 @@ def _by_memory(images: list[Wanted], present: list[StoredImage], memory: Identit
     for wanted in images:
         known = memory.get(wanted.image_file)
         if known is None or wanted.version != known[1] or len(known) > 2:
-            return None  # of what the store made something of its own, the diff tells
+            return None  # the store changed a field: `compare` decides
         there = left.pop(known[0], None)
         if there is None:
             return None
@@ -47,7 +47,7 @@ def _by_memory(images: list[Wanted], present: list[StoredImage], memory: Identit
 
 
 def _by_name(images: list[Wanted], present: list[StoredImage]) -> IdentityMap | None:
-    """Nothing is remembered, but rows and images agree one by one, by plain names that the store left as they were."""
+    """Check that rows and images agree one by one, by plain names; nothing is known yet."""
     learned: IdentityMap = {}
     names = set()
     last = _BELOW_ALL
@@ -70,13 +70,13 @@ def _by_name(images: list[Wanted], present: list[StoredImage]) -> IdentityMap | 
 
 
 def _plain_name(source: str, stored: str) -> str | None:
-    """The body of the name where `stored` is just `x/000/BODY__00000.EXT` of a source that ends in `/BODY.EXT`."""
+    """Return BODY if `stored` is `x/000/BODY__00000.EXT` and `source` ends in `/BODY.EXT`."""
     cut = stored.rfind("__")
     body = stored[6:cut]
     digits = stored[cut + 2 : cut + 7]
     if cut < 7 or stored[5] != "/" or not (digits.isdigit() and digits.isascii()):
         return None
-    # The dot right behind them says that the digits are five.
+    # The dot right after them shows that there are exactly five digits.
     if not source.endswith(f"/{body}{stored[cut + 7 :]}") or stored[cut + 7 : cut + 8] != ".":
         return None
     if "__" in body or "%" in source or "?" in source or "#" in source or (len(body) > 40 and body[40] == "_"):

@@ -1,4 +1,5 @@
-"""What an image file is, by its bytes: the kind, a sound header, and an end that is there.
+"""Image file formats: kind, valid header and complete end, from the bytes.
 
-Pure: asks for bytes through a function it is given. Imports the values of `imageferry.core` only.
+Pure: reads bytes through a function argument.
+Imports the loose modules of `imageferry.core` only.
 """

@@ -1,6 +1,6 @@
-"""Whether a picture with a sound header is there to its end. Pure; the whole file is asked for only where its end doesn't tell.
+"""Check that an image file with a valid header is complete. Pure.
 
-What can't be told is taken to be whole: a warning must be true.
+The whole file is read only if its end is ambiguous. If in doubt the file counts as complete: a warning must be true.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ if TYPE_CHECKING:
     from .header import Read
 
 _STEPS = 65_536
-"""Pieces of a file that are looked at at most, whatever the file says of itself."""
+"""Maximum number of chunks that are read, whatever the file claims."""
 _BLOCK = 65_536
 _TAIL = 2_048
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
-_PLAIN = frozenset({0, 3, 6})  # BMP: pixels as they are, the latter two with masks
+_PLAIN = frozenset({0, 3, 6})  # BMP compressions with uncompressed pixels; 3 and 6 have masks
 _WINDOWS = frozenset({40, 52, 56, 108, 124})
 
 
 def little(data: bytes, at: int, length: int) -> int:
-    """A number with its lowest byte first; 0 behind the end."""
+    """Return a little-endian integer; bytes behind the end count as 0."""
     return int.from_bytes(data[at : at + length], "little")
 
 
 def of_jpeg(read: Read, size: int, at: int) -> bool:
-    """The mark of the end follows somewhere after the frame's header: a second picture, or other things, may come after it.
+    """Return True if an end marker follows the frame header.
 
-    The thumbnail in the metadata lies before that header. A byte 0xFF among the pixels is never followed by 0xD9.
+    A second image or other data may come after it. The thumbnail in the metadata lies before that header. In pixel data
+    0xFF is never followed by 0xD9.
     """
     if read(max(at, size - 2), 2) == b"\xff\xd9":
         return True
@@ -42,7 +43,7 @@ def of_jpeg(read: Read, size: int, at: int) -> bool:
 
 
 def of_png(read: Read, size: int) -> bool:
-    """The last chunk is there; other things may come after it."""
+    """Return True if the last chunk is there; other data may come after it."""
     if read(max(0, size - len(_IEND)), len(_IEND)) == _IEND:
         return True
     at = 8
@@ -57,9 +58,10 @@ def of_png(read: Read, size: int) -> bool:
 
 
 def of_gif(read: Read, size: int) -> bool:
-    """The trailer is there, or what stands in its place is no block: then decoders end there, too.
+    """Return True if the trailer is there, or no block where one should be.
 
-    Where the file doesn't end with a block's end and a trailer, its blocks of 255 bytes at most are walked in memory.
+    Decoders end there, too. If the file does not end with a block terminator and the trailer, its blocks of at most
+    255 bytes are walked in memory.
     """
     if read(size - 2, 2) == b"\0;":
         return True
@@ -74,18 +76,18 @@ def of_gif(read: Read, size: int) -> bool:
 
 
 def _colours(flags: bytes) -> int:
-    """The length of the table of colours that these flags announce."""
+    """Return the length in bytes of the colour table that these flags announce."""
     return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
 
 
 def of_webp(head: bytes, size: int) -> bool:
-    """The file has what it says of itself, and what its first chunk says."""
+    """Return True if the file is as long as it and its first chunk say."""
     return size >= max(8 + little(head, 4, 4), 20 + little(head, 16, 4))
 
 
 @dataclass(slots=True, frozen=True)
 class Bitmap:
-    """What a BMP's header says; `claims` are what it says of the file's size."""
+    """The header of a BMP; `claims` has the file sizes that it states."""
 
     header: int
     width: int
@@ -97,7 +99,7 @@ class Bitmap:
 
 
 def bmp(head: bytes) -> Bitmap | None:
-    """Read a BMP's header; None where it is not there to its dimensions."""
+    """Return the header of a BMP, None if it ends before its dimensions."""
     length = little(head, 14, 4)
     if len(head) < (26 if length == 12 else 30):
         return None
@@ -113,7 +115,11 @@ def bmp(head: bytes) -> Bitmap | None:
 
 
 def of_bmp(head: bytes, size: int) -> bool:
-    """Plain pixels are reckoned; of packed ones the smallest that the header says of the file. The last row needs no padding."""
+    """Return True if the pixels fit in the file.
+
+    The size of plain pixels is computed; for packed ones the smallest size in the header counts. The last row needs no
+    padding.
+    """
     about = bmp(head)
     if about is None:
         return False
@@ -124,6 +130,6 @@ def of_bmp(head: bytes, size: int) -> bool:
 
 
 def of_xbm(read: Read, size: int, start: int) -> bool:
-    """The numbers' closing brace is there."""
+    """Return True if the closing brace of the numbers is there."""
     at = max(start, size - _TAIL)
     return b"}" in read(at, _TAIL)

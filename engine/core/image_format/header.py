@@ -1,8 +1,8 @@
-"""What a picture is by its bytes: a signature and a sound header tell its kind. Pure; asks for the bytes that it needs.
+"""Detection of an image's kind by its signature and header. Pure; reads only the bytes it needs.
 
-A name decides nothing, and nobody's decoder does: decoders refuse sound pictures over a large comment, a colour profile or a rare
-depth, and a picture that the store takes must not be kept from it here. store-api.md 1.8 has the kinds that the store takes. A
-picture whose header is sound and whose end is missing is a picture that was cut off (`picture_end`).
+The file's name decides nothing. No decoder is used: decoders reject valid images with a large comment, colour profile or
+rare depth, and an image that the store accepts must not be refused here. The kinds are those of store-api.md 1.8. A
+valid header with a missing end is a truncated image (`end`).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from . import end
 __all__ = ["HEAD", "Picture", "Read", "judge", "judge_bytes"]
 
 Read = Callable[[int, int], bytes]
-"""Up to so many bytes (second) of the file from a place on (first); fewer only where the file ends."""
+"""`read(offset, length)` returns bytes of the file; fewer only at its end."""
 
 HEAD = 4_096
-"""Bytes at the beginning that every judgement asks for first."""
+"""Number of bytes at the beginning that are read first."""
 _STEPS = 65_536
-"""Segments that are passed over at most, whatever the file says of itself."""
+"""Maximum number of segments that are skipped, whatever the file claims."""
 
 _PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _BMP_DEPTHS = frozenset({1, 2, 4, 8, 16, 24, 32, 64})
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # these three are tables and a reserved one
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # two tables and a reserved marker
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 _SIZE = rb"\s*#[ \t]*define\s+\S*%s\s+0*[1-9]\d*\s"
@@ -38,14 +38,14 @@ _XBM = re.compile(
 
 @dataclass(slots=True, frozen=True)
 class Picture:
-    """A kind that the store takes; `cut`: the file ends before the picture does."""
+    """An image of a kind that the store accepts; `cut` is true if the file is truncated."""
 
     kind: str
     cut: bool
 
 
 def judge(read: Read, size: int) -> Picture | None:
-    """Say what picture a file of this size holds; None where it is none that the store takes."""
+    """Return the image in a file of this size, None if it is no kind that the store accepts."""
     head = read(0, HEAD)
     if head.startswith(b"\xff\xd8\xff"):
         at = _jpeg(read)
@@ -65,19 +65,22 @@ def judge(read: Read, size: int) -> Picture | None:
 
 
 def judge_bytes(data: bytes) -> Picture | None:
-    """`judge` for a picture that is held whole."""
+    """Return the image in `data`; see `judge`."""
     return judge(lambda at, length: data[at : at + length], len(data))
 
 
 def _jpeg(read: Read) -> int:
-    """Where the frame's header ends; 0 where there is none that gives a size. Segments before it are passed over unread."""
+    """Return the end of the frame header, 0 without one that gives a size.
+
+    Segments before it are skipped.
+    """
     at = 2
     for _ in range(_STEPS):
         piece = read(at, 10)
         if len(piece) < 4 or piece[0] != 0xFF:
             return 0
         marker, length = piece[1], int.from_bytes(piece[2:4], "big")
-        if marker == 0xFF:  # markers may be filled up
+        if marker == 0xFF:  # fill bytes before a marker
             at += 1
         elif marker in _BARE:
             at += 2
@@ -116,19 +119,20 @@ def _webp(head: bytes) -> bool:
 
 
 def _bmp(head: bytes) -> bool:
-    """A header of 12 bytes (OS/2 1), of 16 to 64 (OS/2 2 cuts it anywhere; Windows 40, 52, 56), of 108 or 124."""
+    """Check a header of 12 bytes (OS/2 1), 16 to 64 (OS/2 2; Windows 40, 52, 56), 108 or 124."""
     about = end.bmp(head)
     if about is None:
         return False
     known = about.header in {12, 108, 124} or 16 <= about.header <= 64
-    deep = about.depth in _BMP_DEPTHS or (about.depth == 0 and about.compression in {4, 5})  # a JPEG or a PNG within
+    deep = about.depth in _BMP_DEPTHS or (about.depth == 0 and about.compression in {4, 5})  # an embedded JPEG or PNG
     return known and deep and about.width > 0 and about.height > 0
 
 
 def _wbmp(head: bytes, size: int) -> bool:
-    """Type 0, no extension headers, then width and height in groups of seven bits, then a bit a pixel, rows padded to bytes.
+    """Check type 0, no extension headers, width and height in groups of seven bits.
 
-    Two zero bytes are a weak sign, so the size must come out to the byte: one that is cut off can't be told from anything else.
+    Then follows one bit per pixel, rows padded to bytes. Two zero bytes are a weak signature, so the size must match to the
+    byte; a truncated file cannot be recognised.
     """
     numbers, at = [0, 0], 2
     for place in range(2):
@@ -145,7 +149,7 @@ def _wbmp(head: bytes, size: int) -> bool:
 
 
 def _xbm(head: bytes) -> int:
-    """Where the numbers can begin at the earliest; 0 where this is no such source text. Its comments may say anything."""
+    """Return the earliest place of the numbers, 0 if this is no XBM. Comments are ignored."""
     if not head.lstrip().startswith((b"#", b"/*")) or not _XBM.match(_COMMENT.sub(b" ", head)):
         return 0
     return head.rfind(b"define")

@@ -1,7 +1,7 @@
-"""Local pictures that were cut off: a warning of a run, said once however often they are looked at. Pure.
+"""Warning about truncated local images, once per run. Pure.
 
-They are uploaded all the same: whether a store shows the part that is there is its own affair, and a picture that has always been
-so must not stop a migration.
+They are uploaded nevertheless: the store may show the part that is there, and a file that has always been truncated
+must not stop a migration.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from __future__ import annotations
 from ..text import quoted
 
 MOST_NAMES = 65_536
-"""How many are told apart; beyond that it is said that there are more."""
+"""Maximum number of names kept; more are reported as "over"."""
 _NAMED = 5
 _TO_DO = "A store may refuse what was cut off, or show the part that is there: copy it again from where it came from."
 
 
 class CutFiles:
-    """The names of those that were seen, in the order in which they were."""
+    """Names of truncated files, in the order found."""
 
     def __init__(self) -> None:
         self._names: dict[str, None] = {}
         self._more = False
 
     def add(self, image_file: str) -> None:
-        """Take note of one."""
+        """Add a name; adding it again has no effect."""
         if len(self._names) < MOST_NAMES:
             self._names[image_file] = None
         else:
             self._more = self._more or image_file not in self._names
 
-    def told(self) -> list[str]:
-        """One sentence that counts them and names the first, or nothing where there are none."""
+    def warnings(self) -> list[str]:
+        """Return one sentence with the number and the first names, empty without any."""
         names = list(self._names)
         if not names:
             return []

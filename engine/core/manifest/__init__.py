@@ -1,4 +1,5 @@
-"""The manifest's rules: fields, JSON Lines, CSV rows, the errors found, and the selection of products.
+"""The manifest: rules for fields, JSON Lines and CSV, its errors, and the selection of products.
 
-Pure. Imports the values of `imageferry.core` only; the files are read in `imageferry.disk.manifest`.
+Pure: takes lines, returns products or errors; files are read in `imageferry.disk.manifest`.
+Imports the loose modules of `imageferry.core` only.
 """

@@ -1,4 +1,7 @@
-"""CSV to wanted products, or to faults that name line and column: the same as `manifest` for an image a row. Pure."""
+"""CSV rows to wanted products, or to errors with line and column. Pure.
+
+Same interface as `json_lines`, for one image per row.
+"""
 
 from __future__ import annotations
 
@@ -25,34 +28,34 @@ if TYPE_CHECKING:
 
 COLUMNS = ("product_id", *FIELDS)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
-_LONGEST_NUMBER = 20  # characters; what is longer is out of every range, and slow to convert
+_LONGEST_NUMBER = 20  # characters; a longer number is out of range, and slow to convert
 
 
 class CsvRows:
-    """An image a row, under a header."""
+    """A CSV manifest: a header, then one image per row."""
 
     def __init__(self, faults: list[Fault], look: Look) -> None:
         self._faults = faults
         self._image_files = ImageFiles(look)
 
     def check(self, lines: Lines) -> Iterator[Sight]:
-        """See `manifest.JsonLines`."""
+        """Yield the counts of each valid product; see `JsonLines.check`."""
         for product in self.products(lines):
             uploads = sum(source_kind(image.image_file) == "file" for image in product.images)
             yield product.product_id, product.line or 0, len(product.images), uploads
 
     def to_records(self, lines: Lines) -> Iterator[Record]:
-        """See `manifest.JsonLines`."""
+        """Yield records to sort by product id and line; see `JsonLines.to_records`."""
         for product_id, line, image in self._rows(lines):
             cells = image and (image.image_file, image.description, image.sort_order, image.is_thumbnail, image.version)
             yield product_id, line, orjson.dumps(cells)
 
     def products(self, lines: Lines) -> Iterator[WantedProduct]:
-        """See `manifest.JsonLines`."""
+        """Yield the products of checked rows; see `JsonLines.products`."""
         return self._gathered(self._rows(lines))
 
     def from_records(self, records: Iterable[Record]) -> Iterator[WantedProduct]:
-        """See `manifest.JsonLines`."""
+        """Yield the products of sorted records; see `JsonLines.from_records`."""
         return self._gathered(map(_unpacked, records))
 
     def _rows(self, lines: Lines) -> Iterator[Row]:
@@ -80,7 +83,7 @@ class CsvRows:
     def _header(self, cells: list[str], line: int) -> list[str]:
         columns = [cell.strip().lower() for cell in cells]
         while columns and not columns[-1]:
-            columns.pop()  # what a spreadsheet leaves behind
+            columns.pop()  # empty columns that a spreadsheet appends
         before = len(self._faults)
         for at, name in enumerate(columns[:MAX_FAULTS]):
             if name not in COLUMNS:
@@ -119,7 +122,7 @@ class CsvRows:
                 yield name, reason
 
     def _gathered(self, rows: Iterable[Row]) -> Iterator[WantedProduct]:
-        """Join neighbouring rows of one product."""
+        """Join adjacent rows of one product."""
         gallery: _Gallery | None = None
         for product_id, line, image in rows:
             if gallery is None or gallery.product.product_id != product_id:
@@ -141,16 +144,16 @@ class CsvRows:
 
 
 class _Text:
-    """Decoded lines for the CSV reader, which asks for as many as a row has; knows where the row at hand began."""
+    """Decoded lines for the CSV reader, with the number of the line on which a row began."""
 
     def __init__(self, lines: Lines, faults: list[Fault]) -> None:
         self._lines = iter(lines)
         self._faults = faults
         self.begin()
-        self.torn = False  # whether the last line has no end
+        self.torn = False  # the last line has no line end
 
     def begin(self) -> None:
-        """Let a new row begin with the next line."""
+        """Start a new row with the next line."""
         self.first = 0
         self._size = 0
 
@@ -173,17 +176,20 @@ class _Text:
 
 
 class _Gallery:
-    """A product while its rows come in, and what no row can say alone."""
+    """A product while its rows are read, with the checks that need several rows."""
 
     def __init__(self, product: WantedProduct) -> None:
         self.product = product
         self._lines: dict[str, int] = {}  # image_file -> the row that has it
         self._thumbnail: int | None = None
         self._rows = 0
-        self._bare: int | None = None  # the row that says: no images
+        self._bare: int | None = None  # the row without an image
 
     def refusal(self, line: int, image: Wanted | None, *, once: bool) -> tuple[str, str] | None:
-        """Take in one row; column and reason if it doesn't go with those before. `once`: its source has one spelling only."""
+        """Add one row; return column and reason if it contradicts the rows before it.
+
+        `once` is true if its source has only one spelling.
+        """
         self._rows += 1
         if image is None:
             self._bare = self._bare or line
@@ -226,14 +232,14 @@ def _unpacked(record: Record) -> Row:
 
 
 def _value(name: str, cell: str) -> Any:
-    """Read the cell as its column asks; one that can't be stays text, and the rule says what is wrong with it."""
+    """Convert a cell to its column's type; an invalid one stays text for the rule to report."""
     if name == "is_thumbnail":
         return _FLAGS.get(cell.strip().lower(), cell)
     if name in {"product_id", "sort_order"}:
         number = cell.strip()
         digits = number.removeprefix("-")
         if name == "product_id" and len(digits) > 1 and digits.startswith("0"):
-            return cell  # 007 is no number of the store's, but may well be a SKU: the rule says so
+            return cell  # 007 is no product id; the rule suggests a SKU
         if len(number) <= _LONGEST_NUMBER and number.isascii() and digits.isdigit():
             return int(number)
     return cell

@@ -1,4 +1,4 @@
-"""All that is wrong with one line of JSON. Slow and thorough: asked about lines that `manifest` refused."""
+"""All errors of one JSON line. Slow and complete; used for lines that `json_lines` rejects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BACKSLASH, _QUOTE = ord("\\"), b'"'
 
 
 def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
-    """Every fault of the line, with its field; empty for a good one."""
+    """Return every error of the line with its field; empty for a valid line."""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -42,7 +42,7 @@ def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
 
 
 def quotes(line: bytes) -> int:
-    """How many quotes begin or end a string in a line of good JSON: two for each name and each value that is a string."""
+    """Return the number of string delimiters in a valid JSON line: two for each key or string."""
     if _BACKSLASH not in line:
         return line.count(_QUOTE)
     bare = line.replace(b"\\\\", b"")
@@ -50,7 +50,10 @@ def quotes(line: bytes) -> int:
 
 
 def repeated_keys(line: bytes) -> list[str]:
-    """Find the keys that stand twice in one object of a line of JSON, with their places; orjson keeps the last one without a word."""
+    """Return the paths of keys that occur twice in one object of a JSON line.
+
+    orjson silently keeps the last one.
+    """
     twice: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> _Object:
@@ -71,25 +74,25 @@ def repeated_keys(line: bytes) -> list[str]:
     try:
         gather(json.loads(line.decode(), object_pairs_hook=note), "")
     except (ValueError, RecursionError):
-        return []  # what is so deep, or has such numbers, has other faults
+        return []  # too deep, or numbers out of range: reported as other errors
     return twice
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that knows which of its keys stood twice."""
+    """A JSON object that knows its repeated keys."""
 
     twice: list[str] = []  # noqa: RUF012  # never changed, only replaced
 
 
 def same_source(image_file: str, other: str, place: str) -> str:
-    """Say that two images have one source, and how both are written where that differs."""
+    """Return the reason that two images have the same source, with both spellings if they differ."""
     if image_file == other:
         return f"is the same as that of {place}"
     return f"is the same as that of {place}, written in another way: {quoted(image_file)} and {quoted(other)}"
 
 
 def echo(image_file: Any) -> str | None:
-    """Return the `image_file` if a fault may carry it whole: text of a bearable length."""
+    """Return the `image_file` if an error can carry it whole, else None."""
     return image_file if type(image_file) is str and len(image_file) <= MAX_URL else None
 
 

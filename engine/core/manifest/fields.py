@@ -1,4 +1,4 @@
-"""What each field of a manifest may hold, in JSON Lines and CSV alike (contract, Manifest). Rules and their words; reads nothing."""
+"""Rules for the values of each manifest field, in JSON Lines and CSV (contract, Manifest). Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from ..text import found, quoted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # What is wrong with a local picture, or None: the one look outside that a field needs is handed in.
+    # Returns the error of a local image file, None without one; the only check that needs the disk.
     Look = Callable[[str], str | None]
 
 FIELDS = ("image_file", "description", "sort_order", "is_thumbnail", "version")
 MAX_FAULTS = 100  # contract, Manifest
 MAX_IMAGES = 1_000  # in a product; store-api.md 1.8
 MAX_URL = 255  # characters; store-api.md 1.8
-MAX_LINE = (
-    4 * 1024 * 1024
-)  # bytes: 1,000 images of 4 KiB each; what a hostile line may cost in memory is some 20 times that
+MAX_LINE = 4 * 1024 * 1024  # bytes: 1,000 images of 4 KiB each; parsing one line takes up to 20 times that in memory
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 MAX_PRODUCT_ID = 2**63 - 1
 _HOSTS = 8
@@ -35,7 +33,7 @@ _HOST = re.compile(r'[^\s"<>\\^`{|}]+')
 
 
 def image_file_fault(value: Any) -> str | None:
-    """Say what is wrong with an `image_file` by its text alone; None if nothing is."""
+    """Return the error in the text of an `image_file`, None without one."""
     if type(value) is not str:
         return f"must be a URL, a path or import:NAME, not {found(value)}"
     if not value:
@@ -89,7 +87,7 @@ def _inside_fault(path: str, folder: str) -> str | None:
 
 
 def product_id_fault(value: Any) -> str | None:
-    """None for a whole number from 1 (64 bits at most)."""
+    """Return an error unless the value is an integer from 1 to 2^63-1."""
     if type(value) is int and 1 <= value <= MAX_PRODUCT_ID:
         return None
     told = f"must be a whole number from 1, not {found(value)}"
@@ -99,19 +97,19 @@ def product_id_fault(value: Any) -> str | None:
 
 
 def sort_order_fault(value: Any) -> str | None:
-    """None for a whole number of 32 bits (store-api.md 1.1)."""
+    """Return an error unless the value is a 32-bit integer (store-api.md 1.1)."""
     if type(value) is int and INT32_MIN <= value <= INT32_MAX:
         return None
     return f"must be a whole number from {INT32_MIN} to {INT32_MAX}, not {found(value)}"
 
 
 def flag_fault(value: Any) -> str | None:
-    """None for true and false."""
+    """Return an error unless the value is true or false."""
     return None if type(value) is bool else f"must be true or false, not {found(value)}"
 
 
 def text_fault(value: Any) -> str | None:
-    """None for any string."""
+    """Return an error unless the value is a string."""
     return None if type(value) is str else f"must be a string, not {found(value)}"
 
 
@@ -126,10 +124,10 @@ RULES: dict[str, Callable[[Any], str | None]] = {
 
 
 class ImageFiles:
-    """Judges each `image_file` by its text and, where it is a local picture, by the look at it; `uploads` counts the latter.
+    """Checks each `image_file` by its text, and local files through `check_local`.
 
-    The beginnings of good URLs (`https://old.example.com/`) that can't be written in another way are known by heart, a few
-    of them in `hosts`: the others are parsed each time.
+    `uploads` counts the local files. Prefixes of valid URLs with one spelling (`https://old.example.com/`) are cached, a few
+    of them in `hosts` for the hot loop; other URLs are parsed each time.
     """
 
     def __init__(self, look: Look) -> None:
@@ -139,7 +137,7 @@ class ImageFiles:
         self._known: set[str] = set()
 
     def fault(self, image_file: Any) -> str | None:
-        """Say what is wrong with it; None if nothing is."""
+        """Return the error in an `image_file`, None without one."""
         if (
             type(image_file) is str
             and len(image_file) <= MAX_URL
@@ -166,7 +164,10 @@ class ImageFiles:
             self.hosts = (*self.hosts, host)
 
     def is_spelled_once(self, image_file: str) -> bool:
-        """Whether a good source surely has no other spelling: a known host, nothing encoded, no fragment, no dots in its path."""
+        """Return True if a valid source has certainly no other spelling.
+
+        That is a cached host, and no `%`, fragment or dots in the path.
+        """
         return (
             image_file[: image_file.find("/", 8) + 1] in self._known
             and "%" not in image_file
@@ -176,5 +177,5 @@ class ImageFiles:
 
 
 def too_many(count: int) -> str:
-    """Say that a product has more images than the store holds."""
+    """Return the reason that a product has too many images."""
     return f"a product may have {MAX_IMAGES:,} images, this one has {count:,}"

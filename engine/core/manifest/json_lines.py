@@ -1,7 +1,7 @@
-"""Lines of JSON to wanted products, or to faults that name line and field. Pure; the hot path of planning.
+"""JSON lines to wanted products, or to errors with line and field. Pure; the hot path of planning.
 
-A manifest is read twice: judged whole before anything is sent, then built product by product. Judging makes no values and
-building asks no questions, so that each costs about three times what orjson alone takes. `manifest_rows` is the same for CSV.
+A manifest is read twice: first checked as a whole before anything is sent, then built product by product. The check
+builds no values and the build checks nothing, so each takes about three times as long as orjson alone.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     Lines = Iterable[tuple[int, bytes]]
     Record = tuple[int, int, bytes]  # product id, line, payload without a line end
-    Sight = tuple[int, int, int, int]  # product id, line, how many images, how many of them local pictures
+    Sight = tuple[int, int, int, int]  # product id, line, number of images, number of local files
 
 _BACKSLASH, _DELETE, _QUOTE, _PERCENT, _HASH = ord("\\"), 0x7F, ord('"'), ord("%"), ord("#")
 
 
 class JsonLines:
-    """A product a line. `CsvRows` offers the same for CSV.
+    """A JSON Lines manifest: one product per line. `CsvRows` has the same interface.
 
-    Faults go to the list that is handed in; reading ends once there are as many as are reported.
+    Errors are appended to the given list; reading ends when it has `MAX_FAULTS`.
     """
 
     def __init__(self, faults: list[Fault], look: Look) -> None:
@@ -39,7 +39,7 @@ class JsonLines:
         self._image_files = ImageFiles(look)
 
     def check(self, lines: Lines) -> Iterator[Sight]:
-        """Yield the good products in the order of the lines, counted but not built."""
+        """Yield the counts of each valid product in line order, without building it."""
         for number, line in lines:
             value = self._parse_valid(line)
             if value is not None:
@@ -48,7 +48,7 @@ class JsonLines:
                 return
 
     def to_records(self, lines: Lines) -> Iterator[Record]:
-        """Yield the good parts, to be sorted by product id and line."""
+        """Yield the valid lines as records, to be sorted by product id and line."""
         for number, line in lines:
             value = self._parse_valid(line)
             if value is not None:
@@ -57,7 +57,7 @@ class JsonLines:
                 return
 
     def products(self, lines: Lines) -> Iterator[WantedProduct]:
-        """Yield the products of lines that were judged good."""
+        """Yield the products of checked lines."""
         for number, line in lines:
             if not line.isspace():
                 yield build(line, number)
@@ -68,7 +68,7 @@ class JsonLines:
             yield build(line, number)
 
     def _parse_valid(self, line: bytes) -> Any:
-        """Return the parsed line if all is well with it, else None. Written for speed: `explain` finds the words."""
+        """Return the parsed line if it is valid, else None; `explain` then finds the errors."""
         self._image_files.uploads = 0
         try:
             value = orjson.loads(line)
@@ -77,24 +77,24 @@ class JsonLines:
                 return None
             if type(images) is not list or len(images) > MAX_IMAGES:
                 return None
-            # Without a backslash no string of the line holds a control character, save DEL and those above ASCII.
+            # Without a backslash no string holds a control character, except DEL and those above ASCII.
             plain = _BACKSLASH not in line and _DELETE not in line and line.isascii()
             strings = self._strings(images, plain, not plain or _PERCENT in line or _HASH in line)
         except (ValueError, KeyError, TypeError, AttributeError):
-            return None  # not JSON, or not of this shape at all
-        # orjson keeps the last of a key that stands twice; then the line has more quotes than what is left of it.
+            return None  # not JSON, or another shape
+        # orjson keeps the last of a repeated key; the line then has more quotes than the parsed value.
         if strings is not None and (line.count(b'"') == 2 * strings + 4 or quotes(line) == 2 * strings + 4):
             return value
         return None
 
     def _strings(self, images: list[Any], plain: bool, marked: bool) -> int | None:
-        """How many strings the images hold, names of fields included; None if anything is wrong with them.
+        """Return the number of strings in the images, keys included; None if one is invalid.
 
-        `plain`: ASCII without control characters and escapes; `marked`: there may be an encoded letter or a fragment.
+        `plain`: ASCII without control characters and escapes. `marked`: there may be a `%` or a fragment.
         """
         thumbnails, last, rising, hosts = 0, "", True, self._image_files.hosts
         strings, respelled = 2 * len(images), False
-        size = len(host := hosts[0] if hosts else "//")  # that of nearly all: a slice is compared in half the time
+        size = len(host := hosts[0] if hosts else "//")  # the most frequent host: comparing a slice takes half the time
         for image in images:
             image_file = image["image_file"]
             known = image_file[:size] == host or image_file.startswith(hosts)
@@ -126,28 +126,28 @@ class JsonLines:
                     return None
                 left -= 1
             if left:
-                # What is left can only be a version; of a null or an unknown field something stays over.
+                # Only a version may be left; otherwise a field is null or unknown.
                 if left != 1 or type(image.get("version")) is not str:
                     return None
                 strings += 1
-        # Names that ascend are all different; only others need the set.
+        # Ascending names are all different; only others need the set.
         return strings if thumbnails <= 1 and ((rising and not respelled) or _differ(images, respelled)) else None
 
     def _too_many_faults(self, line: bytes, number: int) -> bool:
-        """Take down what is wrong with the line; true once there are as many faults as are reported."""
+        """Record the errors of the line; return True once `MAX_FAULTS` are recorded."""
         if not line.isspace():
             self._faults += explain(line, number, self._image_files) or [Fault(number, None, "is not understood")]
         return len(self._faults) >= MAX_FAULTS
 
 
 def _differ(images: list[Any], respelled: bool) -> bool:
-    """Whether no two images have the same source, however it is written."""
+    """Return True if all sources are different, under every spelling."""
     sources = {image["image_file"] for image in images}
     return len(set(map(address, sources)) if respelled else sources) == len(images)
 
 
 def build(line: bytes, number: int) -> WantedProduct:
-    """Make the product of a line that was judged good."""
+    """Return the product of a checked line."""
     value = orjson.loads(line)
     return WantedProduct(
         value["product_id"],

@@ -1,7 +1,7 @@
-"""Addresses that a store will probably not take, or not as they are meant: warnings of a run, said once with their counts. Pure.
+"""Warnings for addresses that a store will probably refuse or misread. Pure.
 
-They are sent all the same: what a store makes of them is its own affair (surprises of the API: a port may be answered 400; a
-folder is no picture; a rendition is a smaller copy of the original).
+They are sent nevertheless, because the store decides: a port may be answered with 400, a folder is no image, a
+rendition is a smaller copy of the original.
 """
 
 from __future__ import annotations
@@ -48,28 +48,28 @@ _WORDS = {
 
 
 def oddity(image_file: str) -> str | None:
-    """What is odd about a source, if anything is."""
+    """Return the kind of problem that a source probably has, None without one."""
     if image_file.startswith(_REPEATED):
         return "repeated"
     if image_file.find(":", 6) > 0 and _PORT.match(image_file):
         return "port"
     if (image_file.endswith("/") or "/?" in image_file or "/#" in image_file) and _FOLDER.fullmatch(image_file):
         return "folder"
-    # All copies that a store makes lie below such a folder.
+    # Renditions always lie below such a folder.
     if "/images/" in image_file and (_REDUCED.fullmatch(image_file) or _RENDITION.match(image_file)):
         return "reduced"
     return None
 
 
 class OddAddresses:
-    """Counts them while the manifest's products go by."""
+    """Counts of odd addresses while the products of a manifest pass."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._first: dict[str, list[str]] = {}
 
     def watch(self, products: Iterable[WantedProduct]) -> Iterator[WantedProduct]:
-        """Yield the products, counting anew."""
+        """Yield the products, counting from zero."""
         self._counts, self._first = {}, {}
         for product in products:
             for image in product.images:
@@ -81,8 +81,8 @@ class OddAddresses:
                         first.append(image.image_file)
             yield product
 
-    def told(self) -> list[str]:
-        """A sentence for each kind that was seen: how many, the first of them, what of it."""
+    def warnings(self) -> list[str]:
+        """Return one sentence per kind: number, first addresses, advice."""
         notes = []
         for kind, (one, many, advice) in _WORDS.items():
             count = self._counts.get(kind, 0)

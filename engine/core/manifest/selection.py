@@ -1,4 +1,4 @@
-"""Which products of a manifest are taken, and what only all of them together can show: order, twins, absent ones. Pure."""
+"""Selection of a manifest's products, and checks across products: order, duplicates, missing ones. Pure."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class Selection:
-    """A part of a manifest for a trial: the products of `only`, and of these the first `limit` in the manifest's own order."""
+    """A part of a manifest: products in `only`, the first `limit` of them in manifest order."""
 
     only: frozenset[int] | None = None
     limit: int | None = None
 
     def includes(self, product_id: int) -> bool:
-        """Whether `only` lets the product through."""
+        """Return True if `only` includes the product."""
         return self.only is None or product_id in self.only
 
     def last_line(self, sights: Iterable[Sight]) -> int | None:
-        """Find the line on which the last product within `limit` begins, where products don't come in the order of their lines."""
+        """Return the line of the last product within `limit`, for products in any line order.
+
+        None without a limit.
+        """
         if self.limit is None:
             return None
-        # An array holds a million lines in 8 MB.
+        # An array needs 8 MB for a million lines.
         lines = sorted(array("Q", (line for product_id, line, _, _ in sights if self.includes(product_id))))[
             : self.limit
         ]
@@ -40,7 +43,10 @@ class Selection:
     def filter(
         self, products: Iterable[WantedProduct], last_line: int | None, *, sorted_lines: bool
     ) -> Iterator[WantedProduct]:
-        """Yield what is taken of the products that begin up to `last_line`; with `sorted_lines` nothing is read beyond it."""
+        """Yield the selected products that begin on or before `last_line`.
+
+        With `sorted_lines` nothing is read beyond it.
+        """
         for product in products:
             if last_line is not None and product.line is not None and product.line > last_line:
                 if sorted_lines:
@@ -50,18 +56,20 @@ class Selection:
 
 
 class ProductCounter:
-    """Counts what is taken while products come by, and finds those out of order or named twice."""
+    """Counts the selected products, and finds unsorted and repeated ones."""
 
     def __init__(self, selection: Selection, faults: list[Fault], last_line: int | None = None) -> None:
         self.products = self.images = self.uploads = 0
-        self.last_line = 0 if selection.limit == 0 else last_line  # on which something taken may begin; None: any
+        self.last_line = (
+            0 if selection.limit == 0 else last_line
+        )  # last line on which a selected product may begin; None: any
         self._selection = selection
         self._faults = faults
         self._named = False
         self._absent = set(selection.only or ())
 
     def count_sorted(self, sights: Iterable[Sight]) -> bool:
-        """Count up to the end, or to the first product that comes after a higher one: then the count is void, and False."""
+        """Count all products; return False, with the counts void, at the first unsorted one."""
         last_id = last_line = 0
         whole = self._selection.only is None and self._selection.limit is None and self.last_line is None
         products, all_images, all_uploads = 0, 0, 0
@@ -72,7 +80,7 @@ class ProductCounter:
                 self._duplicate(product_id, line, last_line)
                 continue
             last_id, last_line = product_id, line
-            if whole:  # as nearly always: counted here, without a call a product
+            if whole:  # the fast path: no call per product
                 products += 1
                 all_images += images
                 all_uploads += uploads
@@ -85,9 +93,9 @@ class ProductCounter:
         return True
 
     def finish(self) -> None:
-        """Note the products of `only` that never came by, and an input that names none at all."""
+        """Record an error for each missing product of `only`, and for an empty manifest."""
         if self._faults:
-            return  # what is missing may stand on a line that has a fault
+            return  # a missing product may be on an invalid line
         if not self._named:
             self._faults.append(Fault(None, None, "names no product at all"))
         for product_id in sorted(self._absent)[:MAX_FAULTS]:

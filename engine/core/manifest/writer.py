@@ -1,4 +1,7 @@
-"""A manifest written as its file's name asks: JSON Lines or CSV, whole or gzipped, so that reading it gives the same. Pure."""
+"""Writer of manifests as JSON Lines or CSV, plain or gzipped, by the file's name. Pure.
+
+Reading what it wrote returns the same products.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ NAMES = "NAME.jsonl, NAME.ndjson, NAME.json (JSON Lines) or NAME.csv, each also 
 
 
 def fits(name: str) -> bool:
-    """Whether a file of that name can be written so that its name tells what it is."""
+    """Return True if the name's extension tells a format that can be written."""
     return _ending(name) in {*_LINES, ".csv"}
 
 
@@ -30,13 +33,13 @@ def _ending(name: str) -> str:
 
 
 class Writer:
-    """Makes the bytes of a manifest product by product; the first may have a header before them, `end` has what is left.
+    """Bytes of a manifest, product by product, between `begin` and `end`.
 
-    `without_text` counts the images whose empty description a CSV can't express: there an empty cell means "left alone".
+    `without_text` counts images with an empty description, which CSV cannot express: an empty cell means "not managed".
     """
 
     def __init__(self, name: str) -> None:
-        """The name of a file that `fits`, or an empty one for JSON Lines."""
+        """`name` is a file name that `fits`, or empty for JSON Lines."""
         self.without_text = 0
         self._table = _ending(name) == ".csv"
         self._squeeze: Callable[[bytes], bytes] = bytes
@@ -47,27 +50,30 @@ class Writer:
         self._head = _csv([("product_id", *_COLUMNS)]) if self._table else b""
 
     def begin(self) -> bytes:
-        """What stands before the first product."""
+        """Return the bytes before the first product."""
         return self._squeeze(self._head)
 
     def product(self, product_id: int, rows: list[Row]) -> bytes:
-        """A product with its images, not yet packed: products are made ready side by side, and packed in order."""
+        """Return the bytes of one product, not yet compressed.
+
+        Products are made in parallel and packed in order.
+        """
         if not self._table:
             return tame(orjson.dumps({"product_id": product_id, "images": rows})) + b"\n"
         self.without_text += sum(not row["description"] for row in rows)
         return _csv([(product_id, *map(_cell, map(row.get, _COLUMNS))) for row in rows])
 
     def pack(self, product: bytes) -> bytes:
-        """The bytes that the file grows by; none where the packing keeps them back."""
+        """Return the bytes to append to the file; empty while the compressor buffers them."""
         return self._squeeze(product)
 
     def end(self) -> bytes:
-        """What stands after the last product."""
+        """Return the bytes after the last product."""
         return self._rest()
 
 
 class _Lines(list[str]):
-    """What the CSV writer takes for a file."""
+    """A list with the `write` method that the CSV writer needs."""
 
     def write(self, line: str) -> None:
         self.append(line)
@@ -86,7 +92,7 @@ def _csv(rows: list[tuple[Any, ...]]) -> bytes:
 def tame(line: bytes) -> bytes:
     r"""The same JSON with everything that a terminal might obey (C1, DEL, bidi and other format characters) as `\uXXXX`."""
     if line.isascii() and b"\x7f" not in line:
-        return line  # what is below a blank is escaped in all JSON
+        return line  # JSON escapes all characters below the blank
     text = line.decode()
     if text.isprintable():
         return line

@@ -1,4 +1,5 @@
-"""When to send, how many at once, and what to do after a response: rate limit, concurrency, retry, outage.
+"""Rate limit, concurrency, retry and outage: when to send, how many at once, and what to do next.
 
-Pure: the time is an argument. Imports the values of `imageferry.core` only.
+Pure: time and randomness are arguments.
+Imports the loose modules of `imageferry.core` only.
 """

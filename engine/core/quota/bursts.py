@@ -1,33 +1,33 @@
-"""Bursts of calls that other apps make again and again, as a job does that a clock starts: when the next is due, and how large. Pure.
+"""Periodic bursts of calls by other apps, such as a scheduled job: time and size of the next one. Pure.
 
-A burst is made up of the slots of time in which others made clearly more calls than they usually do. Where bursts were followed by
-others after one and the same time (once is enough, until one stays away), the next are expected after that time, too: as many calls
-are left for them until they have come, or are overdue. What comes more than once a window is no burst, but usual. All times are on
-the clock of sending.
+A burst is a run of time slots in which others made clearly more calls than usual. If bursts were followed by others
+after the same time (once is enough, until one is missing), the next ones are expected after that time, too, and as many
+calls are reserved until they have come or are overdue. What comes more than once a window is usual use, no burst. All
+times are times of sending.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A window has so many slots.
+# Slots per window.
 SLOTS = 30
-# A slot belongs to a burst if it has so many standard deviations, and calls, more than is usual.
+# Excess over usual use that makes a slot a burst: standard deviations, plus calls.
 DEVIATIONS = 4.0
 FEWEST = 4.0
-# Slots no further apart than this many are one burst. Looks that are further apart can't tell when the calls between them came.
+# Maximum gap, in slots, within one burst. Estimates further apart cannot tell when the calls between them came.
 APART = 3.0
-# So many bursts are remembered.
+# Number of bursts remembered.
 REMEMBERED = 6
-# So many slots a burst may come early or late.
+# Slots by which a burst may be early or late.
 LATE = 2.5
-# Nobody knows how large a burst would have been that met the quota's end.
+# Factor for a burst cut short by the end of the quota; its full size is unknown.
 CUT_SHORT = 2.0
 
 
 @dataclass(slots=True)
 class Burst:
-    """`size` calls beyond what is usual from `began` to `ended`; `room` is what to leave for it when it comes again."""
+    """`size` calls beyond usual use from `began` to `ended`; reserve `room` for the next one."""
 
     began: float
     ended: float
@@ -36,7 +36,10 @@ class Burst:
 
 
 class Bursts:
-    """The bursts of late: show it every look with `see` and every window's end with `turn`; it tells what is `due`."""
+    """The latest bursts, and the number of calls to reserve for the next ones.
+
+    Report each observation to `see` and each window's end to `turn`; `due` returns the reserve.
+    """
 
     __slots__ = ("_bursts", "_due", "_first_at", "_looked_at", "_slot_began", "_spent", "_taken", "period", "window")
 
@@ -54,7 +57,10 @@ class Bursts:
         return self.window / SLOTS
 
     def see(self, more: int, now: float, usual: float, *, spent: bool) -> None:
-        """Take note that others made `more` calls since the last look, where `usual` a second are; `spent`: no quota is left."""
+        """Record `more` calls by others since the last response.
+
+        `usual` is their usual rate in calls per second; `spent` is true if no quota is left.
+        """
         slot = self._slot
         if now - self._slot_began >= slot:
             self._close(now, usual)
@@ -66,26 +72,26 @@ class Bursts:
         self._looked_at = now
 
     def turn(self, now: float, usual: float, *, since: float) -> float:
-        """The window that began at `since` ends. Tells how many calls in it belong to bursts that come regularly."""
+        """End the window that began at `since`; return its calls that belong to periodic bursts."""
         self._close(now, usual)
         self._looked_at = now
         self._expect(now)
         return 0.0 if self.period is None else sum(burst.size for burst in self._bursts if burst.began >= since)
 
     def due(self, now: float, end: float) -> float:
-        """How many calls to leave for the bursts that may still come before `end`."""
+        """Return the number of calls to reserve for bursts that may come before `end`."""
         if not self._due:
             return 0.0
         late = LATE * self._slot
         return sum(burst.room for burst in self._due if now <= burst.ended + late and burst.began < end)
 
     def expects(self, now: float) -> bool:
-        """Whether what others do now is a burst that was to come."""
+        """Return True if a burst is expected now."""
         late = LATE * self._slot
         return any(burst.began - late <= now <= burst.ended + late for burst in self._due)
 
     def _close(self, now: float, usual: float) -> None:
-        """A slot is over; see whether it was part of a burst."""
+        """End a slot, and record it as a burst if others made many more calls than usual."""
         expected = usual * max(self._slot, now - self._slot_began)
         if self._taken > expected + DEVIATIONS * expected**0.5 + FEWEST:
             size = self._taken - expected
@@ -103,7 +109,7 @@ class Bursts:
             self._bursts = [*self._bursts[1 - REMEMBERED :], burst]
 
     def _expect(self, now: float) -> None:
-        """Expect each burst of the last period again; of one that is on its way there is only room to leave for the rest."""
+        """Expect each burst again one period later, less what has come of it already."""
         self.period = period = self._find_period(now)
         if period is None:
             self._due = []
@@ -118,12 +124,15 @@ class Bursts:
         ]
 
     def _come(self, burst: Burst, period: float) -> float:
-        """How much of a burst has come again by now."""
+        """Return the calls of a burst's repetition so far."""
         late = LATE * self._slot
         return sum(other.size for other in self._bursts if abs(other.began - burst.began - period) <= late)
 
     def _find_period(self, now: float) -> float | None:
-        """The shortest time, of a window at least, after which bursts were followed by others, if as many were as are still to be."""
+        """Return the shortest period, of at least a window, that explains the bursts; None without one.
+
+        At least half of the bursts must have been followed by another, and no expected one may be missing.
+        """
         times, late = [burst.began for burst in self._bursts], LATE * self._slot
         for period in sorted(later - earlier for n, later in enumerate(times) for earlier in times[:n]):
             if period < self.window - late:

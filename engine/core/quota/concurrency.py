@@ -1,51 +1,51 @@
-"""How many calls are worth having in flight. Pure; `now` is an argument.
+"""Limit of calls in flight. Pure; `now` is an argument.
 
-Under a quota: what quota x latency asks for, twice over, at least EASY and at most MOST. Without one it grows by half as long as
-the throughput follows (doubling at first), goes back where it doesn't, and tries again later. At the first sign of trouble (a 5xx, a bare 429, a call
-that died) it halves, once for all calls that were in flight then; calls that take twice as long without more of them getting
-through shrink it by a quarter. Sources: performance.md section 3 (workers needed); store-api.md section 4 (some endpoints took
-three calls at once; no more in flight than the quota asks for).
+With a quota: twice quota x latency, from INITIAL_LIMIT to MAX_LIMIT. Without one: grows by half (at first by doubling)
+while throughput follows, else goes back and tries again later. On the first error (5xx, 429 without headers, lost call)
+it halves, once for all calls then in flight. If latency doubles without more throughput, it shrinks by a quarter.
+Sources: performance.md section 3; store-api.md section 4 (some endpoints handle three calls at once; keep no more in
+flight than the quota needs).
 """
 
 from __future__ import annotations
 
 import math
 
-# The bounds of what is found by itself; `--concurrency` fixes it outside them, too.
+# Bounds of the automatic limit; `--concurrency` may lie outside.
 MIN_LIMIT = 2
 MAX_LIMIT = 64
-# Where it begins, and what a quota never takes it under: even a small one is soon spent at the end of a run, unpaced.
+# Initial limit, and the minimum under a quota: at the end of a run even a small rest is sent without pacing.
 INITIAL_LIMIT = 8
 
 GROWTH = 1.5
-# A quota that asks for more than this many times the most in flight doesn't bind.
+# A quota that needs more than this many times MAX_LIMIT does not bind.
 FAR = 4
-# Until the first growth that brings nothing, or the first trouble, it doubles, and shorter measurements will do.
+# Until the first growth without gain, or the first error: growth factor, responses per call in flight, seconds.
 START = 2.0
 GLANCE = 2
 SHORTEST_GLANCE = 0.1
-# Growing by half must bring at least this much, or it brought nothing.
+# Throughput factor below which a growth brought no gain.
 GAIN = 1.1
-# Answers per call in flight, and seconds, that make a measurement.
+# A measurement: responses per call in flight, and seconds.
 SAMPLE = 8
 SHORTEST = 0.25
-# Measurements after a growth that brought nothing before it is tried again.
+# Measurements to wait after a growth without gain.
 REST = 12
-# The weight of the newest call in the mean latency.
+# Weight of the newest call in the mean latency.
 NEWEST = 0.05
 
 
 class ConcurrencyLimit:
-    """The bound of calls in flight. `fixed` is the user's own number, which nothing moves."""
+    """The limit of calls in flight; `fixed` is the user's number and never changes."""
 
     def __init__(self, fixed: int | None = None) -> None:
         self.limit = fixed or INITIAL_LIMIT
         self.latency: float | None = None
-        self.saturated = False  # the bound was reached: it is what holds the calls back
+        self.saturated = False  # the limit was reached, so it is what delays calls
         self._fixed = fixed is not None
-        self._needed: int | None = None  # what the quota asks for; None without one
+        self._needed: int | None = None  # calls in flight that the quota needs; None without a quota
         self._shrunk_at = -math.inf
-        self._before: int | None = None  # the bound that a growth is measured against
+        self._before: int | None = None  # the limit before a growth
         self._rate = 0.0
         self._usual = 0.0  # latency at that rate
         self._rest = 0
@@ -53,11 +53,11 @@ class ConcurrencyLimit:
         self._restart(0.0)
 
     def set_quota(self, quota: int | None, window: float) -> None:
-        """Reckon with the quota in force; None is no quota."""
+        """Set the quota (calls per `window` seconds); None means no quota."""
         if self._fixed or self.latency is None:
             return
         needed = None if quota is None else math.ceil(2.0 * self.latency * quota / window)
-        # A quota that asks for a little more than the most is led by all the same; one in the millions is none.
+        # A quota slightly above MAX_LIMIT still counts; one in the millions does not bind.
         self._needed = (
             None if needed is None or needed > FAR * MAX_LIMIT else min(MAX_LIMIT, max(INITIAL_LIMIT, needed))
         )
@@ -65,7 +65,7 @@ class ConcurrencyLimit:
             self.limit = self._needed
 
     def on_response(self, sent: float, now: float) -> None:
-        """Take note of a usable answer."""
+        """Record a usable response to a call sent at `sent`."""
         latency = now - sent
         self.latency = latency if self.latency is None else self.latency + NEWEST * (latency - self.latency)
         if self._fixed:
@@ -76,7 +76,7 @@ class ConcurrencyLimit:
             self._measure(now)
 
     def on_error(self, sent: float, now: float) -> None:
-        """Take note of a 5xx, a bare 429 or a death of a call sent at `sent`."""
+        """Record a 5xx, a 429 without headers, or a lost call that was sent at `sent`."""
         if self._fixed or sent < self._shrunk_at:
             return
         self.limit = max(MIN_LIMIT, self.limit // 2)
@@ -99,7 +99,7 @@ class ConcurrencyLimit:
             self._starting = False
             return
         if self._starting and self._before is not None and rate < self._rate * GROWTH:
-            # Doubling brought something, but less than half of itself: what the store serves at once lies in between.
+            # Doubling gained less than half: the store's capacity lies in between.
             self.limit, self._starting = math.ceil(self._before * GROWTH), False
         if self._before is None and self._rate > 0.0 and latency > 2.0 * self._usual and rate < self._rate:
             self.limit, self._rest = max(MIN_LIMIT, self.limit * 3 // 4), REST

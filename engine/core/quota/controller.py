@@ -1,16 +1,17 @@
-"""The quota controller: from the headers of what came back to the moment when the next call may go. Pure; `now` is an argument.
+"""The quota controller: from response headers to the time of the next call. Pure; `now` is an argument.
 
-The quota is a fixed window, counted by the server when a call reaches it, shared by all apps of the store (performance.md section 3,
-store-api.md section 4). What holds:
+The quota is a fixed window, counted by the server on arrival and shared by all apps of the store (performance.md section
+3, store-api.md section 4). Rules:
 
-* **The clock of sending.** A call's moment of sending plus its `Reset-Ms` is the window's end less the way up; a call sent then pays
-  the same way up again, so latency cancels out. The largest such sum over a window's answers is the end, learnt anew each window.
-* **Nothing in flight across a reset**: sending starts a hair after the end and stops the jitter before it. An answer that shows the
-  next window all the same is carried over to it.
-* **Pace**: the time until the stop divided by the room, anew for each call; at most CATCH_UP behind.
-* **Others**: see quota_others.py and quota_bursts.py. `share` is the part of the quota that is ours at most.
-* **The first call goes alone**, also after a pause in which nothing was learnt. No headers on a good answer: no quota.
-* A call that died stays counted. A 429 without headers says nothing about the quota.
+* **Time of sending.** A call's time of sending plus its `Reset-Ms` is the window's end minus the way to the server. The
+  next call pays the same way again, so latency cancels out. The largest sum in a window is its end.
+* **No call in flight across a reset.** Sending starts `GUARD` after the end and stops the jitter before it. A response
+  that shows the next window nevertheless is counted to that one.
+* **Pace.** The time until the stop divided by the free calls, computed for each call; at most CATCH_UP behind.
+* **Other apps.** See other_apps.py and bursts.py. `share` is the largest part of the quota that the run may use.
+* **Probe.** The first call goes alone, also after a pause without information. A good response without headers means no
+  quota.
+* A lost call stays counted. A 429 without headers says nothing about the quota.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from .window import GUARD, Window
 if TYPE_CHECKING:
     from .headers import RateLimitHeaders
 
-# A timer is late now and then; more than this isn't made up for at once but spread over the rest of the window.
+# Seconds of a late timer that are made up at once; more is spread over the rest of the window.
 CATCH_UP = 0.02
-# Where others leave no room, a single call goes to look this share of a window after the last news, and is waited for this long.
+# If others leave no room, a single call checks: time after the last response, and time to wait for it, in windows.
 LOOK = 1 / 60
 LOOKING = 1 / 10
-# An end of more than this many windows off is another window's.
+# An end further off than this many windows belongs to another window.
 ELSEWHERE = 0.5
 
 
 class Permit:
-    """One call as the controller counts it: its number, and when it was sent."""
+    """One counted call: its number and its time of sending."""
 
     __slots__ = ("number", "sent")
 
@@ -44,9 +45,10 @@ class Permit:
 
 
 class QuotaController:
-    """When may the next call go. Ask `due`, then `send`; tell it `answered` or `died`.
+    """Decides when the next call may be sent.
 
-    `share` (0 to 1) is the part of the quota that the user grants; `remaining` the number of calls that are left to the run, if known.
+    Ask `next_send_at`, then call `record_send`; report `record_response` or `record_loss`. `share` (0 to 1) is the part of
+    the quota that the user grants; `remaining` the number of calls that the run still needs, None if unknown.
     """
 
     def __init__(self, share: float = 1.0) -> None:
@@ -54,20 +56,20 @@ class QuotaController:
         self.remaining: int | None = None
         self.quota: int | None = None
         self.others = OtherApps()
-        self._open = False  # a good answer without headers: nothing to be led by
-        self._probe: Permit | None = None  # the call that went alone
-        self._look: Permit | None = None  # the call that went to see what others do
+        self._open = False  # a good response without headers: no quota
+        self._probe: Permit | None = None  # the call sent alone, to learn the quota
+        self._look: Permit | None = None  # the single call that checks the use by others
         self._held_until = 0.0
         self._end = Window()
         self._last = 0  # number of the last call sent
         self._first = 1  # number of this window's first call
-        self._carried = 0  # calls of before that this window counted
-        self._newest = 0  # number of the newest call that was answered
+        self._carried = 0  # earlier calls that this window counted
+        self._newest = 0  # number of the newest call with a response
         self._learnt_at = -math.inf
         self._paced_from = 0.0
 
     def next_send_at(self, now: float) -> float:
-        """When the next call may go: at or before `now` means at once, inf means not before an answer has come."""
+        """Return the earliest time of the next call; inf means after a response only."""
         if now < self._held_until:
             return self._held_until
         if self._open:
@@ -90,7 +92,7 @@ class QuotaController:
         return self._paced_from + (stop - self._paced_from) / free
 
     def _must_look(self, rest: float) -> bool:
-        """Whether others will probably want all of the rest: then single calls go, to see whether they do."""
+        """Return True if other apps will probably use the rest; then single calls check it."""
         return rest - self.others.reserve(self.quota or 0, self._end.at) < 1.0
 
     def _due_to_look(self, when: float) -> float:
@@ -99,17 +101,17 @@ class QuotaController:
         return when if self._rest - self.others.unseen(when) >= 1.0 else self._end.start
 
     def _must_ask(self, now: float) -> bool:
-        """Whether so little is known that a single call must go and ask: nothing yet, or nothing for two windows."""
+        """Return True if a single call must go first: nothing known, or not for two windows."""
         return self.quota is None or (now >= self._end.start and now - self._learnt_at > 2.0 * self.window + 1.0)
 
     @property
     def _free(self) -> float:
-        """Calls that nobody has made yet in this window and that are ours to make."""
+        """Calls of this window that nobody has made and that this run may make."""
         return min(self._rest, self.share * (self.quota or 0) - self._mine)
 
     @property
     def _rest(self) -> int:
-        """Calls that nobody has made yet in this window. What others will want is taken from these, not from our share."""
+        """Calls of this window that nobody has made. Other apps' reserve is taken from these."""
         return (self.quota or 0) - self.others.taken - self._mine
 
     @property
@@ -117,7 +119,7 @@ class QuotaController:
         return self._last - self._first + 1 + self._carried
 
     def record_send(self, now: float) -> Permit:
-        """Count a call that goes now."""
+        """Count a call that is sent now."""
         self._last += 1
         ticket = Permit(self._last, now)
         if self._open:
@@ -140,7 +142,7 @@ class QuotaController:
         self._paced_from = max(min(planned, now), now - CATCH_UP)
 
     def record_loss(self, ticket: Permit) -> None:
-        """No answer came. The call stays counted; if it went alone, the next one does."""
+        """Record a call without a response. It stays counted; a lost probe is repeated."""
         if self._probe is ticket:
             self._probe = None
         if self._look is ticket:
@@ -156,7 +158,10 @@ class QuotaController:
         throttled: bool = False,
         wait: float | None = None,
     ) -> None:
-        """Learn from an answer: `good` (neither 429 nor 5xx), `throttled` (429), `wait` (seconds that a 429 asks for)."""
+        """Learn from a response: `good` (neither 429 nor 5xx), `throttled` (429).
+
+        `wait` is the number of seconds that a 429 asks for.
+        """
         asked, alone = self._probe is ticket, self._look is ticket
         self.record_loss(ticket)
         if throttled and wait is not None:
@@ -200,7 +205,7 @@ class QuotaController:
         self._end.window = self.others.window = reading.window
 
     def _start_window(self, ticket: Permit, now: float, reading: RateLimitHeaders, shown: float) -> None:
-        """Take this answer as the first that is known of a window; calls sent after it are counted to it."""
+        """Start a window with this response; calls sent after it count to the window."""
         self._open = False
         self._take(reading)
         self.others.join(reading.quota - reading.left - 1, ticket.sent)
@@ -209,7 +214,7 @@ class QuotaController:
         self._learnt_at = self._paced_from = now
 
     def _roll_window(self, ticket: Permit) -> None:
-        """Begin the next window with this call, as far as the clock says."""
+        """Start the next window with this call, by the clock."""
         self.others.turn(ticket.sent)
         self._paced_from = max(self._end.start, ticket.sent - CATCH_UP)
         self._end.roll(ticket.sent)
@@ -217,25 +222,25 @@ class QuotaController:
 
     @property
     def window(self) -> float:
-        """The window's length in seconds, as far as is known."""
+        """The window's length in seconds, as far as known."""
         return self._end.window
 
     @property
     def left(self) -> int | None:
-        """Calls left in this window as far as is known; None without a quota."""
+        """Calls left in this window, as far as known; None without a quota."""
         return None if self.quota is None else max(0, self.quota - self._mine - self.others.taken)
 
     @property
     def pace(self) -> float | None:
-        """Calls a second that the quota grants us in the long run; None without a quota."""
+        """Calls per second that the quota grants on average; None without a quota."""
         return None if self.quota is None else self.share * self.quota / self.window
 
     def resets_in(self, now: float) -> float | None:
-        """Seconds until the window's end; None without a quota."""
+        """Return the seconds until the window's end, None without a quota."""
         return None if self.quota is None else max(0.0, self._end.at - now)
 
     def reason(self, now: float) -> str:
-        """Why a call has to wait now."""
+        """Return the reason that a call has to wait now."""
         if now < self._held_until:
             return "the store turned a call away (429) and named a time"
         if self.quota is not None and self._free < 1.0:

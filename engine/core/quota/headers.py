@@ -1,6 +1,6 @@
-"""The rate-limit headers of one answer, as far as they can be believed (store-api.md section 4). Pure reading, no memory.
+"""Rate-limit headers of one response, if plausible (store-api.md section 4). Pure, without state.
 
-A number that is missing, not finite, negative or beyond all reason reads as absent: it must neither crash nor stall a run.
+A missing, infinite, negative or implausible number counts as absent: it must neither crash nor stall a run.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# contract.md, --give-up-after: a reset up to an hour away is waited for, one further off isn't believed.
+# Seconds; a reset further off is implausible and ignored (contract.md, --give-up-after).
 LONGEST_WAIT = 3600.0
-# store-api.md section 4: today's window, for a store that doesn't say.
+# Seconds; the window of a store that names none (store-api.md section 4).
 USUAL_WINDOW = 30.0
 SHORTEST_WINDOW = 0.05
-# "Unlimited" stores show 7 to 16 million; far above that it is no count of calls.
+# "Unlimited" stores show 7 to 16 million; a far larger number is implausible.
 MOST_CALLS = 1e12
 
 
 @dataclass(slots=True)
 class RateLimitHeaders:
-    """Calls allowed in this window, calls left in it, seconds until its end, and the window's length in seconds."""
+    """Calls per window, calls left, seconds until the reset, and the window's length in seconds."""
 
     quota: int
     left: int
@@ -33,7 +33,10 @@ class RateLimitHeaders:
 
 
 def read_headers(headers: Mapping[str, str]) -> RateLimitHeaders | None:
-    """Read quota, left and reset; None where one of them is missing or can't be believed. Names are looked up in lower case."""
+    """Return the rate-limit headers, None if one is missing or implausible.
+
+    Names are looked up in lower case.
+    """
     text = headers.get("x-rate-limit-requests-quota")
     if text is None:
         return None
@@ -48,10 +51,10 @@ def read_headers(headers: Mapping[str, str]) -> RateLimitHeaders | None:
 
 
 def read_retry_after(headers: Mapping[str, str], wall: float | None = None) -> float | None:
-    """The wait in seconds that is asked for, up to an hour; None where there is none or it can't be believed.
+    """Return the requested wait in seconds, up to an hour; None if absent or implausible.
 
-    `X-Retry-After` (the store's own) counts seconds; `Retry-After` (RFC 9110) seconds, or it is a date, which is compared
-    with the answer's own `Date` and, without one, with `wall`, the time here (seconds since 1970).
+    `X-Retry-After` (the store's own) is in seconds. `Retry-After` (RFC 9110) is in seconds or a date, which is compared with
+    the response's own `Date` or else with `wall`, the local time (seconds since 1970).
     """
     own = headers.get("x-retry-after")
     if own is not None and (wait := _number(own, LONGEST_WAIT)) is not None:
@@ -63,7 +66,7 @@ def read_retry_after(headers: Mapping[str, str], wall: float | None = None) -> f
 
 
 def _seconds_until(text: str, date: str | None, wall: float | None) -> float | None:
-    """What a Retry-After says, in seconds; a date that has passed asks for none."""
+    """Return the seconds that a Retry-After names; 0 for a date in the past."""
     if (seconds := _number(text, MOST_CALLS)) is not None:
         return seconds
     until, now = _date(text), wall if date is None else _date(date) or wall
@@ -82,7 +85,7 @@ def _believed(wait: float | None) -> float | None:
 
 
 def why_ignored(headers: Mapping[str, str]) -> str:
-    """Why a 429 says nothing that can be waited for, in words that a person can act on."""
+    """Return the reason that a 429 names no usable wait."""
     for name, per_second in (("x-retry-after", 1), ("retry-after", 1), ("x-rate-limit-time-reset-ms", 1000)):
         text = headers.get(name)
         if text is not None and _number(text, LONGEST_WAIT * per_second) is None:
@@ -93,7 +96,7 @@ def why_ignored(headers: Mapping[str, str]) -> str:
 
 
 def _span(text: str, per_second: int) -> str:
-    """A far reset in days, anything else as it was said."""
+    """Return a far reset in days or hours, any other value as it is."""
     seconds = _number(text, MOST_CALLS)
     if seconds is None:
         return f"a reset of {text[:24]!a}"

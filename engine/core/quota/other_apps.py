@@ -1,8 +1,8 @@
-"""What other apps take from the quota that all share, and what must be left for them until the reset. Pure: `now` is an argument.
+"""Use of the shared quota by other apps, and the reserve for them until the reset. Pure; `now` is an argument.
 
-Each answer gives one estimate of the calls that others made in this window: quota - left - own calls sent up to that one
-(performance.md section 3). Calls overtake each other on the way, so a single estimate may be off either way; the median of three
-is believed where others are to be recognised at all.
+Each response gives one estimate of the calls that others made in this window: quota - left - own calls sent so far
+(performance.md section 3). Calls overtake each other on the way, so one estimate can be wrong in both directions. The
+median of three decides whether there are other apps.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import math
 
 from .bursts import Bursts
 
-# performance.md section 3: others are there if they take two calls a window or more.
+# Calls per window from which other apps count (performance.md section 3).
 SEEN = 2.0
-# ... and then 2% of the quota is left over beside what they are expected to take.
+# Part of the quota reserved beside their expected use (ibid.).
 MARGIN = 0.02
-# How much the newest window weighs in what a window is expected to bring.
+# Weight of the newest window in the expected use.
 WEIGHT = 0.3
-# The share of a window over which a burst is recognised, and after which it is forgotten.
+# Time constant of the recent rate, in windows.
 MEMORY = 0.25
 
 
 class OtherApps:
-    """The other apps of the store, seen through the headers of our own answers."""
+    """The other apps of the store, estimated from the headers of our own responses."""
 
     __slots__ = (
         "_base",
@@ -42,28 +42,28 @@ class OtherApps:
 
     def __init__(self) -> None:
         self.window = 30.0
-        self.latest = 0  # the newest estimate of this window, for the room that is left
+        self.latest = 0  # the newest estimate of this window
         self._last = (0, 0)  # the two before it
         self._steady = 0  # the median of the three
-        self._burst_seen = 0  # what bursts have been shown of this window
-        self._base = 0  # taken before we looked: says nothing about their rate
+        self._burst_seen = 0  # calls of this window already reported to `_bursts`
+        self._base = 0  # calls before we watched: no evidence of their rate
         self._began = 0.0
-        self._seen_at = 0.0  # what others did after this isn't known
+        self._seen_at = 0.0  # time of the newest estimate
         self._whole = False  # watched since the window began
-        self._mean: float | None = None  # calls a window, over windows
+        self._mean: float | None = None  # calls per window, averaged
         self._bursts = Bursts()
-        self._fast = 0.0  # calls a second, of late
+        self._fast = 0.0  # recent calls per second
         self._fast_at = 0.0
 
     def join(self, taken: int, now: float) -> None:
-        """Begin to look in the middle of a window in which others, or nobody knows who, took `taken` calls already."""
+        """Start to watch in the middle of a window in which others made `taken` calls."""
         self.latest = self._steady = self._base = self._burst_seen = max(0, taken)
         self._last = (self.latest, self.latest)
         self._began = self._seen_at = now
         self._whole = False
 
     def turn(self, now: float) -> None:
-        """Close the window's account and begin the next one's."""
+        """End the window's count and start the next one."""
         self._learn(now, self._bursts.turn(now, self._known_usual, since=self._began))
         self.latest = self._steady = self._base = self._burst_seen = 0
         self._last = (0, 0)
@@ -71,9 +71,10 @@ class OtherApps:
         self._whole = True
 
     def see(self, estimate: int, now: float, *, alone: bool = False, spent: bool = False) -> None:
-        """Take the estimate of a call sent at `now`: `alone`, so that none overtook it, or such that the quota is `spent`.
+        """Record the estimate of a call sent at `now`.
 
-        Answers that were overtaken by later calls aren't to be shown here.
+        `alone`: no other call overtook it. `spent`: no quota is left. Responses to calls that later ones overtook are not
+        reported here.
         """
         self._seen_at = now
         before, steady = self._last, self._steady
@@ -82,7 +83,7 @@ class OtherApps:
         self._see_burst(self.taken if spent or alone else self._steady, now, spent=spent)
         more = max(0, self._steady - steady)
         if more and self._bursts.expects(now):
-            more = 0  # room was left for it
+            more = 0  # reserved already
         if more or self._fast > 0.0:
             self._quicken(more, now)
 
@@ -93,41 +94,47 @@ class OtherApps:
 
     @property
     def taken(self) -> int:
-        """Calls that others made in this window, as far as is known."""
+        """Calls that others made in this window, as far as known."""
         return max(self._steady, self.latest)
 
     @property
     def seen(self) -> bool:
-        """Whether there are others at all whose calls must be reckoned with."""
+        """True if other apps use enough of the quota to matter."""
         if self._steady - self._base >= SEEN or self._bursts.period is not None:
             return True
         return self._mean is not None and self._mean >= SEEN
 
     def reserve(self, quota: int, end: float) -> float:
-        """Tell how many calls to leave for others until the reset at `end`: what they will probably take, 2%, and bursts."""
+        """Return the calls to reserve for others until the reset at `end`.
+
+        That is their expected use, 2% of the quota, and bursts.
+        """
         steady = self.unseen(end) + MARGIN * quota if self.seen else 0.0
         return steady + self._bursts.due(self._seen_at, end)
 
     def unseen(self, until: float) -> float:
-        """Tell how many calls others make between the last look and `until`: what is likely and two deviations of it."""
+        """Return the calls that others probably make between the last estimate and `until`.
+
+        The expected number plus two standard deviations.
+        """
         seconds = until - self._seen_at
         if seconds <= 0.0:
             return 0.0
         span = MEMORY * self.window
         usual = self._usual
         excess = max(0.0, self._fast * math.exp((self._fast_at - self._seen_at) / span) - usual)
-        # A burst is expected to ebb away as it has come, what is usual to go on.
+        # The recent excess is expected to decay, usual use to continue.
         expected = usual * seconds + excess * span * (1.0 - math.exp(-seconds / span))
         return expected + 2.0 * math.sqrt(expected)
 
     @property
     def _usual(self) -> float:
-        """Calls a second, over windows."""
+        """Calls per second, averaged over windows."""
         return (self._mean or 0.0) / self.window
 
     @property
     def _known_usual(self) -> float:
-        """As `_usual`; anything may be usual before a window was watched."""
+        """As `_usual`, but inf before a whole window was watched."""
         return math.inf if self._mean is None else self._usual
 
     def _quicken(self, more: int, now: float) -> None:

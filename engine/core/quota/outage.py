@@ -1,56 +1,56 @@
-"""How long the store has been silent, and when that is too long. Pure; `now` is an argument.
+"""Detection of an outage: the time without a usable response. Pure; `now` is an argument.
 
-Silent is a store that calls are sent to while no usable answer comes: none at all, or 5xx and bare 429 only (contract.md,
-`--give-up-after`). Time in which nothing is asked, such as the wait for a reset that the store has named, is no silence;
-nor is time in which this process did not run. A store that names one wait after another is given an hour of them.
+An outage is the time in which calls are sent and no usable response comes: none at all, or only 5xx and 429 without
+headers (contract.md, `--give-up-after`). Waiting for a reset that the store has named does not count, nor does time in
+which this process did not run. A store that names one wait after another gets an hour in total.
 """
 
 from __future__ import annotations
 
 from .headers import LONGEST_WAIT
 
-# A silence of this many seconds is worth a word to the user.
+# Seconds after which the user is warned.
 REMARKABLE = 60.0
 NOTHING = "no answer at all"
 
 
 class OutageTimer:
-    """Counts the silence. `give_up_after` in seconds."""
+    """Time without a usable response; expires after `give_up_after` seconds."""
 
     def __init__(self, give_up_after: float) -> None:
         self.give_up_after = give_up_after
-        self.seen = NOTHING  # what came last, short of an answer
-        self.status = 0  # of that; 0 where nothing came
+        self.seen = NOTHING  # the last error
+        self.status = 0  # its status; 0 without a response
         self._since: float | None = None
         self._remarked = False
-        self._excused = 0.0  # seconds that the store asked for in this silence
+        self._excused = 0.0  # seconds of requested waits in this outage
         self._excused_until = 0.0
 
     @property
     def waits(self) -> bool:
-        """Whether a call is waited for already, so that another one sent is no news."""
+        """True if a call is waiting for a response, so that the timer runs already."""
         return self._since is not None
 
     def sent(self, now: float, call: str = "") -> None:
-        """Begin to wait for a usable answer to a call."""
+        """Start the timer, if no other call is waiting."""
         if self._since is None:
             self._since = now
             self.seen = f"no answer at all to {call}" if call else NOTHING
             self.status = 0
 
     def on_response(self, now: float, *, waits_for_more: bool) -> None:
-        """Take note of a usable answer; `waits_for_more`: other calls are still out."""
+        """Reset the timer on a usable response; `waits_for_more` if other calls are in flight."""
         self._since = now if waits_for_more else None
         self._remarked = False
         self._excused = self._excused_until = 0.0
 
     def slept(self, now: float, seconds: float) -> None:
-        """Take out time in which this process did not run: whoever is waited for may have spoken meanwhile."""
+        """Exclude `seconds` in which this process did not run."""
         if self._since is not None:
             self._since = max(self._since, min(now, self._since + seconds))
 
     def excuse(self, now: float, wait: float) -> None:
-        """The store asked for a wait: it is no silence, up to an hour in all until it speaks."""
+        """Exclude a wait that the store asked for, up to an hour in total."""
         if self._since is None:
             return
         more = max(0.0, now + wait - max(now, self._excused_until))
@@ -60,17 +60,17 @@ class OutageTimer:
         self._since += more
 
     def failed(self, reason: str, status: int = 0) -> None:
-        """Take note of what came instead of a usable answer."""
+        """Record the error that came instead of a usable response."""
         self.seen, self.status = reason, status
 
     def expired(self, now: float) -> str | None:
-        """Say why to give up, or None to go on."""
+        """Return the reason to stop the run, None before the timer expires."""
         if self._since is None or now - self._since < self.give_up_after:
             return None
         return f"the store gave no usable answer for {now - self._since:.0f} s; seen last: {self.seen}"
 
     def warning(self, now: float) -> str | None:
-        """Say once in each silence that it has become long."""
+        """Return a warning, once per outage, when it has become long."""
         if self._since is None or self._remarked or now - self._since < REMARKABLE:
             return None
         self._remarked = True

@@ -1,9 +1,9 @@
-"""Whom a 403 concerns: the credentials, or one product alone (contract, exit code 5). Pure; `now` is an argument.
+"""Meaning of a 403: the credentials, or one product only (contract, exit code 5). Pure; `now` is an argument.
 
-403 has more meanings than a missing scope: a platform limit, a product that this account may not touch. Once the token
-has worked, a 403 about one product is that product's own. On a read it is asked about where the last success is some
-time ago: where a plain read of the store is refused as well, it is the credentials'. Writes of several products in a row
-are counted in refusals.py.
+A 403 can mean a missing scope, a platform limit, or a product that this account may not change. Once the token has
+worked, a 403 about one product concerns that product. For a read some time after the last success, a plain read of the
+store decides: if that is refused as well, it is the credentials. reconcile/rejection_streak.py counts refused writes
+of several products in a row.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ import math
 from enum import Enum
 
 RECENTLY = 5.0
-"""Seconds for which a success shows that the token works."""
+"""Seconds after a success during which the token is known to work."""
 SEVERAL_READS = 3
-"""So many refused reads in a row are asked about, however recent the last success is."""
+"""Refused reads in a row after which a plain read decides, even right after a success."""
 
 
 class Whose(Enum):
-    """Whom a 403 concerns."""
+    """The scope of a 403."""
 
     CREDENTIALS = "the credentials"
     PRODUCT = "this product"
-    ASK = "a plain read of the store tells"
+    ASK = "a plain read of the store decides"
 
 
 class Rights:
-    """What the store's answers tell of the token's rights."""
+    """The token's permissions, as shown by the store's responses."""
 
     def __init__(self) -> None:
         self._good_at = -math.inf
         self._refused_reads = 0
 
     def granted(self, now: float) -> None:
-        """A call went well: the token works."""
+        """Record a successful call: the token works."""
         self._good_at = now
         self._refused_reads = 0
 
     def refused(self, now: float, *, own: bool, write: bool) -> Whose:
-        """Judge a 403; `own`: the call was about one product, and not about the whole store."""
+        """Return the scope of a 403; `own` if the call was about one product."""
         if not own or math.isinf(self._good_at):
             return Whose.CREDENTIALS
         if write:

@@ -1,20 +1,21 @@
-"""What to do about one call's end: again later, look first, or give up. Tables and arithmetic; time and chance are arguments.
+"""Decision after each attempt of a call: retry, check first, or fail. Pure; time and randomness are arguments.
 
-| what was seen                          | Replay.FREELY      | Replay.LOOK        |
+| response                               | Resend.SAFE        | Resend.CHECK_FIRST |
 |----------------------------------------|--------------------|--------------------|
 | 2xx                                    | done               | done               |
-| 401                                    | the run stops      | the run stops      |
-| 403                                    | see rights.py      | see rights.py      |
+| 401                                    | stop the run       | stop the run       |
+| 403                                    | see permissions.py | see permissions.py |
 | 404                                    | missing            | missing            |
-| 429 (with headers, or bare)            | again              | again              |
-| 409, 423                               | again, 5 tries     | again, 5 tries     |
-| 500, 502, 503, 504, 509, other 5xx     | again, 8 tries     | lost: look first   |
-| no usable answer                       | again, 8 tries     | lost: look first   |
-| never reached the store                | again, 8 tries     | again, 8 tries     |
+| 429 (with headers or without)          | retry              | retry              |
+| 409, 423                               | retry, 5 attempts  | retry, 5 attempts  |
+| 500, 502, 503, 504, 509, other 5xx     | retry, 8 attempts  | lost: check first  |
+| no usable response                     | retry, 8 attempts  | lost: check first  |
+| never reached the store                | retry, 8 attempts  | retry, 8 attempts  |
 | 501, 505, 507, 3xx, any other 4xx      | refused            | refused            |
 
-A wait that the store names (X-Retry-After, Retry-After) comes before any next sending. Sources: store-api.md section 4 (retry guidance, 429 forms, 507 terminal); performance.md section 3. The eight tries count only
-where other calls went well meanwhile; while nothing does, the gate goes on until its `give_up_after`.
+A wait that the store names (X-Retry-After, Retry-After) comes before any retry. Sources: store-api.md section 4 (retry
+guidance, forms of 429, 507 is final); performance.md section 3. The eight attempts count only if other calls succeeded
+meanwhile; while none does, the API client retries until `give_up_after`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 TRIES = 8
 CONFLICT_TRIES = 5
-# Beside an app that leaves nothing over, a call may be turned away window after window; 100 windows are 50 minutes.
+# Another app may use up the quota in every window; 100 windows are 50 minutes.
 THROTTLED_TRIES = 100
 
 FIRST_DELAY = 1.0
@@ -44,22 +45,22 @@ WRITE_FACTOR = 2.0
 
 
 class Outcome(Enum):
-    """What one sending came to, as far as the question 'and now?' goes."""
+    """The outcome of one attempt, as far as the decision needs it."""
 
     DONE = "done"
     FORBIDDEN = "forbidden"
     MISSING = "missing"
     REFUSED = "refused"
-    THROTTLED = "throttled"  # 429 with a reset or a wait that can be believed
+    THROTTLED = "throttled"  # 429 with a plausible reset or wait
     BUSY = "busy"  # 429 without: the platform is overloaded
-    CONFLICT = "conflict"  # 409, 423: someone holds the resource
-    TROUBLE = "trouble"  # 5xx: it may have happened
-    LOST = "lost"  # no usable answer: it may have happened
+    CONFLICT = "conflict"  # 409, 423: the resource is locked
+    TROUBLE = "trouble"  # 5xx: it may have been executed
+    LOST = "lost"  # no usable response: it may have been executed
     UNSENT = "unsent"  # never reached the store
 
 
 class Decision(Enum):
-    """What the gate does next."""
+    """The API client's next step."""
 
     DONE = "done"
     STOP = "stop the run"
@@ -98,12 +99,12 @@ _TRIES = {Outcome.CONFLICT: CONFLICT_TRIES, Outcome.THROTTLED: THROTTLED_TRIES}
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.TROUBLE, Outcome.LOST})
 
-# A usable answer proves that the store is there and speaks; `--give-up-after` counts from the last one (contract.md).
+# These are no usable responses; `--give-up-after` counts from the last usable one (contract.md).
 UNUSABLE = frozenset({Outcome.BUSY, Outcome.TROUBLE, Outcome.LOST, Outcome.UNSENT})
 
 
 def classify(status: int, *, has_retry_time: bool) -> Outcome:
-    """Sort an answer by its status; `dated` says that a 429 came with a reset or a wait that can be believed."""
+    """Return the outcome for a status; `has_retry_time` if a 429 has a plausible wait or reset."""
     if 200 <= status < 300:
         return Outcome.DONE
     if status == 429:
@@ -119,9 +120,9 @@ def classify(status: int, *, has_retry_time: bool) -> Outcome:
 def classify_response(
     answer: Response, explain: Callable[[Response], str], wall: float | None = None
 ) -> tuple[Outcome, float | None, StoreError]:
-    """Sort an answer that is no success: its kind, the wait in seconds that it asks for, and the error that it comes to.
+    """Return outcome, requested wait in seconds, and error of an unsuccessful response.
 
-    `wall` is the time now (seconds since 1970), for a wait that is given as a date.
+    `wall` is the time now (seconds since 1970), for a wait given as a date.
     """
     wait = read_retry_after(answer.headers, wall)
     kind = classify(answer.status, has_retry_time=wait is not None or read_headers(answer.headers) is not None)
@@ -139,13 +140,16 @@ def classify_response(
 
 
 def _turned_away(answer: Response, said: str, *, dated: bool) -> str:
-    """`too many requests, and it names a reset in 365 days, which isn't believed: the store's own words`."""
+    """Return the reason of a 429: too many requests, the unusable wait, the store's text."""
     why = "too many requests" if dated else f"too many requests, and {why_ignored(answer.headers)}"
     return why if said == NO_REASON else f"{why}: {said}"
 
 
 def decide(kind: Outcome, replay: Resend, tries: int, *, other_calls_succeed: bool) -> Decision:
-    """Decide after `tries` sendings of one call; `others_go_well`: another call was answered usably since this one's first."""
+    """Return the next step after `tries` attempts of one call.
+
+    `other_calls_succeed` if another call had a usable response since the first attempt.
+    """
     terminal = _TERMINAL.get(kind)
     if terminal is not None:
         return terminal
@@ -157,13 +161,16 @@ def decide(kind: Outcome, replay: Resend, tries: int, *, other_calls_succeed: bo
 
 
 def delay_before(tries: int, chance: random.Random, *, write: bool = False, asked: float | None = None) -> float:
-    """Seconds before the next sending after `tries` of them: exponential with half of it jitter, or `asked` if that is longer."""
+    """Return the seconds to wait after `tries` attempts, at least `asked`.
+
+    Exponential backoff, half of it jitter.
+    """
     whole = min(FIRST_DELAY * (WRITE_FACTOR if write else 1.0) * 2.0 ** min(tries - 1, 16), LONGEST_DELAY)
     return max(whole * (0.5 + 0.5 * chance.random()), asked or 0.0)
 
 
 def given_up(error: StoreError, tries: int) -> RefusedError:
-    """Make the error of a call that fails for good after `tries` sendings."""
+    """Return the final error of a call after `tries` attempts."""
     if isinstance(error, RefusedError):
         return error
     return RefusedError(f"{error.reason} (given up after {tries} tries)", error.status)

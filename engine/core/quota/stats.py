@@ -1,4 +1,4 @@
-"""What the user allows the gate, and what the gate can tell of itself. Shapes only."""
+"""Limits set by the user, and figures of the API client. Shapes only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the user allows (contract.md, the flags of the same names); times in seconds.
+    """Limits set by the user with the flags of the same names; times in seconds (contract.md).
 
-    `concurrency` None: found by itself. `rate`: calls a second at most, None: no such bound. `quota_share`: 0 to 1.
-    `timeout` is how long one call may take: a create makes the store fetch a picture, and clients that sync images for a living
-    wait 60 s and more (store-api.md section 4).
+    `concurrency` None: automatic. `rate`: calls per second at most, None: unlimited. `quota_share`: 0 to 1. `timeout` covers
+    one call: a create makes the store fetch an image, and clients that sync images regularly wait 60 s and more (store-api.md
+    section 4).
     """
 
     concurrency: int | None = None
@@ -24,10 +24,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What has gone through the gate; times in seconds.
+    """Figures of the API client; times in seconds.
 
-    `requests` counts every call sent, tries included, `throttled` the 429s among the answers, `retried` the calls sent once more.
-    `rate` is answers a second over the last few seconds. `waiting_for` says why nothing moves and until when, None while it does.
+    `requests` counts every call sent, retries included, `throttled` the 429 responses, `retried` the retries. `rate` is
+    responses per second over the last few seconds. `waiting_for` says why nothing moves and until when, None otherwise.
     """
 
     requests: int

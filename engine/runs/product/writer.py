@@ -132,7 +132,7 @@ class ProductWriter:
                 self.note("deferred", key)
             raise
         except ENDS_RUN as error:
-            if not (error.doubtful or sent_before):
+            if not (error.may_have_happened or sent_before):
                 self.note("deferred", key)
             if isinstance(error, StoppedError):
                 raise StopRequested from None
@@ -228,7 +228,7 @@ class ProductWriter:
             image = await self._put(update, key)
         except RefusedError as error:
             self.relist = True
-            if error.doubtful and not isinstance(error, MissingError):
+            if error.may_have_happened and not isinstance(error, MissingError):
                 # One of its tries may have happened all the same: a look decides what has failed.
                 self.note("lost", key, status=error.status, reason=error.reason)
                 self.lost_at = loop_time()
@@ -290,11 +290,11 @@ class ProductWriter:
                 await self._io.store.delete(self.batch.product_id, image_id)
         except MissingError as error:
             # Somebody else was quicker, unless an earlier sending of ours had no answer, or an earlier process sent it, too.
-            ours = error.doubtful or doubted
+            ours = error.may_have_happened or doubted
             self.note("confirmed", key, **({} if ours else {"ours": False}))
         except RefusedError as error:
             gone = await self._is_gone(image_id)
-            if gone is None and error.doubtful:
+            if gone is None and error.may_have_happened:
                 self.note("lost", key, reason=error.reason)
                 self.unconfirmed_deletes[image_id] = error
                 self.leave_to_a_look()

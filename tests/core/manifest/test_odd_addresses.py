@@ -56,7 +56,7 @@ def test_each_kind_is_said_once_with_its_count() -> None:
     images = [Wanted(f"https://h:81/{n}.jpg") for n in range(1_200)] + [Wanted("https://h/a/")]
     for _ in range(2):
         assert len(list(odd.watch([WantedProduct(1, images[:600], 1), WantedProduct(2, images[600:], 2)]))) == 2
-    notes = odd.told()
+    notes = odd.warnings()
     assert len(notes) == 2
     assert notes[0].startswith('1,200 addresses name a port: "https://h:81/0.jpg", ')
     assert " and 1,197 more. " in notes[0]
