@@ -256,3 +256,10 @@ def test_the_same_command_given_again_at_once_writes_nothing_on_what_an_old_list
     first, last = reports(world)
     assert (first.created, first.updated, first.deleted) == (1, 1, 1)
     assert (last.outcome, [call for call in world.line.sent if call.writes and call.night == 1]) == ("done", [])
+
+
+def test_a_store_that_ignores_orders_is_known_for_each_image_of_a_product_after_one_run() -> None:
+    """However many rounds that takes: the next night sends nothing."""
+    nights = [Night("migrate", [row(1, n=0, a=1, d=2, c=3, o=4, p=5, q=6, r=7)], noisy=False)] * 2
+    _, last = reports(story(nights, {1: gallery(a=0, b=1, c=2, d=3)}, orders="fixed"))
+    assert last.updated == 0

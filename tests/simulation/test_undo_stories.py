@@ -42,3 +42,13 @@ def test_what_another_command_had_only_settled_is_still_done_by_the_first_one_gi
     settling = Night("migrate", rows, noisy=True, dooms=[Doom("disk", acts)], most=1)
     world = story([killed, settling, Night("sync", rows, noisy=True)], before, write_latency=1.0)
     assert [len(world.shop.gallery(number)) for number in before] == [2] * 6
+
+
+@pytest.mark.parametrize("acts", range(50, 58))
+def test_an_undo_that_is_killed_at_its_end_and_given_again_has_taken_the_run_back(acts: int) -> None:
+    """Whatever of the run's history is gone by then: it is told that nothing is left to undo, and not that a part is missing."""
+    rows, before = [row(1, c=None)], {1: gallery(a=0)}
+    run = Night("sync", rows, noisy=False, backup=True)
+    undo = Night("undo", rows, noisy=True, undo=Undo(True), dooms=[Doom("disk", acts)])
+    world = story([run, undo, Night("sync", rows, noisy=False)], before)
+    assert [start.ending for start in world.starts if start.night == 1][-1] == "done"

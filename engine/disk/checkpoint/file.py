@@ -303,8 +303,11 @@ class Checkpoint:
         return journal if kept is not None and header.get("state") != UNDONE and not waits else None
 
     def drop_history(self) -> None:
-        """The last run was taken back whole: there is nothing left to undo."""
-        for path in self.paths.history:
+        """The last run was taken back whole: there is nothing left to undo.
+
+        The journal goes first: one without its plan would look like a part that somebody has lost.
+        """
+        for path in reversed(self.paths.history):
             self._disk.remove(path)
 
     def archive(self, now: int) -> list[Path]:

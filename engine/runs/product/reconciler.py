@@ -133,10 +133,13 @@ class ProductReconciler:
     async def _passes(self, changes: Changes) -> None:
         while changes and self._passes_done <= MAX_PASSES:
             self._writer.wait_before_repeating(changes.updates)
+            own = len(self.course.own)
             unconfirmed = await self._perform(changes)
             if not unconfirmed and not self._writer.relist:
                 return
-            self._passes_done += not unconfirmed  # counted when it is sent: what a look finds may be told much later
+            # Counted when it is sent: what a look finds may be told much later. One that showed of an image that the store
+            # keeps values of its own has settled that image, and is no vain one.
+            self._passes_done += not unconfirmed and len(self.course.own) == own
             changes = await self._recheck()
         self._writer.failures += unfinished(self.batch, self.course, changes)
 
