@@ -51,19 +51,19 @@ def read_known_image(row: Any) -> KnownImage:
     return known_image(image_id, version, {name: (pair[0], pair[1]) for name, pair in row[2].items() if name in FIELDS})
 
 
-def other_values(fields: Mapping[str, Any], answered: StoredImage) -> OwnValues:
+def changed_by_store(fields: Mapping[str, Any], answered: StoredImage) -> OwnValues:
     """Return the sent fields whose value in the response is different."""
     return {name: (value, now) for name, value in fields.items() if (now := getattr(answered, name)) != value}
 
 
-def that_hold(image: Wanted, there: StoredImage, kept: OwnValues) -> OwnValues:
+def still_valid(image: Wanted, there: StoredImage, kept: OwnValues) -> OwnValues:
     """Return the own values whose wanted and stored value are both unchanged."""
     return {
         name: pair for name, pair in kept.items() if (getattr(image, name), getattr(there, name)) == (pair[0], pair[1])
     }
 
 
-def as_wanted(image: Wanted, own: OwnValues, prior: OwnValues, written: Iterable[str]) -> OwnValues:
+def merge_own_values(image: Wanted, own: OwnValues, prior: OwnValues, written: Iterable[str]) -> OwnValues:
     """Return the own values to remember: each wanted value with the stored one.
 
     `own` has the values sent and stored in this run, `prior` those known before, `written` the fields sent. The value sent
@@ -78,13 +78,13 @@ def as_wanted(image: Wanted, own: OwnValues, prior: OwnValues, written: Iterable
     return kept
 
 
-def without(image: Wanted, names: Iterable[str]) -> Wanted:
+def without_fields(image: Wanted, names: Iterable[str]) -> Wanted:
     """Return a copy of the image that does not manage the fields in `names`."""
     fields = {name: getattr(image, name) for name in FIELDS if name not in set(names)}
     return Wanted(image.image_file, **fields, version=image.version, line=image.line)
 
 
-def shown_now(own: OwnValues, there: StoredImage | None) -> OwnValues:
+def with_listed_order(own: OwnValues, there: StoredImage | None) -> OwnValues:
     """Return the own values with the sort order that the last listing shows.
 
     The store may have moved it since, together with its siblings.
@@ -95,7 +95,7 @@ def shown_now(own: OwnValues, there: StoredImage | None) -> OwnValues:
     return own | {"sort_order": (sent, there.sort_order)}
 
 
-def own_value(name: str, asked: Any, kept: Any) -> str:
+def own_value_note(name: str, asked: Any, kept: Any) -> str:
     """Return the note for one field that the store keeps with another value."""
     if asked == kept:
         return (

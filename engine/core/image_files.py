@@ -15,11 +15,11 @@ from urllib.parse import unquote
 
 GONE = "//store/"
 """Prefix of a stored image without a source. An absolute path is an error in a manifest, so none can equal it."""
-KEPT = frozenset({"bmp", "gif", "jpg", "jpeg", "jpe", "png", "wbmp", "xbm", "webp"})
+KEPT_EXTENSIONS = frozenset({"bmp", "gif", "jpg", "jpeg", "jpe", "png", "wbmp", "xbm", "webp"})
 """Extensions of the accepted image kinds (store-api.md 1.8); the store keeps them."""
 CUT_FROM = 50
 """Length in characters from which a stored name may be cut; an image field holds 255, no store was seen to keep less."""
-READINGS = 4
+MAX_COMPLETIONS = 4
 """Maximum number of names that `completions` returns."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _TAIL = re.compile(r"(?:__\d{5}(?:\.\d{9,11})?(?:\.\d{1,5}\.\d{1,5})?)+$")
@@ -80,7 +80,7 @@ def one_extension(image_file: str) -> str:
 
 def is_completed(image_file: str) -> bool:
     """Return True if the store has to complete this source's name with an extension."""
-    return basename(image_file).rpartition(".")[2].lower() not in KEPT or "." not in basename(image_file)
+    return basename(image_file).rpartition(".")[2].lower() not in KEPT_EXTENSIONS or "." not in basename(image_file)
 
 
 def body_key(stored: str) -> str:
@@ -99,8 +99,8 @@ def completions(source: str) -> list[str]:
         return []
     body, dot, extension = _parts(source)
     name = body + dot + extension
-    readings = [*_with_query(source, name), name, body]
-    return list(dict.fromkeys(key for key in map(_key, readings) if key.strip("_")))
+    names = [*_with_query(source, name), name, body]
+    return list(dict.fromkeys(key for key in map(_key, names) if key.strip("_")))
 
 
 def cut_key(source: str) -> str:
@@ -148,17 +148,17 @@ def likeness(source: str, stored: str) -> int | None:
         return 0
     if one_extension(source) == one_extension(stored):
         return 1
-    readings, body = completions(source), body_key(stored)
-    if body in readings:
-        return 2 + readings.index(body)
+    names, body = completions(source), body_key(stored)
+    if body in names:
+        return 2 + names.index(body)
     if is_cut(source, stored):
-        return 2 + READINGS
-    return 3 + READINGS if not readings and body == cut_key(source) != "" else None
+        return 2 + MAX_COMPLETIONS
+    return 3 + MAX_COMPLETIONS if not names and body == cut_key(source) != "" else None
 
 
 def is_kept(extension: str) -> bool:
     """Return True if the store keeps this extension."""
-    return extension.lower() in KEPT
+    return extension.lower() in KEPT_EXTENSIONS
 
 
 def _with_query(source: str, name: str) -> list[str]:

@@ -147,7 +147,7 @@ class Planner:
         """What must change; while listings may lag, no image is written for what the listing alone says of it."""
 
         def difference(images: list[StoredImage]) -> Difference:
-            return compare(product, images, memory, delete_extra=self._delete_extra, reading=self._reading)
+            return compare(product, images, memory, delete_extra=self._delete_extra, model=self._reading)
 
         if not self._early():
             return present, difference(present)
@@ -171,7 +171,7 @@ class Planner:
         batch = product_plan(product, present, found, [])
         failures = [row_failure(batch, row, VERSION_NEEDS_SYNC) for row in found.outdated]
         if resent:
-            paired = set(found.pairs.values())
+            paired = set(found.matches.values())
             late = late_duplicates(product, present, paired, resent, renames_files=self._prior.renames_files)
             failures += [duplicate_image(batch, row, image) for row, alike in late.items() for image in alike]
         return failures

@@ -30,7 +30,7 @@ from ..core.quota.concurrency import MAX_LIMIT, ConcurrencyLimit
 from ..core.quota.controller import QuotaController
 from ..core.quota.headers import read_headers, read_retry_after
 from ..core.quota.outage import OutageTimer
-from ..core.quota.permissions import Rights, Whose
+from ..core.quota.permissions import ForbiddenScope, TokenPermissions
 from ..core.quota.retry import (
     MAY_HAVE_HAPPENED,
     UNUSABLE,
@@ -97,7 +97,7 @@ class ApiClient:
         """`plain_read` is asked where a 403 may concern the credentials or one product; `wall` tells seconds since 1970."""
         self._limits, self._explain, self._random, self._say = limits, explain, chance, say
         self._plain_read, self._wall = plain_read, wall
-        self._rights = Rights()
+        self._rights = TokenPermissions()
         self._looked_at, self._gap, self._gap_over = math.inf, 0.0, -math.inf
         self._quota = QuotaController(limits.quota_share)
         self._concurrency = ConcurrencyLimit(limits.concurrency)
@@ -162,11 +162,11 @@ class ApiClient:
         if answer.status != 403:
             return kind, failure
         whose = self._rights.refused(loop_time(), own=own, write=request.method != "GET")
-        if whose is Whose.ASK and self._plain_read is not None:
+        if whose is ForbiddenScope.UNKNOWN and self._plain_read is not None:
             with suppress(RefusedError, LostError):
                 # A ForbiddenError ends the run, and it tells more of it than this answer.
                 await self.send(self._plain_read, lambda _answer: None)
-        elif whose is not Whose.PRODUCT:
+        elif whose is not ForbiddenScope.PRODUCT:
             return kind, failure
         return Outcome.REFUSED, RefusedError(failure.reason, answer.status)
 

@@ -11,7 +11,7 @@ from imageferry.core.checkpoint.events import outcome, sent
 from imageferry.core.checkpoint.ledger import Ledger
 from imageferry.core.diff.compare import compare
 from imageferry.core.diff.renumbering import RenumberingModel
-from imageferry.core.identities import IdentityMap, OwnValues, as_wanted, known_image, read_known_image
+from imageferry.core.identities import IdentityMap, OwnValues, known_image, merge_own_values, read_known_image
 from imageferry.core.model import StoredImage, Wanted, WantedProduct
 from imageferry.core.plan.batch import product_plan
 from imageferry.core.plan.lines import batch_line, read_line
@@ -50,9 +50,7 @@ def test_an_entry_is_read_in_the_old_shape_and_in_the_new_one(row: list[Any]) ->
 def test_what_the_store_keeps_is_not_sent_again_and_is_told() -> None:
     """The text asked for and the text that stands are those remembered."""
     memory = remembered({"description": ("a ", "a")})
-    found = compare(
-        wanted(None, text="a "), present(0, text="a"), memory, delete_extra=True, reading=RenumberingModel()
-    )
+    found = compare(wanted(None, text="a "), present(0, text="a"), memory, delete_extra=True, model=RenumberingModel())
     assert not found.changes
     assert found.own == {0: {"description": ("a ", "a")}}
     assert found.identities == memory
@@ -63,7 +61,7 @@ def test_what_somebody_has_changed_is_compared_anew(asked: str, stands: str) -> 
     """Another text in the manifest, or in the store, is sent, and what was remembered is forgotten."""
     memory = remembered({"description": ("a ", "a")})
     found = compare(
-        wanted(None, text=asked), present(0, text=stands), memory, delete_extra=True, reading=RenumberingModel()
+        wanted(None, text=asked), present(0, text=stands), memory, delete_extra=True, model=RenumberingModel()
     )
     assert [update.fields for update in found.changes.updates] == [{"description": asked}]
     assert (found.own, found.identities) == ({}, {SOURCES[0]: (1, None)})
@@ -84,7 +82,7 @@ def test_an_order_of_the_store_s_own_is_told_only_where_something_is_not_met(
 ) -> None:
     """An image that can't be moved is not arranged; where the manifest's order is met nothing is wrong."""
     memory = remembered(*({} if pair is None else {"sort_order": pair} for pair in kept))
-    found = compare(wanted(*asked), present(*stand), memory, delete_extra=True, reading=RenumberingModel())
+    found = compare(wanted(*asked), present(*stand), memory, delete_extra=True, model=RenumberingModel())
     assert not found.changes
     assert found.own == {row: {"sort_order": pair} for row, pair in told.items()}
 
@@ -93,9 +91,9 @@ def test_what_is_asked_for_is_remembered_not_what_was_sent_for_it() -> None:
     """An order that was sent as 4 for the sake of its siblings, and kept as 1, is the manifest's 5; what was taken is no longer its own."""
     image = Wanted(SOURCES[0], "t", 5)
     former: OwnValues = {"description": ("t", "s")}
-    assert as_wanted(image, {"sort_order": (4, 1)}, former, {"sort_order"}) == {**former, "sort_order": (5, 1)}
-    assert as_wanted(image, {}, former, {"description"}) == {}
-    assert as_wanted(Wanted(SOURCES[0]), {"sort_order": (4, 1)}, {}, ()) == {}
+    assert merge_own_values(image, {"sort_order": (4, 1)}, former, {"sort_order"}) == {**former, "sort_order": (5, 1)}
+    assert merge_own_values(image, {}, former, {"description"}) == {}
+    assert merge_own_values(Wanted(SOURCES[0]), {"sort_order": (4, 1)}, {}, ()) == {}
 
 
 def test_a_journal_tells_what_was_answered_and_how_often() -> None:
@@ -113,7 +111,7 @@ def test_a_plan_keeps_what_it_tells_of_the_store_s_own_values() -> None:
     memory = remembered({"description": ("a ", "a")})
     product, there = wanted(None, text="a "), present(0, 1, text="a")
     batch = product_plan(
-        product, there, compare(product, there, memory, delete_extra=True, reading=RenumberingModel()), []
+        product, there, compare(product, there, memory, delete_extra=True, model=RenumberingModel()), []
     )
     back = read_line(orjson.loads(batch_line(batch, 0, 0)))
     assert (back.skipped, back.identities, back.failures) == (batch.skipped, batch.identities, [])

@@ -20,7 +20,7 @@ from imageferry.core.image_format.header import Picture
 from imageferry.core.image_format.truncated import CutFiles
 from imageferry.core.quota.controller import QuotaController
 from imageferry.core.quota.headers import read_retry_after
-from imageferry.core.quota.permissions import Rights, Whose
+from imageferry.core.quota.permissions import ForbiddenScope, TokenPermissions
 from imageferry.core.reconcile import remaining
 from imageferry.core.reconcile.traits import WriteRound
 from imageferry.core.undo import revert as core_undo
@@ -291,7 +291,7 @@ def undo_forgotten() -> AbstractContextManager[object]:
 
 def product_refused_for_all() -> AbstractContextManager[object]:
     """A 403 on one product's write is taken for the credentials'."""
-    return patch.object(Rights, "refused", lambda *_, **__: Whose.CREDENTIALS)
+    return patch.object(TokenPermissions, "refused", lambda *_, **__: ForbiddenScope.CREDENTIALS)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class Papers:
         return journal is not None and journal != checkpoint
 
     def run(self) -> str | None:
-        """Whose journal lies there."""
+        """ForbiddenScope journal lies there."""
         return self._run_of(self.journal)
 
     def undone(self) -> bool:

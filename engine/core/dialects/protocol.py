@@ -32,7 +32,9 @@ class Dialect(Protocol):
     def list_products(self, min_id: int) -> Request:
         """Return the request for a page of products with ids from `min_id` upwards."""
 
-    def create_image(self, product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Request:
+    def create_image(
+        self, product_id: int, image_file: str, fields: dict[str, Any], local_file: Path | None
+    ) -> Request:
         """Return the request that creates an image."""
 
     def update_image(self, product_id: int, image_id: int, fields: dict[str, Any]) -> Request:
@@ -44,26 +46,26 @@ class Dialect(Protocol):
     def delete_images(self, product_id: int) -> Request:
         """Return the request that deletes a page of images."""
 
-    def read_images(self, answer: Response) -> list[StoredImage]:
+    def read_images(self, response: Response) -> list[StoredImage]:
         """Return the images of a page."""
 
-    def read_images_with_urls(self, answer: Response) -> list[StoredImage]:
+    def read_images_with_urls(self, response: Response) -> list[StoredImage]:
         """Return the images of a page, with the addresses of their files."""
 
-    def read_image(self, answer: Response) -> StoredImage:
+    def read_image(self, response: Response) -> StoredImage:
         """Return one image."""
 
-    def read_created(self, answer: Response) -> StoredImage:
+    def read_created(self, response: Response) -> StoredImage:
         """Return the created image."""
 
-    def read_count(self, answer: Response) -> int:
+    def read_count(self, response: Response) -> int:
         """Return a count."""
 
-    def read_product_ids(self, answer: Response) -> list[int]:
+    def read_product_ids(self, response: Response) -> list[int]:
         """Return the ids of a page of products."""
 
-    def read_nothing(self, answer: Response) -> None:
+    def read_nothing(self, response: Response) -> None:
         """Accept a response without content."""
 
-    def explain(self, answer: Response) -> str:
+    def explain(self, response: Response) -> str:
         """Return the store's own text about a refusal."""

@@ -51,15 +51,15 @@ def list_products(min_id: int) -> Request:
     return Request("GET", f"/v2/products?min_id={min_id}&limit={PAGE}&include=@summary")
 
 
-def create_image(product_id: int, image_file: str, fields: dict[str, Any], picture: Path | None) -> Request:
+def create_image(product_id: int, image_file: str, fields: dict[str, Any], local_file: Path | None) -> Request:
     """Return the request that creates an image (1.3).
 
-    The source is a URL, a name in the import folder or, with `picture`, a local file as a form upload.
+    The source is a URL, a name in the import folder or, with `local_file`, a local file as a form upload.
     """
     path = f"/v2/products/{product_id}/images"
-    if picture is not None:
+    if local_file is not None:
         form = {name: _form_value(value) for name, value in fields.items()}
-        return Request("POST", path, upload=Upload(picture, picture.name), form=form)
+        return Request("POST", path, upload=Upload(local_file, local_file.name), form=form)
     source = image_file.removeprefix("import:")
     return Request("POST", path, orjson.dumps({"image_file": source, **fields}))
 
@@ -82,79 +82,79 @@ def delete_images(product_id: int) -> Request:
     return Request("DELETE", f"/v2/products/{product_id}/images?limit={PAGE}")
 
 
-def read_images(answer: Response) -> list[StoredImage]:
+def read_images(response: Response) -> list[StoredImage]:
     """Return the images of a page.
 
     Raises LostError if the body is not a list of images.
     """
-    rows = _read(answer)
+    rows = _read(response)
     if not rows:
         return []
     if type(rows) is not list:
-        raise LostError(f"the listing is not a list but {_shape(rows)}", answer.status)
-    return _images(rows, answer.status)
+        raise LostError(f"the listing is not a list but {_shape(rows)}", response.status)
+    return _images(rows, response.status)
 
 
-def read_image(answer: Response) -> StoredImage:
+def read_image(response: Response) -> StoredImage:
     """Return one image.
 
     Raises LostError if the body is not one.
     """
-    return _images([_read(answer)], answer.status)[0]
+    return _images([_read(response)], response.status)[0]
 
 
-def read_created(answer: Response) -> StoredImage:
+def read_created(response: Response) -> StoredImage:
     """Return the image that a POST created; renditions may be missing (1.1).
 
     Raises LostError if the body has no id.
     """
-    return read_image(answer)
+    return read_image(response)
 
 
-def read_count(answer: Response) -> int:
+def read_count(response: Response) -> int:
     """Return a count.
 
     Raises LostError if the body has none.
     """
-    row = _read(answer)
+    row = _read(response)
     count = row.get("count") if isinstance(row, dict) else None
     if type(count) is not int or count < 0:
-        raise LostError(f"the count is not a number but {_shape(count)}", answer.status)
+        raise LostError(f"the count is not a number but {_shape(count)}", response.status)
     return count
 
 
-def read_product_ids(answer: Response) -> list[int]:
+def read_product_ids(response: Response) -> list[int]:
     """Return the ids of a page of products.
 
     Raises LostError if the body is not a list of products.
     """
-    rows = _read(answer)
+    rows = _read(response)
     if not rows:
         return []
     if type(rows) is not list:
-        raise LostError(f"the list of products is not a list but {_shape(rows)}", answer.status)
+        raise LostError(f"the list of products is not a list but {_shape(rows)}", response.status)
     ids = [row.get("id") if type(row) is dict else None for row in rows]
     if any(type(product_id) is not int or product_id < 1 for product_id in ids):
-        raise LostError("a product in the list has no id", answer.status)
+        raise LostError("a product in the list has no id", response.status)
     return [product_id for product_id in ids if product_id is not None]
 
 
-def read_nothing(answer: Response) -> None:
+def read_nothing(response: Response) -> None:
     """Accept the response to a delete, whatever its body."""
 
 
-def explain(answer: Response) -> str:
+def explain(response: Response) -> str:
     """Return the store's own text about a refusal: one line, at most 300 characters.
 
     V2 sends it in a list (1.7).
     """
     try:
-        body = orjson.loads(answer.body)
+        body = orjson.loads(response.body)
     except orjson.JSONDecodeError:
-        text = masked(answer.body[:2000].decode("utf-8", "replace"))
+        text = masked(response.body[:2000].decode("utf-8", "replace"))
         return " ".join(text[:200].split()) or NO_REASON
-    said = [_reason(item) for item in (body if isinstance(body, list) else [body])[:3]]
-    return masked("; ".join(part for part in said if part))[:300] or NO_REASON
+    texts = [_reason(item) for item in (body if isinstance(body, list) else [body])[:3]]
+    return masked("; ".join(part for part in texts if part))[:300] or NO_REASON
 
 
 def _reason(item: Any) -> str:
@@ -165,18 +165,18 @@ def _reason(item: Any) -> str:
     errors = item.get("errors")
     if isinstance(errors, dict):
         reasons += [f"{name}: {value if isinstance(value, str) else _shape(value)}" for name, value in errors.items()]
-    said = item.get("message") or item.get("title") or ""
-    return " ".join([said if isinstance(said, str) else _shape(said), *reasons]).strip()
+    text = item.get("message") or item.get("title") or ""
+    return " ".join([text if isinstance(text, str) else _shape(text), *reasons]).strip()
 
 
-def _read(answer: Response) -> Any:
-    if answer.status == 204 or not answer.body:
+def _read(response: Response) -> Any:
+    if response.status == 204 or not response.body:
         return None
     try:
-        return orjson.loads(answer.body)
+        return orjson.loads(response.body)
     except orjson.JSONDecodeError:
-        start = answer.body[:60].decode("utf-8", "replace")
-        raise LostError(f"the answer ({answer.status}) is not JSON: {start!r}", answer.status) from None
+        start = response.body[:60].decode("utf-8", "replace")
+        raise LostError(f"the response ({response.status}) is not JSON: {start!r}", response.status) from None
 
 
 def _images(rows: list[Any], status: int) -> list[StoredImage]:
@@ -187,10 +187,10 @@ def _images(rows: list[Any], status: int) -> list[StoredImage]:
             image_id, name, text = row["id"], row["image_file"], row["description"]
             order, flag = row["sort_order"], row["is_thumbnail"]
         except (KeyError, TypeError, IndexError):
-            raise LostError(f"an image in the answer lacks its fields: {_shape(row)}", status) from None
+            raise LostError(f"an image in the response lacks its fields: {_shape(row)}", status) from None
         sound = type(image_id) is int and type(order) is int and (flag is True or flag is False)
         if not sound or type(name) is not str or image_id < 1 or not (text is None or type(text) is str):
-            raise LostError(f"an image in the answer has fields of the wrong type: {_shape(row)}", status)
+            raise LostError(f"an image in the response has fields of the wrong type: {_shape(row)}", status)
         images.append(StoredImage(image_id, name, text or "", order, flag))
     return images
 
@@ -200,14 +200,14 @@ def rendition(row: dict[str, Any]) -> str | None:
     return next((row[name] for name in _URLS if isinstance(row.get(name), str) and row[name]), None)
 
 
-def read_images_with_urls(answer: Response) -> list[StoredImage]:
+def read_images_with_urls(response: Response) -> list[StoredImage]:
     """Return the images of a page with the largest rendition's address in `url`.
 
     For export and backup. Raises LostError if the body is not a list of images.
     """
-    images = read_images(answer)
+    images = read_images(response)
     if images:
-        for image, row in zip(images, orjson.loads(answer.body), strict=True):
+        for image, row in zip(images, orjson.loads(response.body), strict=True):
             image.url = rendition(row)
     return images
 

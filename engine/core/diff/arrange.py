@@ -28,11 +28,11 @@ class _Path(NamedTuple):
     cost: int = 0
     put: tuple[int, int] | None = None
     shifting: bool = False
-    former: _Path | None = None
+    previous: _Path | None = None
 
 
 def arrange(
-    places: Sequence[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int] = ()
+    places: Sequence[Place], orders: dict[int, int], model: RenumberingModel, written: Collection[int] = ()
 ) -> Arrangement:
     """Return the fewest PUTs that place the managed images, and each create's sort order.
 
@@ -41,15 +41,11 @@ def arrange(
     by the value wanted; then the PUTs in the order returned.
     """
     row = in_order(places)
-    return (
-        arrange_order(row, orders, reading, written)
-        if has_ties(row)
-        else _arrange_values(row, orders, reading, written)
-    )
+    return arrange_order(row, orders, model, written) if has_ties(row) else _arrange_values(row, orders, model, written)
 
 
 def _arrange_values(
-    row: list[Place], orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
+    row: list[Place], orders: dict[int, int], model: RenumberingModel, written: Collection[int]
 ) -> Arrangement:
     """Place images whose wanted sort orders are all different.
 
@@ -59,17 +55,17 @@ def _arrange_values(
     for place in row:
         following: dict[int, _Path] = {}
         for room, so_far in best.items():
-            for then, longer in _longer(so_far, room, place, orders, reading, written):
+            for then, longer in _longer(so_far, room, place, orders, model, written):
                 if then not in following or longer.cost < following[then].cost:
                     following[then] = longer
         best = following
-    way: _Path | None = min(best.values(), key=lambda each: each.cost)
+    path: _Path | None = min(best.values(), key=lambda each: each.cost)
     arrangement = Arrangement()
     shifts: list[int] = []
-    while way is not None and way.put is not None:
-        arrangement.puts.append(way.put)
-        shifts += [way.put[1]] * way.shifting
-        way = way.former
+    while path is not None and path.put is not None:
+        arrangement.puts.append(path.put)
+        shifts += [path.put[1]] * path.shifting
+        path = path.previous
     arrangement.puts.reverse()
     shifts.reverse()
     arrangement.creates = {p.row: before_shifts(p.asked, shifts) for p in row if p.image_id is None}
@@ -77,18 +73,18 @@ def _arrange_values(
 
 
 def _longer(
-    way: _Path, room: int, place: Place, orders: dict[int, int], reading: RenumberingModel, written: Collection[int]
+    path: _Path, room: int, place: Place, orders: dict[int, int], model: RenumberingModel, written: Collection[int]
 ) -> Iterator[tuple[int, _Path]]:
     """Yield each way to place one more image: the shifts after it, and the path."""
     image_id = place.image_id
     if image_id is None:
-        yield room + bool(reading.on_create), way
+        yield room + bool(model.on_create), path
         return
     short = place.asked - room - orders[image_id]
     if short == 0:
-        yield room, way
+        yield room, path
     # A write at the present value makes room above it, and is free for an image that is written for another field.
-    if short != 0 or (reading.on_update is Renumbering.ALWAYS and image_id in written):
-        shifting = reading.on_update is Renumbering.ALWAYS or (reading.on_update is Renumbering.RAISED and short > 0)
-        cost = way.cost + (1 if image_id in written else EXTRA)
-        yield room + shifting, _Path(cost, (image_id, place.asked), shifting, way)
+    if short != 0 or (model.on_update is Renumbering.ALWAYS and image_id in written):
+        shifting = model.on_update is Renumbering.ALWAYS or (model.on_update is Renumbering.RAISED and short > 0)
+        cost = path.cost + (1 if image_id in written else EXTRA)
+        yield room + shifting, _Path(cost, (image_id, place.asked), shifting, path)

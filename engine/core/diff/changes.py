@@ -45,14 +45,14 @@ class Changes:
 
 @dataclass(slots=True)
 class Difference:
-    """The result of comparing one product: `pairs` (row to image id) and `outdated` rows.
+    """The result of comparing one product: `matches` (row to image id) and `outdated` rows.
 
     `identities` are the known images from now on. `guessed` has the rows matched by an ambiguous name only. `own` has, by
     row, the fields that stay as the store changed them, because sending them again would change nothing.
     """
 
     changes: Changes
-    pairs: dict[int, int]
+    matches: dict[int, int]
     identities: IdentityMap
     outdated: list[int]
     guessed: list[int] = field(default_factory=list)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..identities import IdentityMap, OwnValues, own_values_of, that_hold, without
+from ..identities import IdentityMap, OwnValues, own_values_of, still_valid, without_fields
 from ..source_addresses import respelled
 from .arrange import arrange
 from .changes import Changes, Create, Difference, Update
-from .match import _is_outdated, match_images, update_identities
+from .match import is_outdated, match_images, update_identities
 from .renumbering import RenumberingModel, make_room
 from .sort_order import Arrangement, Place, has_ties, is_met
 
@@ -27,10 +27,10 @@ VERSION_NEEDS_SYNC = "its version is new, so its bytes must be replaced, and mig
 def compare(
     product: WantedProduct,
     present: list[StoredImage],
-    memory: IdentityMap,
+    identities: IdentityMap,
     *,
     delete_extra: bool,
-    reading: RenumberingModel,
+    model: RenumberingModel,
     unmanaged: Sequence[StoredImage] = (),
     by_name: bool = True,
     skip: frozenset[int] = frozenset(),
@@ -41,33 +41,33 @@ def compare(
     during the run: they are not matched, written or deleted, but the store renumbers them, too. Without `by_name` only
     known ids match. Rows in `skip` are not created and not arranged.
     """
-    if not present and not unmanaged and not skip and (all_new := _all_new(product.images, reading)) is not None:
+    if not present and not unmanaged and not skip and (all_new := _all_new(product.images, model)) is not None:
         return all_new
     by_id = {image.image_id: image for image in present}
-    if memory and by_name:
-        memory = respelled(product.images, memory, by_id)
-    pairing = match_images(product.images, present, memory, by_name=by_name)
-    pairs = pairing.pairs
-    outdated = [row for row, image_id in pairs.items() if _is_outdated(product.images[row], image_id, memory)]
-    replaced = {row: pairs.pop(row) for row in outdated} if delete_extra else {}
+    if identities and by_name:
+        identities = respelled(product.images, identities, by_id)
+    matching = match_images(product.images, present, identities, by_name=by_name)
+    matches = matching.matches
+    outdated = [row for row, image_id in matches.items() if is_outdated(product.images[row], image_id, identities)]
+    replaced = {row: matches.pop(row) for row in outdated} if delete_extra else {}
     orders = {image.image_id: image.sort_order for image in (*present, *unmanaged)}
-    rows = [row for row in range(len(product.images)) if row in pairs or row not in skip]
-    own = _own(product.images, rows, pairs, by_id, memory, orders)
+    rows = [row for row in range(len(product.images)) if row in matches or row not in skip]
+    own = _unchanged_own_values(product.images, rows, matches, by_id, identities, orders)
     images = product.images
     if own:
-        images = [without(each, own[row]) if row in own else each for row, each in enumerate(images)]
-    changes = _changes(images, rows, pairs, replaced, by_id, orders, reading)
+        images = [without_fields(each, own[row]) if row in own else each for row, each in enumerate(images)]
+    changes = _changes(images, rows, matches, replaced, by_id, orders, model)
     if delete_extra:
-        kept = set(pairs.values())
+        kept = set(matches.values())
         changes.deletes = [image.image_id for image in present if image.image_id not in kept]
         changes.recheck = changes.recheck or _loses_thumbnail(images, by_id, changes)
     # A store that keeps sort orders of its own may move others at any write.
     changes.recheck = changes.recheck or (bool(changes) and any("sort_order" in kept for kept in own.values()))
-    known = update_identities(product.images, pairs | replaced, memory, by_id)
-    return Difference(changes, pairs, known, outdated, pairing.guessed, own)
+    known = update_identities(product.images, matches | replaced, identities, by_id)
+    return Difference(changes, matches, known, outdated, matching.guessed, own)
 
 
-def _all_new(images: list[Wanted], reading: RenumberingModel) -> Difference | None:
+def _all_new(images: list[Wanted], model: RenumberingModel) -> Difference | None:
     """Return the changes of an empty product: one create for each row.
 
     Only equal sort orders may need a recheck. None if the store is known to renumber equal ones on create: then creates
@@ -75,32 +75,32 @@ def _all_new(images: list[Wanted], reading: RenumberingModel) -> Difference | No
     """
     orders = [image.sort_order for image in images if image.sort_order is not None]
     ties = len(set(orders)) < len(orders)
-    if ties and reading.on_create:
+    if ties and model.on_create:
         return None
     creates = [Create(row, _create_fields(image, image.sort_order, None)) for row, image in enumerate(images)]
     if orders != sorted(orders):
-        creates.sort(key=lambda create: _creation_rank(create, images, reading))
-    return Difference(Changes(creates, recheck=ties and reading.on_create is None), {}, {}, [])
+        creates.sort(key=lambda create: _creation_rank(create, images, model))
+    return Difference(Changes(creates, recheck=ties and model.on_create is None), {}, {}, [])
 
 
-def _own(
+def _unchanged_own_values(
     images: list[Wanted],
     rows: list[int],
-    pairs: dict[int, int],
+    matches: dict[int, int],
     by_id: dict[int, StoredImage],
-    memory: IdentityMap,
+    identities: IdentityMap,
     orders: dict[int, int],
 ) -> dict[int, OwnValues]:
     """Return, by row, the store's own values that are still as they were last seen."""
     own: dict[int, OwnValues] = {}
-    for row, image_id in pairs.items():
-        known = memory.get(images[row].image_file)
+    for row, image_id in matches.items():
+        known = identities.get(images[row].image_file)
         if known is not None and len(known) > 2 and known[0] == image_id:
-            kept = that_hold(images[row], by_id[image_id], own_values_of(known))
+            kept = still_valid(images[row], by_id[image_id], own_values_of(known))
             if kept:
                 own[row] = kept
     if any("sort_order" in kept for kept in own.values()):
-        places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
+        places = [Place(order, matches.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
         met, ties = is_met(places, orders), has_ties(places)
         for kept in own.values():
             # With ties only the place counts; without, an image at the wanted value is right.
@@ -112,28 +112,28 @@ def _own(
 def _changes(
     images: list[Wanted],
     rows: list[int],
-    pairs: dict[int, int],
+    matches: dict[int, int],
     replaced: dict[int, int],
     by_id: dict[int, StoredImage],
     orders: dict[int, int],
-    reading: RenumberingModel,
+    model: RenumberingModel,
 ) -> Changes:
-    if reading.on_create:
+    if model.on_create:
         _shift_for_replacements(images, replaced, orders)
-    anyway = _other_writes(images, rows, pairs, by_id)
-    arrangement = _arrangement(images, rows, pairs, orders, reading, anyway)
+    other_writes = _other_writes(images, rows, matches, by_id)
+    arrangement = _arrangement(images, rows, matches, orders, model, other_writes)
     claimed = any(image.is_thumbnail for image in images)
     changes = Changes()
     for row in rows:
-        if row not in pairs:
+        if row not in matches:
             image = images[row]
             old = by_id[replaced[row]] if row in replaced else None
             fields = _create_fields(image, arrangement.creates.get(row), old, claimed=claimed)
             changes.creates.append(Create(row, fields, replaced.get(row)))
-    changes.creates.sort(key=lambda create: _creation_rank(create, images, reading))
-    changes.updates = _updates(anyway, by_id, arrangement)
+    changes.creates.sort(key=lambda create: _creation_rank(create, images, model))
+    changes.updates = _updates(other_writes, by_id, arrangement)
     moved = any("sort_order" in u.fields or "is_thumbnail" in u.fields for u in changes.updates)
-    changes.recheck = moved or (reading.on_create is None and _may_renumber(changes, images, pairs, by_id))
+    changes.recheck = moved or (model.on_create is None and _may_renumber(changes, images, matches, by_id))
     return changes
 
 
@@ -146,7 +146,7 @@ def _shift_for_replacements(images: list[Wanted], replaced: dict[int, int], orde
         make_room(orders, value)
 
 
-def _creation_rank(create: Create, images: list[Wanted], reading: RenumberingModel) -> tuple[int, int, int, int]:
+def _creation_rank(create: Create, images: list[Wanted], model: RenumberingModel) -> tuple[int, int, int, int]:
     """Return the sort key of creates: ascending by the value sent, then by the value wanted.
 
     Of equal values the first one created gets the lower id. Replacements that keep the sort order of the old image come
@@ -154,22 +154,22 @@ def _creation_rank(create: Create, images: list[Wanted], reading: RenumberingMod
     """
     value, asked = create.fields.get("sort_order", 0), images[create.row].sort_order
     if create.replaces is not None and asked is None:
-        return (0, -value, -create.replaces if reading.on_create else create.replaces, create.row)
+        return (0, -value, -create.replaces if model.on_create else create.replaces, create.row)
     return (1, value, asked or 0, create.row)
 
 
 def _arrangement(
     images: list[Wanted],
     rows: list[int],
-    pairs: dict[int, int],
+    matches: dict[int, int],
     orders: dict[int, int],
-    reading: RenumberingModel,
+    model: RenumberingModel,
     written: Collection[int],
 ) -> Arrangement:
-    places = [Place(order, pairs.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
+    places = [Place(order, matches.get(row), row) for row in rows if (order := images[row].sort_order) is not None]
     if not places:
         return Arrangement()
-    return Arrangement() if is_met(places, orders) else arrange(places, orders, reading, written)
+    return Arrangement() if is_met(places, orders) else arrange(places, orders, model, written)
 
 
 def _create_fields(
@@ -194,12 +194,12 @@ def _create_fields(
 
 
 def _other_writes(
-    images: list[Wanted], rows: list[int], pairs: dict[int, int], by_id: dict[int, StoredImage]
+    images: list[Wanted], rows: list[int], matches: dict[int, int], by_id: dict[int, StoredImage]
 ) -> dict[int, dict[str, Any]]:
     """Return the changed descriptions and thumbnails by image id."""
     writes: dict[int, dict[str, Any]] = {}
-    takes_over = any(images[row].is_thumbnail and not _has_thumbnail(row, pairs, by_id) for row in rows)
-    for row, image_id in pairs.items():
+    takes_over = any(images[row].is_thumbnail and not _has_thumbnail(row, matches, by_id) for row in rows)
+    for row, image_id in matches.items():
         image, present = images[row], by_id[image_id]
         fields: dict[str, Any] = {}
         if image.description is not None and image.description != present.description:
@@ -213,10 +213,10 @@ def _other_writes(
 
 
 def _updates(
-    anyway: dict[int, dict[str, Any]], by_id: dict[int, StoredImage], arrangement: Arrangement
+    other_writes: dict[int, dict[str, Any]], by_id: dict[int, StoredImage], arrangement: Arrangement
 ) -> list[Update]:
     writes: dict[int, dict[str, Any]] = {image_id: {"sort_order": value} for image_id, value in arrangement.puts}
-    for image_id, fields in anyway.items():
+    for image_id, fields in other_writes.items():
         writes.setdefault(image_id, {}).update(fields)
     ordered = [image_id for image_id, _ in arrangement.puts]
     others = sorted((i for i in writes if i not in set(ordered)), key=lambda i: (by_id[i].sort_order, i))
@@ -248,16 +248,18 @@ def _update(present: StoredImage, fields: dict[str, Any]) -> Update:
     return Update(present.image_id, fields, {name: getattr(present, name) for name in fields})
 
 
-def _has_thumbnail(row: int, pairs: dict[int, int], by_id: dict[int, StoredImage]) -> bool:
-    return row in pairs and by_id[pairs[row]].is_thumbnail
+def _has_thumbnail(row: int, matches: dict[int, int], by_id: dict[int, StoredImage]) -> bool:
+    return row in matches and by_id[matches[row]].is_thumbnail
 
 
-def _may_renumber(changes: Changes, images: list[Wanted], pairs: dict[int, int], by_id: dict[int, StoredImage]) -> bool:
+def _may_renumber(
+    changes: Changes, images: list[Wanted], matches: dict[int, int], by_id: dict[int, StoredImage]
+) -> bool:
     """Return True if a POST could move managed siblings on a store of unknown behaviour."""
-    standing = [by_id[i].sort_order for row, i in pairs.items() if images[row].sort_order is not None]
+    managed_orders = [by_id[i].sort_order for row, i in matches.items() if images[row].sort_order is not None]
     orders = sorted(create.fields["sort_order"] for create in changes.creates if "sort_order" in create.fields)
     collide = len(set(orders)) < len(orders)
-    return bool(orders) and (collide or (bool(standing) and orders[0] <= max(standing)))
+    return bool(orders) and (collide or (bool(managed_orders) and orders[0] <= max(managed_orders)))
 
 
 def _loses_thumbnail(images: list[Wanted], by_id: dict[int, StoredImage], changes: Changes) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ..identities import IdentityMap, known_image, own_values_of, that_hold
+from ..identities import IdentityMap, known_image, own_values_of, still_valid
 from ..image_files import (
     CUT_FROM,
     GONE,
-    READINGS,
+    MAX_COMPLETIONS,
     base_name,
     beginning,
     body_key,
@@ -35,37 +35,39 @@ _FIELDS = ("description", "sort_order", "is_thumbnail")
 
 
 @dataclass(slots=True)
-class Pairing:
+class Matching:
     """Matched rows and image ids; `guessed` has the rows that could match another image."""
 
-    pairs: dict[int, int] = field(default_factory=dict)
+    matches: dict[int, int] = field(default_factory=dict)
     guessed: list[int] = field(default_factory=list)
 
 
 def match_images(
-    images: list[Wanted], present: list[StoredImage], memory: IdentityMap, *, by_name: bool = True
-) -> Pairing:
+    images: list[Wanted], present: list[StoredImage], identities: IdentityMap, *, by_name: bool = True
+) -> Matching:
     """Match each row with at most one image: known ids first, then names."""
-    found = Pairing()
+    found = Matching()
     left = {image.image_id: image for image in present}
-    if memory:
+    if identities:
         for row, image in enumerate(images):
-            known = memory.get(image.image_file)
+            known = identities.get(image.image_file)
             if known is not None and known[0] in left:
-                found.pairs[row] = known[0]
+                found.matches[row] = known[0]
                 del left[known[0]]
-    if by_name and left and len(found.pairs) < len(images):
-        _Names(images, left, memory, found).pair()
+    if by_name and left and len(found.matches) < len(images):
+        _Names(images, left, identities, found).pair()
     return found
 
 
 class _Names:
     """Rows and images without a known id, matched by name."""
 
-    def __init__(self, images: list[Wanted], left: dict[int, StoredImage], memory: IdentityMap, found: Pairing) -> None:
+    def __init__(
+        self, images: list[Wanted], left: dict[int, StoredImage], identities: IdentityMap, found: Matching
+    ) -> None:
         self._images = images
         self._left = left
-        self._memory = memory
+        self._identities = identities
         self._found = found
 
     def pair(self) -> None:
@@ -75,28 +77,28 @@ class _Names:
         if not self._open():
             return
         # An image known under another source is not matched by likeness.
-        owners = {known[0]: source for source, known in self._memory.items() if not source.startswith(GONE)}
+        owners = {known[0]: source for source, known in self._identities.items() if not source.startswith(GONE)}
         self._by(
             lambda source: identity(source) if completions(source) else None,
             lambda there: identity(owners[there.image_id]) if there.image_id in owners else None,
         )
-        known = {pair[0] for pair in self._memory.values()}
+        known = {pair[0] for pair in self._identities.values()}
         aside = {image_id: self._left.pop(image_id) for image_id in known if image_id in self._left}
         self._by(one_extension, lambda there: one_extension(there.image_file))
-        for place in range(READINGS):
-            self._by(lambda source, at=place: _reading(source, at), lambda there: body_key(there.image_file))  # type: ignore[misc]
+        for place in range(MAX_COMPLETIONS):
+            self._by(lambda source, at=place: _completion(source, at), lambda there: body_key(there.image_file))  # type: ignore[misc]
         self._cut()
         self._left |= aside
 
     def _open(self) -> bool:
-        return bool(self._left) and len(self._found.pairs) < len(self._images)
+        return bool(self._left) and len(self._found.matches) < len(self._images)
 
     def _by(self, of_row: Callable[[str], str | None], of_image: Callable[[StoredImage], str | None]) -> None:
         if not self._open():
             return
         rows: dict[str, list[int]] = {}
         for row, image in enumerate(self._images):
-            if row not in self._found.pairs and (key := of_row(image.image_file)) is not None:
+            if row not in self._found.matches and (key := of_row(image.image_file)) is not None:
                 rows.setdefault(key, []).append(row)
         candidates: dict[str, list[StoredImage]] = {}
         for there in self._left.values():
@@ -111,7 +113,7 @@ class _Names:
         whole = sorted(
             (key, row)
             for row, image in enumerate(self._images)
-            if row not in self._found.pairs and len(key := cut_key(image.image_file)) > CUT_FROM
+            if row not in self._found.matches and len(key := cut_key(image.image_file)) > CUT_FROM
         )
         if not whole:
             return
@@ -124,7 +126,7 @@ class _Names:
             for key, row in islice(whole, bisect_left(whole, (body, -1)), None):
                 if not key.startswith(body):
                     break
-                if row not in self._found.pairs and is_cut(self._images[row].image_file, cut[body][0].image_file):
+                if row not in self._found.matches and is_cut(self._images[row].image_file, cut[body][0].image_file):
                     rows.append(row)
             self._match(rows, cut[body], guess=True)
 
@@ -137,17 +139,17 @@ class _Names:
             guessed = rows if guess else []
         else:
             matched = match(self._images, rows, alike)
-            guessed = _untold(self._images, rows, alike, matched)
+            guessed = _ambiguous(self._images, rows, alike, matched)
         for row, there in matched:
-            self._found.pairs[row] = there.image_id
+            self._found.matches[row] = there.image_id
             del self._left[there.image_id]
         self._found.guessed += guessed
 
 
-def _reading(source: str, place: int) -> str | None:
+def _completion(source: str, place: int) -> str | None:
     """Return one possible completion of a source's name, None beyond the last."""
-    readings = completions(source)
-    return readings[place] if place < len(readings) else None
+    names = completions(source)
+    return names[place] if place < len(names) else None
 
 
 def match(images: list[Wanted], rows: list[int], alike: list[StoredImage]) -> list[tuple[int, StoredImage]]:
@@ -203,7 +205,7 @@ def _agreeing(
             yield row, same.pop()
 
 
-def _untold(
+def _ambiguous(
     images: list[Wanted], rows: list[int], alike: list[StoredImage], matched: Iterable[tuple[int, StoredImage]]
 ) -> list[int]:
     """Return the matched rows whose fields leave another match possible."""
@@ -212,14 +214,14 @@ def _untold(
     of_rows = {
         names: Counter(_values(images[r], names) for r in rows if _managed(images[r]) == names) for names in kinds
     }
-    untold = []
+    ambiguous = []
     for row, there in matched:
         names = _managed(images[row])
         agree = _values(images[row], names) == _values(there, names)
         claims = sum(of_rows[each][_values(there, each)] for each in kinds)
         if not agree or of_images[names][_values(there, names)] > 1 or claims > 1:
-            untold.append(row)
-    return untold
+            ambiguous.append(row)
+    return ambiguous
 
 
 def _managed(image: Wanted) -> tuple[str, ...]:
@@ -235,26 +237,27 @@ def _rank(images: list[Wanted], row: int) -> tuple[int, int]:
     return (row if order is None else order, row)
 
 
-def _is_outdated(image: Wanted, image_id: int, memory: IdentityMap) -> bool:
+def is_outdated(image: Wanted, image_id: int, identities: IdentityMap) -> bool:
+    """Return True if the image's bytes have another version than the wanted one."""
     if image.version is None:
         return False
-    known = memory.get(f"{GONE}{image_id}") or memory.get(image.image_file)
+    known = identities.get(f"{GONE}{image_id}") or identities.get(image.image_file)
     return known is not None and known[1] is not None and known[1] != image.version
 
 
 def update_identities(
-    images: list[Wanted], pairs: dict[int, int], memory: IdentityMap, by_id: dict[int, StoredImage]
+    images: list[Wanted], matches: dict[int, int], identities: IdentityMap, by_id: dict[int, StoredImage]
 ) -> IdentityMap:
     """Return the known images of the product after matching.
 
     An outdated image keeps the version that its bytes have.
     """
     known: IdentityMap = {}
-    for row, image_id in pairs.items():
+    for row, image_id in matches.items():
         image = images[row]
-        former = memory.get(image.image_file)
-        recorded = former[1] if former is not None else None
+        prior = identities.get(image.image_file)
+        recorded = prior[1] if prior is not None else None
         version = recorded if recorded is not None else image.version
-        kept = own_values_of(former) if former is not None and former[0] == image_id else {}
-        known[image.image_file] = known_image(image_id, version, kept and that_hold(image, by_id[image_id], kept))
+        kept = own_values_of(prior) if prior is not None and prior[0] == image_id else {}
+        known[image.image_file] = known_image(image_id, version, kept and still_valid(image, by_id[image_id], kept))
     return known

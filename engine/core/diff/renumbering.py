@@ -35,9 +35,9 @@ class RenumberingModel:
     update_seen: bool = field(default=False, compare=False)
 
 
-def put(orders: dict[int, int], image_id: int, value: int, reading: Renumbering) -> None:
+def put(orders: dict[int, int], image_id: int, value: int, rule: Renumbering) -> None:
     """Apply a PUT to `orders` in place, as a store of this renumbering does."""
-    moves = reading is Renumbering.ALWAYS or (reading is Renumbering.RAISED and value > orders[image_id])
+    moves = rule is Renumbering.ALWAYS or (rule is Renumbering.RAISED and value > orders[image_id])
     if moves:
         make_room(orders, value)
     orders[image_id] = value
@@ -65,7 +65,7 @@ def predict(
     before: dict[int, int],
     creates: Sequence[tuple[int, int]],
     puts: Sequence[tuple[int, int]],
-    reading: RenumberingModel,
+    model: RenumberingModel,
 ) -> dict[int, int]:
     """Return the sort orders after a round, as a store of this model renumbers.
 
@@ -74,10 +74,10 @@ def predict(
     orders = dict(before)
     for image_id, value in creates:
         # A POST that moves siblings moves them like a PUT of model ALWAYS.
-        put(orders, image_id, value, Renumbering.ALWAYS if reading.on_create else Renumbering.NONE)
+        put(orders, image_id, value, Renumbering.ALWAYS if model.on_create else Renumbering.NONE)
     for image_id, value in puts:
         if image_id in orders:
-            put(orders, image_id, value, reading.on_update)
+            put(orders, image_id, value, model.on_update)
     return orders
 
 
@@ -94,19 +94,19 @@ def infer(
     due to that one.
     """
     fitting = []
-    for reading in MODELS:
-        expected = predict(before, creates, puts, reading)
+    for model in MODELS:
+        expected = predict(before, creates, puts, model)
         if {**expected, **after} == expected:
-            fitting.append(reading)
+            fitting.append(model)
     if not fitting and _is_numbered_anew(before, creates, puts, after):
         return RenumberingModel(
             Renumbering.ALWAYS if puts else known.on_update,
             True if creates else known.on_create,
             update_seen=known.update_seen or bool(puts),
         )
-    posts = {reading.on_create for reading in fitting}
+    posts = {model.on_create for model in fitting}
     post = posts.pop() if len(posts) == 1 else known.on_create
-    renumberings = {reading.on_update for reading in fitting if post is None or reading.on_create is post}
+    renumberings = {model.on_update for model in fitting if post is None or model.on_create is post}
     if len(renumberings) == 1:
         return RenumberingModel(renumberings.pop(), post, update_seen=True)
     return RenumberingModel(known.on_update, post, update_seen=known.update_seen)

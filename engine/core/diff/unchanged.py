@@ -15,35 +15,35 @@ if TYPE_CHECKING:
 _BELOW_ALL = -(1 << 31) - 1
 
 
-def is_unchanged(images: list[Wanted], present: list[StoredImage], memory: IdentityMap) -> IdentityMap | None:
+def is_unchanged(images: list[Wanted], present: list[StoredImage], identities: IdentityMap) -> IdentityMap | None:
     """Return the known images if nothing is to be done, None if only `compare` can tell."""
     if len(images) != len(present):
         return None
-    return _by_memory(images, present, memory) if memory else _by_name(images, present)
+    return _by_known_id(images, present, identities) if identities else _by_name(images, present)
 
 
-def _by_memory(images: list[Wanted], present: list[StoredImage], memory: IdentityMap) -> IdentityMap | None:
+def _by_known_id(images: list[Wanted], present: list[StoredImage], identities: IdentityMap) -> IdentityMap | None:
     """Check that every image is known, present, of the wanted version and unchanged."""
-    if len(memory) != len(images):
+    if len(identities) != len(images):
         return None
     left = {image.image_id: image for image in present}
     last = _BELOW_ALL
     for wanted in images:
-        known = memory.get(wanted.image_file)
+        known = identities.get(wanted.image_file)
         if known is None or wanted.version != known[1] or len(known) > 2:
             return None  # the store changed a field: `compare` decides
-        there = left.pop(known[0], None)
-        if there is None:
+        stored = left.pop(known[0], None)
+        if stored is None:
             return None
         if (order := wanted.sort_order) is not None:
-            if order != there.sort_order or order <= last:
+            if order != stored.sort_order or order <= last:
                 return None
             last = order
-        if (text := wanted.description) is not None and text != there.description:
+        if (text := wanted.description) is not None and text != stored.description:
             return None
-        if (flag := wanted.is_thumbnail) is not None and flag is not there.is_thumbnail:
+        if (flag := wanted.is_thumbnail) is not None and flag is not stored.is_thumbnail:
             return None
-    return memory
+    return identities
 
 
 def _by_name(images: list[Wanted], present: list[StoredImage]) -> IdentityMap | None:
@@ -51,21 +51,21 @@ def _by_name(images: list[Wanted], present: list[StoredImage]) -> IdentityMap | 
     learned: IdentityMap = {}
     names = set()
     last = _BELOW_ALL
-    for wanted, there in zip(images, present, strict=True):
+    for wanted, stored in zip(images, present, strict=True):
         if (order := wanted.sort_order) is not None:
-            if order != there.sort_order or order <= last:
+            if order != stored.sort_order or order <= last:
                 return None
             last = order
-        if (text := wanted.description) is not None and text != there.description:
+        if (text := wanted.description) is not None and text != stored.description:
             return None
-        if (flag := wanted.is_thumbnail) is not None and flag is not there.is_thumbnail:
+        if (flag := wanted.is_thumbnail) is not None and flag is not stored.is_thumbnail:
             return None
         source = wanted.image_file
-        body = _plain_name(source, there.image_file)
+        body = _plain_name(source, stored.image_file)
         if body is None:
             return None
         names.add(body)
-        learned[source] = (there.image_id, wanted.version)
+        learned[source] = (stored.image_id, wanted.version)
     return learned if len(names) == len(learned) == len(images) else None
 
 

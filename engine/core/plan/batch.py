@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..diff.renumbering import RenumberingModel
-from ..identities import IdentityMap, own_value
+from ..identities import IdentityMap, own_value_note
 from ..results import Failure
 
 if TYPE_CHECKING:
@@ -108,7 +108,13 @@ def own_failures(product: WantedProduct, found: Difference) -> list[Failure]:
         image = product.images[row]
         told += [
             Failure(
-                product.product_id, image.image_file, found.pairs[row], image.line, name, None, own_value(name, *pair)
+                product.product_id,
+                image.image_file,
+                found.matches[row],
+                image.line,
+                name,
+                None,
+                own_value_note(name, *pair),
             )
             for name, pair in kept.items()
         ]
@@ -117,4 +123,4 @@ def own_failures(product: WantedProduct, found: Difference) -> list[Failure]:
 
 def guesses(product: WantedProduct, found: Difference) -> dict[str, int]:
     """The pairs of a difference that were guessed: source -> image id."""
-    return {product.images[row].image_file: found.pairs[row] for row in found.guessed if row in found.pairs}
+    return {product.images[row].image_file: found.matches[row] for row in found.guessed if row in found.matches}

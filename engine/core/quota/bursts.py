@@ -38,17 +38,17 @@ class Burst:
 class Bursts:
     """The latest bursts, and the number of calls to reserve for the next ones.
 
-    Report each observation to `see` and each window's end to `turn`; `due` returns the reserve.
+    Report each observation to `observe` and each window's end to `end_window`; `due` returns the reserve.
     """
 
-    __slots__ = ("_bursts", "_due", "_first_at", "_looked_at", "_slot_began", "_spent", "_taken", "period", "window")
+    __slots__ = ("_bursts", "_due", "_first_at", "_observed_at", "_slot_began", "_spent", "_taken", "period", "window")
 
     def __init__(self) -> None:
         self.window = 30.0
         self.period: float | None = None
         self._bursts: list[Burst] = []
         self._due: list[Burst] = []
-        self._slot_began = self._first_at = self._looked_at = 0.0
+        self._slot_began = self._first_at = self._observed_at = 0.0
         self._taken = 0
         self._spent = False
 
@@ -56,7 +56,7 @@ class Bursts:
     def _slot(self) -> float:
         return self.window / SLOTS
 
-    def see(self, more: int, now: float, usual: float, *, spent: bool) -> None:
+    def observe(self, more: int, now: float, usual: float, *, spent: bool) -> None:
         """Record `more` calls by others since the last response.
 
         `usual` is their usual rate in calls per second; `spent` is true if no quota is left.
@@ -64,17 +64,17 @@ class Bursts:
         slot = self._slot
         if now - self._slot_began >= slot:
             self._close(now, usual)
-        if more and now - self._looked_at <= APART * slot:
+        if more and now - self._observed_at <= APART * slot:
             if not self._taken:
-                self._first_at = (self._looked_at + now) / 2
+                self._first_at = (self._observed_at + now) / 2
             self._taken += more
             self._spent = self._spent or spent
-        self._looked_at = now
+        self._observed_at = now
 
-    def turn(self, now: float, usual: float, *, since: float) -> float:
+    def end_window(self, now: float, usual: float, *, since: float) -> float:
         """End the window that began at `since`; return its calls that belong to periodic bursts."""
         self._close(now, usual)
-        self._looked_at = now
+        self._observed_at = now
         self._expect(now)
         return 0.0 if self.period is None else sum(burst.size for burst in self._bursts if burst.began >= since)
 
@@ -117,13 +117,16 @@ class Bursts:
         late = LATE * self._slot
         self._due = [
             Burst(
-                burst.began + period, burst.ended + period, burst.size, max(0.0, burst.room - self._come(burst, period))
+                burst.began + period,
+                burst.ended + period,
+                burst.size,
+                max(0.0, burst.room - self._repeated(burst, period)),
             )
             for burst in self._bursts
             if burst.ended + period + late > now
         ]
 
-    def _come(self, burst: Burst, period: float) -> float:
+    def _repeated(self, burst: Burst, period: float) -> float:
         """Return the calls of a burst's repetition so far."""
         late = LATE * self._slot
         return sum(other.size for other in self._bursts if abs(other.began - burst.began - period) <= late)

@@ -19,20 +19,20 @@ INITIAL_LIMIT = 8
 
 GROWTH = 1.5
 # A quota that needs more than this many times MAX_LIMIT does not bind.
-FAR = 4
+NOT_BINDING = 4
 # Until the first growth without gain, or the first error: growth factor, responses per call in flight, seconds.
-START = 2.0
-GLANCE = 2
-SHORTEST_GLANCE = 0.1
+START_GROWTH = 2.0
+START_SAMPLE = 2
+START_SECONDS = 0.1
 # Throughput factor below which a growth brought no gain.
 GAIN = 1.1
 # A measurement: responses per call in flight, and seconds.
 SAMPLE = 8
-SHORTEST = 0.25
+SAMPLE_SECONDS = 0.25
 # Measurements to wait after a growth without gain.
-REST = 12
+PAUSE = 12
 # Weight of the newest call in the mean latency.
-NEWEST = 0.05
+NEWEST_WEIGHT = 0.05
 
 
 class ConcurrencyLimit:
@@ -43,12 +43,12 @@ class ConcurrencyLimit:
         self.latency: float | None = None
         self.saturated = False  # the limit was reached, so it is what delays calls
         self._fixed = fixed is not None
-        self._needed: int | None = None  # calls in flight that the quota needs; None without a quota
+        self._quota_needs: int | None = None  # calls in flight that the quota needs; None without a quota
         self._shrunk_at = -math.inf
         self._before: int | None = None  # the limit before a growth
         self._rate = 0.0
         self._usual = 0.0  # latency at that rate
-        self._rest = 0
+        self._pause = 0
         self._starting = True
         self._restart(0.0)
 
@@ -58,21 +58,21 @@ class ConcurrencyLimit:
             return
         needed = None if quota is None else math.ceil(2.0 * self.latency * quota / window)
         # A quota slightly above MAX_LIMIT still counts; one in the millions does not bind.
-        self._needed = (
-            None if needed is None or needed > FAR * MAX_LIMIT else min(MAX_LIMIT, max(INITIAL_LIMIT, needed))
+        self._quota_needs = (
+            None if needed is None or needed > NOT_BINDING * MAX_LIMIT else min(MAX_LIMIT, max(INITIAL_LIMIT, needed))
         )
-        if self._needed is not None and (self.limit > self._needed or self._shrunk_at == -math.inf):
-            self.limit = self._needed
+        if self._quota_needs is not None and (self.limit > self._quota_needs or self._shrunk_at == -math.inf):
+            self.limit = self._quota_needs
 
     def on_response(self, sent: float, now: float) -> None:
         """Record a usable response to a call sent at `sent`."""
         latency = now - sent
-        self.latency = latency if self.latency is None else self.latency + NEWEST * (latency - self.latency)
+        self.latency = latency if self.latency is None else self.latency + NEWEST_WEIGHT * (latency - self.latency)
         if self._fixed:
             return
         self._count += 1
         self._sum += latency
-        if self._count >= self._enough and now - self._since >= (SHORTEST_GLANCE if self._starting else SHORTEST):
+        if self._count >= self._enough and now - self._since >= (START_SECONDS if self._starting else SAMPLE_SECONDS):
             self._measure(now)
 
     def on_error(self, sent: float, now: float) -> None:
@@ -80,36 +80,36 @@ class ConcurrencyLimit:
         if self._fixed or sent < self._shrunk_at:
             return
         self.limit = max(MIN_LIMIT, self.limit // 2)
-        self._shrunk_at, self._before, self._rest, self._rate = now, None, 1, 0.0
+        self._shrunk_at, self._before, self._pause, self._rate = now, None, 1, 0.0
         self._starting = False
         self._restart(now)
 
     def _measure(self, now: float) -> None:
         rate, latency = self._count / (now - self._since), self._sum / self._count
         if self.saturated:
-            self._judge(rate, latency)
+            self._adjust(rate, latency)
         self._restart(now)
 
-    def _judge(self, rate: float, latency: float) -> None:
-        if self._needed is not None:
-            self.limit = min(self._needed, math.ceil(self.limit * GROWTH))
+    def _adjust(self, rate: float, latency: float) -> None:
+        if self._quota_needs is not None:
+            self.limit = min(self._quota_needs, math.ceil(self.limit * GROWTH))
             return
         if self._before is not None and rate < self._rate * GAIN:
-            self.limit, self._before, self._rest = self._before, None, REST
+            self.limit, self._before, self._pause = self._before, None, PAUSE
             self._starting = False
             return
         if self._starting and self._before is not None and rate < self._rate * GROWTH:
             # Doubling gained less than half: the store's capacity lies in between.
             self.limit, self._starting = math.ceil(self._before * GROWTH), False
         if self._before is None and self._rate > 0.0 and latency > 2.0 * self._usual and rate < self._rate:
-            self.limit, self._rest = max(MIN_LIMIT, self.limit * 3 // 4), REST
+            self.limit, self._pause = max(MIN_LIMIT, self.limit * 3 // 4), PAUSE
         self._rate, self._usual, self._before = rate, latency, None
-        self._rest -= 1
-        if self._rest <= 0 and self.limit < MAX_LIMIT:
-            growth = START if self._starting else GROWTH
+        self._pause -= 1
+        if self._pause <= 0 and self.limit < MAX_LIMIT:
+            growth = START_GROWTH if self._starting else GROWTH
             self._before, self.limit = self.limit, min(MAX_LIMIT, math.ceil(self.limit * growth))
 
     def _restart(self, now: float) -> None:
         self._since, self._count, self._sum = now, 0, 0.0
-        self._enough = (GLANCE if self._starting else SAMPLE) * self.limit
+        self._enough = (START_SAMPLE if self._starting else SAMPLE) * self.limit
         self.saturated = False

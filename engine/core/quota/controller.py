@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 # Seconds of a late timer that are made up at once; more is spread over the rest of the window.
 CATCH_UP = 0.02
 # If others leave no room, a single call checks: time after the last response, and time to wait for it, in windows.
-LOOK = 1 / 60
-LOOKING = 1 / 10
+CHECK_AFTER = 1 / 60
+CHECK_TIMEOUT = 1 / 10
 # An end further off than this many windows belongs to another window.
-ELSEWHERE = 0.5
+OTHER_WINDOW = 0.5
 
 
 class Permit:
@@ -56,103 +56,103 @@ class QuotaController:
         self.remaining: int | None = None
         self.quota: int | None = None
         self.others = OtherApps()
-        self._open = False  # a good response without headers: no quota
+        self._no_quota = False  # a good response without headers: no quota
         self._probe: Permit | None = None  # the call sent alone, to learn the quota
-        self._look: Permit | None = None  # the single call that checks the use by others
+        self._check: Permit | None = None  # the single call that checks the use by others
         self._held_until = 0.0
-        self._end = Window()
+        self._window = Window()
         self._last = 0  # number of the last call sent
         self._first = 1  # number of this window's first call
         self._carried = 0  # earlier calls that this window counted
         self._newest = 0  # number of the newest call with a response
-        self._learnt_at = -math.inf
+        self._learned_at = -math.inf
         self._paced_from = 0.0
 
     def next_send_at(self, now: float) -> float:
         """Return the earliest time of the next call; inf means after a response only."""
         if now < self._held_until:
             return self._held_until
-        if self._open:
+        if self._no_quota:
             return now
-        if self._must_ask(now):
+        if self._must_probe(now):
             return now if self._probe is None else math.inf
-        if now >= self._end.start:
+        if now >= self._window.start:
             return now
-        return self._due_in_window(now)
+        return self._next_in_window(now)
 
-    def _due_in_window(self, now: float) -> float:
-        start, stop = self._end.start, self._end.stop
+    def _next_in_window(self, now: float) -> float:
+        start, stop = self._window.start, self._window.stop
         free = self._free
         if self.remaining is not None and 0 < self.remaining <= free and not self.others.seen:
             return now
         if now > stop + GUARD or free < 1.0:
             return start
-        if self._must_look(self._rest):
-            return self._due_to_look(max(now, self._learnt_at + LOOK * self.window))
+        if self._must_check(self._rest):
+            return self._next_check_at(max(now, self._learned_at + CHECK_AFTER * self.window))
         return self._paced_from + (stop - self._paced_from) / free
 
-    def _must_look(self, rest: float) -> bool:
+    def _must_check(self, rest: float) -> bool:
         """Return True if other apps will probably use the rest; then single calls check it."""
-        return rest - self.others.reserve(self.quota or 0, self._end.at) < 1.0
+        return rest - self.others.reserve(self.quota or 0, self._window.at) < 1.0
 
-    def _due_to_look(self, when: float) -> float:
-        if self._look is not None:
-            when = max(when, self._look.sent + LOOKING * self.window)
-        return when if self._rest - self.others.unseen(when) >= 1.0 else self._end.start
+    def _next_check_at(self, when: float) -> float:
+        if self._check is not None:
+            when = max(when, self._check.sent + CHECK_TIMEOUT * self.window)
+        return when if self._rest - self.others.unseen(when) >= 1.0 else self._window.start
 
-    def _must_ask(self, now: float) -> bool:
+    def _must_probe(self, now: float) -> bool:
         """Return True if a single call must go first: nothing known, or not for two windows."""
-        return self.quota is None or (now >= self._end.start and now - self._learnt_at > 2.0 * self.window + 1.0)
+        return self.quota is None or (now >= self._window.start and now - self._learned_at > 2.0 * self.window + 1.0)
 
     @property
     def _free(self) -> float:
         """Calls of this window that nobody has made and that this run may make."""
-        return min(self._rest, self.share * (self.quota or 0) - self._mine)
+        return min(self._rest, self.share * (self.quota or 0) - self._own_calls)
 
     @property
     def _rest(self) -> int:
         """Calls of this window that nobody has made. Other apps' reserve is taken from these."""
-        return (self.quota or 0) - self.others.taken - self._mine
+        return (self.quota or 0) - self.others.taken - self._own_calls
 
     @property
-    def _mine(self) -> int:
+    def _own_calls(self) -> int:
         return self._last - self._first + 1 + self._carried
 
     def record_send(self, now: float) -> Permit:
         """Count a call that is sent now."""
         self._last += 1
-        ticket = Permit(self._last, now)
-        if self._open:
-            return ticket
-        if self._must_ask(now):
-            self._probe = ticket
-        elif now >= self._end.start:
-            self._roll_window(ticket)
+        permit = Permit(self._last, now)
+        if self._no_quota:
+            return permit
+        if self._must_probe(now):
+            self._probe = permit
+        elif now >= self._window.start:
+            self._roll_window(permit)
         else:
-            self._pace(ticket)
-        return ticket
+            self._pace(permit)
+        return permit
 
-    def _pace(self, ticket: Permit) -> None:
-        now, planned = ticket.sent, ticket.sent
+    def _pace(self, permit: Permit) -> None:
+        now, planned = permit.sent, permit.sent
         free = self._free + 1.0
-        if self._must_look(self._rest + 1.0):
-            self._look = ticket
+        if self._must_check(self._rest + 1.0):
+            self._check = permit
         elif free >= 1.0:
-            planned = self._paced_from + (self._end.stop - self._paced_from) / free
+            planned = self._paced_from + (self._window.stop - self._paced_from) / free
         self._paced_from = max(min(planned, now), now - CATCH_UP)
 
-    def record_loss(self, ticket: Permit) -> None:
+    def record_loss(self, permit: Permit) -> None:
         """Record a call without a response. It stays counted; a lost probe is repeated."""
-        if self._probe is ticket:
+        if self._probe is permit:
             self._probe = None
-        if self._look is ticket:
-            self._look = None
+        if self._check is permit:
+            self._check = None
 
     def record_response(
         self,
-        ticket: Permit,
+        permit: Permit,
         now: float,
-        reading: RateLimitHeaders | None,
+        headers: RateLimitHeaders | None,
         *,
         good: bool,
         throttled: bool = False,
@@ -162,73 +162,73 @@ class QuotaController:
 
         `wait` is the number of seconds that a 429 asks for.
         """
-        asked, alone = self._probe is ticket, self._look is ticket
-        self.record_loss(ticket)
+        probed, alone = self._probe is permit, self._check is permit
+        self.record_loss(permit)
         if throttled and wait is not None:
             self._held_until = max(self._held_until, now + wait)
-        if reading is None:
-            if good and not self._open and self._must_ask(now):
-                self._open, self.quota = True, None
+        if headers is None:
+            if good and not self._no_quota and self._must_probe(now):
+                self._no_quota, self.quota = True, None
             return
         self._probe = None
-        self._learn(ticket, now, reading, asked=asked, alone=alone)
+        self._learn(permit, now, headers, probed=probed, alone=alone)
         if throttled:
-            shown = ticket.sent + reading.reset
-            hair = self._end.start - self._end.at
-            end = self._end.at if shown < self._end.at < shown + self.window / 4 else shown
-            self._held_until = max(self._held_until, end + hair)
+            shown = permit.sent + headers.reset
+            margin = self._window.start - self._window.at
+            end = self._window.at if shown < self._window.at < shown + self.window / 4 else shown
+            self._held_until = max(self._held_until, end + margin)
 
-    def _learn(self, ticket: Permit, now: float, reading: RateLimitHeaders, *, asked: bool, alone: bool) -> None:
-        ahead = reading.reset if reading.left == 0 else min(reading.reset, 1.1 * reading.window)
-        shown = ticket.sent + ahead
-        whole_seconds = 1.0 if reading.reset % 1.0 == 0.0 else 0.0
-        too_late = now + ahead + whole_seconds < self._end.at and ticket.number >= self._first
-        if asked or self.quota is None or too_late or shown > self._end.at + ELSEWHERE * self.window:
-            self._start_window(ticket, now, reading, shown)
+    def _learn(self, permit: Permit, now: float, headers: RateLimitHeaders, *, probed: bool, alone: bool) -> None:
+        ahead = headers.reset if headers.left == 0 else min(headers.reset, 1.1 * headers.window)
+        shown = permit.sent + ahead
+        whole_seconds = 1.0 if headers.reset % 1.0 == 0.0 else 0.0
+        too_late = now + ahead + whole_seconds < self._window.at and permit.number >= self._first
+        if probed or self.quota is None or too_late or shown > self._window.at + OTHER_WINDOW * self.window:
+            self._start_window(permit, now, headers, shown)
             return
-        if ticket.number < self._first:
-            self._carried += shown > self._end.at - ELSEWHERE * self.window
+        if permit.number < self._first:
+            self._carried += shown > self._window.at - OTHER_WINDOW * self.window
             return
-        self._end.show(shown)
-        if ticket.number <= self._newest:
+        self._window.show(shown)
+        if permit.number <= self._newest:
             return
-        self._newest, self._learnt_at = ticket.number, now
-        taken = reading.quota - reading.left - (ticket.number - self._first + 1 + self._carried)
-        if reading.quota != self.quota or reading.window != self.window:
-            self._take(reading)
-            self.others.join(taken, ticket.sent)
+        self._newest, self._learned_at = permit.number, now
+        taken = headers.quota - headers.left - (permit.number - self._first + 1 + self._carried)
+        if headers.quota != self.quota or headers.window != self.window:
+            self._adopt_headers(headers)
+            self.others.start_midway(taken, permit.sent)
         else:
-            self.others.see(taken, ticket.sent, alone=alone, spent=reading.left == 0)
+            self.others.observe(taken, permit.sent, alone=alone, spent=headers.left == 0)
 
-    def _take(self, reading: RateLimitHeaders) -> None:
-        self.quota = reading.quota
-        self._end.window = self.others.window = reading.window
+    def _adopt_headers(self, headers: RateLimitHeaders) -> None:
+        self.quota = headers.quota
+        self._window.length = self.others.window = headers.window
 
-    def _start_window(self, ticket: Permit, now: float, reading: RateLimitHeaders, shown: float) -> None:
+    def _start_window(self, permit: Permit, now: float, headers: RateLimitHeaders, shown: float) -> None:
         """Start a window with this response; calls sent after it count to the window."""
-        self._open = False
-        self._take(reading)
-        self.others.join(reading.quota - reading.left - 1, ticket.sent)
-        self._first, self._carried, self._newest = ticket.number, 0, ticket.number
-        self._end.at = shown
-        self._learnt_at = self._paced_from = now
+        self._no_quota = False
+        self._adopt_headers(headers)
+        self.others.start_midway(headers.quota - headers.left - 1, permit.sent)
+        self._first, self._carried, self._newest = permit.number, 0, permit.number
+        self._window.at = shown
+        self._learned_at = self._paced_from = now
 
-    def _roll_window(self, ticket: Permit) -> None:
+    def _roll_window(self, permit: Permit) -> None:
         """Start the next window with this call, by the clock."""
-        self.others.turn(ticket.sent)
-        self._paced_from = max(self._end.start, ticket.sent - CATCH_UP)
-        self._end.roll(ticket.sent)
-        self._first, self._carried = ticket.number, 0
+        self.others.roll_window(permit.sent)
+        self._paced_from = max(self._window.start, permit.sent - CATCH_UP)
+        self._window.roll(permit.sent)
+        self._first, self._carried = permit.number, 0
 
     @property
     def window(self) -> float:
         """The window's length in seconds, as far as known."""
-        return self._end.window
+        return self._window.length
 
     @property
     def left(self) -> int | None:
         """Calls left in this window, as far as known; None without a quota."""
-        return None if self.quota is None else max(0, self.quota - self._mine - self.others.taken)
+        return None if self.quota is None else max(0, self.quota - self._own_calls - self.others.taken)
 
     @property
     def pace(self) -> float | None:
@@ -237,7 +237,7 @@ class QuotaController:
 
     def resets_in(self, now: float) -> float | None:
         """Return the seconds until the window's end, None without a quota."""
-        return None if self.quota is None else max(0.0, self._end.at - now)
+        return None if self.quota is None else max(0.0, self._window.at - now)
 
     def reason(self, now: float) -> str:
         """Return the reason that a call has to wait now."""

@@ -12,13 +12,13 @@ import math
 from .bursts import Bursts
 
 # Calls per window from which other apps count (performance.md section 3).
-SEEN = 2.0
+NOTICEABLE = 2.0
 # Part of the quota reserved beside their expected use (ibid.).
 MARGIN = 0.02
 # Weight of the newest window in the expected use.
 WEIGHT = 0.3
 # Time constant of the recent rate, in windows.
-MEMORY = 0.25
+RECENT = 0.25
 
 
 class OtherApps:
@@ -29,10 +29,10 @@ class OtherApps:
         "_began",
         "_burst_seen",
         "_bursts",
-        "_fast",
-        "_fast_at",
         "_last",
         "_mean",
+        "_recent",
+        "_recent_at",
         "_seen_at",
         "_steady",
         "_whole",
@@ -52,25 +52,25 @@ class OtherApps:
         self._whole = False  # watched since the window began
         self._mean: float | None = None  # calls per window, averaged
         self._bursts = Bursts()
-        self._fast = 0.0  # recent calls per second
-        self._fast_at = 0.0
+        self._recent = 0.0  # recent calls per second
+        self._recent_at = 0.0
 
-    def join(self, taken: int, now: float) -> None:
+    def start_midway(self, taken: int, now: float) -> None:
         """Start to watch in the middle of a window in which others made `taken` calls."""
         self.latest = self._steady = self._base = self._burst_seen = max(0, taken)
         self._last = (self.latest, self.latest)
         self._began = self._seen_at = now
         self._whole = False
 
-    def turn(self, now: float) -> None:
+    def roll_window(self, now: float) -> None:
         """End the window's count and start the next one."""
-        self._learn(now, self._bursts.turn(now, self._known_usual, since=self._began))
+        self._learn(now, self._bursts.end_window(now, self._known_usual, since=self._began))
         self.latest = self._steady = self._base = self._burst_seen = 0
         self._last = (0, 0)
         self._began = self._seen_at = now
         self._whole = True
 
-    def see(self, estimate: int, now: float, *, alone: bool = False, spent: bool = False) -> None:
+    def observe(self, estimate: int, now: float, *, alone: bool = False, spent: bool = False) -> None:
         """Record the estimate of a call sent at `now`.
 
         `alone`: no other call overtook it. `spent`: no quota is left. Responses to calls that later ones overtook are not
@@ -84,12 +84,12 @@ class OtherApps:
         more = max(0, self._steady - steady)
         if more and self._bursts.expects(now):
             more = 0  # reserved already
-        if more or self._fast > 0.0:
-            self._quicken(more, now)
+        if more or self._recent > 0.0:
+            self._add_recent(more, now)
 
     def _see_burst(self, taken: int, now: float, *, spent: bool) -> None:
         self._bursts.window = self.window
-        self._bursts.see(max(0, taken - self._burst_seen), now, self._known_usual, spent=spent)
+        self._bursts.observe(max(0, taken - self._burst_seen), now, self._known_usual, spent=spent)
         self._burst_seen = max(self._burst_seen, taken)
 
     @property
@@ -100,9 +100,9 @@ class OtherApps:
     @property
     def seen(self) -> bool:
         """True if other apps use enough of the quota to matter."""
-        if self._steady - self._base >= SEEN or self._bursts.period is not None:
+        if self._steady - self._base >= NOTICEABLE or self._bursts.period is not None:
             return True
-        return self._mean is not None and self._mean >= SEEN
+        return self._mean is not None and self._mean >= NOTICEABLE
 
     def reserve(self, quota: int, end: float) -> float:
         """Return the calls to reserve for others until the reset at `end`.
@@ -120,9 +120,9 @@ class OtherApps:
         seconds = until - self._seen_at
         if seconds <= 0.0:
             return 0.0
-        span = MEMORY * self.window
+        span = RECENT * self.window
         usual = self._usual
-        excess = max(0.0, self._fast * math.exp((self._fast_at - self._seen_at) / span) - usual)
+        excess = max(0.0, self._recent * math.exp((self._recent_at - self._seen_at) / span) - usual)
         # The recent excess is expected to decay, usual use to continue.
         expected = usual * seconds + excess * span * (1.0 - math.exp(-seconds / span))
         return expected + 2.0 * math.sqrt(expected)
@@ -137,12 +137,12 @@ class OtherApps:
         """As `_usual`, but inf before a whole window was watched."""
         return math.inf if self._mean is None else self._usual
 
-    def _quicken(self, more: int, now: float) -> None:
-        span = MEMORY * self.window
-        self._fast = self._fast * math.exp(min(0.0, (self._fast_at - now) / span)) + more / span
-        self._fast_at = now
-        if self._fast < 1e-6:
-            self._fast = 0.0
+    def _add_recent(self, more: int, now: float) -> None:
+        span = RECENT * self.window
+        self._recent = self._recent * math.exp(min(0.0, (self._recent_at - now) / span)) + more / span
+        self._recent_at = now
+        if self._recent < 1e-6:
+            self._recent = 0.0
 
     def _learn(self, now: float, regular: float) -> None:
         count = max(0.0, self._steady - self._base - regular)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from .headers import LONGEST_WAIT
 
 # Seconds after which the user is warned.
-REMARKABLE = 60.0
-NOTHING = "no answer at all"
+WARN_AFTER = 60.0
+NO_RESPONSE = "no answer at all"
 
 
 class OutageTimer:
@@ -19,10 +19,10 @@ class OutageTimer:
 
     def __init__(self, give_up_after: float) -> None:
         self.give_up_after = give_up_after
-        self.seen = NOTHING  # the last error
+        self.last_error = NO_RESPONSE  # the last error
         self.status = 0  # its status; 0 without a response
         self._since: float | None = None
-        self._remarked = False
+        self._warned = False
         self._excused = 0.0  # seconds of requested waits in this outage
         self._excused_until = 0.0
 
@@ -35,13 +35,13 @@ class OutageTimer:
         """Start the timer, if no other call is waiting."""
         if self._since is None:
             self._since = now
-            self.seen = f"no answer at all to {call}" if call else NOTHING
+            self.last_error = f"no answer at all to {call}" if call else NO_RESPONSE
             self.status = 0
 
     def on_response(self, now: float, *, waits_for_more: bool) -> None:
         """Reset the timer on a usable response; `waits_for_more` if other calls are in flight."""
         self._since = now if waits_for_more else None
-        self._remarked = False
+        self._warned = False
         self._excused = self._excused_until = 0.0
 
     def slept(self, now: float, seconds: float) -> None:
@@ -61,17 +61,17 @@ class OutageTimer:
 
     def failed(self, reason: str, status: int = 0) -> None:
         """Record the error that came instead of a usable response."""
-        self.seen, self.status = reason, status
+        self.last_error, self.status = reason, status
 
     def expired(self, now: float) -> str | None:
         """Return the reason to stop the run, None before the timer expires."""
         if self._since is None or now - self._since < self.give_up_after:
             return None
-        return f"the store gave no usable answer for {now - self._since:.0f} s; seen last: {self.seen}"
+        return f"the store gave no usable answer for {now - self._since:.0f} s; seen last: {self.last_error}"
 
     def warning(self, now: float) -> str | None:
         """Return a warning, once per outage, when it has become long."""
-        if self._since is None or self._remarked or now - self._since < REMARKABLE:
+        if self._since is None or self._warned or now - self._since < WARN_AFTER:
             return None
-        self._remarked = True
-        return f"no usable answer for {now - self._since:.0f} s, giving up after {self.give_up_after:g} s; seen last: {self.seen}"
+        self._warned = True
+        return f"no usable answer for {now - self._since:.0f} s, giving up after {self.give_up_after:g} s; seen last: {self.last_error}"

@@ -11,21 +11,21 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-RECENTLY = 5.0
+RECENT = 5.0
 """Seconds after a success during which the token is known to work."""
-SEVERAL_READS = 3
+MAX_REFUSED_READS = 3
 """Refused reads in a row after which a plain read decides, even right after a success."""
 
 
-class Whose(Enum):
+class ForbiddenScope(Enum):
     """The scope of a 403."""
 
     CREDENTIALS = "the credentials"
     PRODUCT = "this product"
-    ASK = "a plain read of the store decides"
+    UNKNOWN = "a plain read of the store decides"
 
 
-class Rights:
+class TokenPermissions:
     """The token's permissions, as shown by the store's responses."""
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class Rights:
         self._good_at = now
         self._refused_reads = 0
 
-    def refused(self, now: float, *, own: bool, write: bool) -> Whose:
+    def refused(self, now: float, *, own: bool, write: bool) -> ForbiddenScope:
         """Return the scope of a 403; `own` if the call was about one product."""
         if not own or math.isinf(self._good_at):
-            return Whose.CREDENTIALS
+            return ForbiddenScope.CREDENTIALS
         if write:
-            return Whose.PRODUCT
+            return ForbiddenScope.PRODUCT
         self._refused_reads += 1
-        recent = now - self._good_at <= RECENTLY
-        return Whose.PRODUCT if recent and self._refused_reads < SEVERAL_READS else Whose.ASK
+        recent = now - self._good_at <= RECENT
+        return ForbiddenScope.PRODUCT if recent and self._refused_reads < MAX_REFUSED_READS else ForbiddenScope.UNKNOWN

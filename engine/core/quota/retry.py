@@ -118,45 +118,45 @@ def classify(status: int, *, has_retry_time: bool) -> Outcome:
 
 
 def classify_response(
-    answer: Response, explain: Callable[[Response], str], wall: float | None = None
+    response: Response, explain: Callable[[Response], str], wall: float | None = None
 ) -> tuple[Outcome, float | None, StoreError]:
     """Return outcome, requested wait in seconds, and error of an unsuccessful response.
 
     `wall` is the time now (seconds since 1970), for a wait given as a date.
     """
-    wait = read_retry_after(answer.headers, wall)
-    kind = classify(answer.status, has_retry_time=wait is not None or read_headers(answer.headers) is not None)
-    if 300 <= answer.status < 400:
-        where = answer.headers.get("location", "nowhere")
+    wait = read_retry_after(response.headers, wall)
+    outcome = classify(response.status, has_retry_time=wait is not None or read_headers(response.headers) is not None)
+    if 300 <= response.status < 400:
+        where = response.headers.get("location", "nowhere")
         reason = f"the API address redirects to {where[:200]!a}; give the store's own address as --api-url"
     else:
-        reason = explain(answer)
-    if answer.status == 429:
-        reason = _turned_away(answer, reason, dated=kind is Outcome.THROTTLED)
-    made = _ERRORS.get(kind)
-    error = ThrottledError(reason, wait, answer.status) if made is None else made(reason, answer.status)
+        reason = explain(response)
+    if response.status == 429:
+        reason = _throttled_reason(response, reason, dated=outcome is Outcome.THROTTLED)
+    error_type = _ERRORS.get(outcome)
+    error = ThrottledError(reason, wait, response.status) if error_type is None else error_type(reason, response.status)
     error.after = wait
-    return kind, wait, error
+    return outcome, wait, error
 
 
-def _turned_away(answer: Response, said: str, *, dated: bool) -> str:
+def _throttled_reason(response: Response, said: str, *, dated: bool) -> str:
     """Return the reason of a 429: too many requests, the unusable wait, the store's text."""
-    why = "too many requests" if dated else f"too many requests, and {why_ignored(answer.headers)}"
+    why = "too many requests" if dated else f"too many requests, and {why_ignored(response.headers)}"
     return why if said == NO_REASON else f"{why}: {said}"
 
 
-def decide(kind: Outcome, replay: Resend, tries: int, *, other_calls_succeed: bool) -> Decision:
+def decide(outcome: Outcome, resend: Resend, tries: int, *, other_calls_succeed: bool) -> Decision:
     """Return the next step after `tries` attempts of one call.
 
     `other_calls_succeed` if another call had a usable response since the first attempt.
     """
-    terminal = _TERMINAL.get(kind)
+    terminal = _TERMINAL.get(outcome)
     if terminal is not None:
         return terminal
-    if replay is Resend.CHECK_FIRST and kind in {Outcome.TROUBLE, Outcome.LOST}:
+    if resend is Resend.CHECK_FIRST and outcome in {Outcome.TROUBLE, Outcome.LOST}:
         return Decision.CHECK
-    if kind in _TRIES:
-        return Decision.FAIL if tries >= _TRIES[kind] else Decision.AGAIN
+    if outcome in _TRIES:
+        return Decision.FAIL if tries >= _TRIES[outcome] else Decision.AGAIN
     return Decision.FAIL if tries >= TRIES and other_calls_succeed else Decision.AGAIN
 
 

@@ -15,13 +15,13 @@ NEWEST = 0.1
 
 
 class Window:
-    """The current window of `window` seconds, which ends `at`."""
+    """The current window of `length` seconds, which ends `at`."""
 
-    __slots__ = ("_jitter", "_shown", "_spread", "at", "window")
+    __slots__ = ("_jitter", "_shown", "_spread", "at", "length")
 
     def __init__(self) -> None:
         self.at = 0.0
-        self.window = 30.0
+        self.length = 30.0
         self._jitter = 0.0
         self._spread = 0.0
         self._shown = 0
@@ -30,12 +30,12 @@ class Window:
     def start(self) -> float:
         """Time of the next window's first call: `GUARD` after the end, more while jitter is unknown."""
         unsure = 2.0 / self._shown if self._shown else 0.0
-        return self.at + min(GUARD + (0.1 + unsure) * self._jitter, self.window / 100)
+        return self.at + min(GUARD + (0.1 + unsure) * self._jitter, self.length / 100)
 
     @property
     def stop(self) -> float:
         """Time of this window's last call: the jitter before the end, so that none crosses it."""
-        return self.at - min(GUARD + self._jitter + 2.0 * self._spread, self.window / 4)
+        return self.at - min(GUARD + self._jitter + 2.0 * self._spread, self.length / 4)
 
     def show(self, shown: float) -> None:
         """Move the end to the latest one shown by a response, and learn the jitter."""
@@ -47,4 +47,4 @@ class Window:
 
     def roll(self, now: float) -> None:
         """Move on to the end of the window that contains `now`."""
-        self.at += self.window * (math.floor((now - self.at) / self.window) + 1)
+        self.at += self.length * (math.floor((now - self.at) / self.length) + 1)

@@ -19,7 +19,7 @@ def to_confirm(found: Difference, known: set[int], former: ProductLedger | None)
     changes = found.changes
     puts = {update.image_id for update in changes.updates}
     puts |= {create.replaces for create in changes.creates if create.replaces is not None}
-    there = set(changes.deletes) | (set(found.pairs.values()) - known)
+    there = set(changes.deletes) | (set(found.matches.values()) - known)
     if former is None:
         return puts | there
     # A create, a delete, an order or a thumbnail may have changed its siblings, too.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..diff.compare import compare
-from ..identities import as_wanted, known_image, own_values_of
+from ..identities import known_image, merge_own_values, own_values_of
 from ..image_files import GONE
 from ..model import Wanted, WantedProduct
 from ..plan.failures import failure_row, field_failures, image_failure, row_failure
@@ -70,7 +70,7 @@ def _with_own(batch: ProductPlan, course: ProductLedger, memory: IdentityMap) ->
     for source, pair in memory.items():
         own, image = course.own.get(pair[0]), wanted.get(source)
         if own is not None and image is not None:
-            kept = as_wanted(image, own, own_values_of(pair), course.written.get(pair[0], ()))
+            kept = merge_own_values(image, own, own_values_of(pair), course.written.get(pair[0], ()))
             memory[source] = known_image(pair[0], pair[1], kept)
     return memory
 
@@ -99,7 +99,7 @@ def remaining_changes(
         known_images,
         memory,
         delete_extra=delete_extra,
-        reading=reading,
+        model=reading,
         unmanaged=strangers,
         by_name=batch.by_name,
         skip=frozenset(rejected | {failure_row(batch, failure) for failure in batch.failures}),

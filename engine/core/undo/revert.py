@@ -158,7 +158,7 @@ def _plan_to(
     ids = {known[0] for known in memory.values()} | removable
     ours = [image for image in present if image.image_id in ids]
     others = [image for image in present if image.image_id not in ids]
-    found = compare(product, ours, memory, delete_extra=True, reading=reading, unmanaged=others, by_name=False)
+    found = compare(product, ours, memory, delete_extra=True, model=reading, unmanaged=others, by_name=False)
     return ProductPlan(product, present, found.changes, memory, by_name=False)
 
 

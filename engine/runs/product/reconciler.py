@@ -16,7 +16,7 @@ from ...core.checkpoint.states import State
 from ...core.checkpoint.unconfirmed import resolve_writes
 from ...core.diff.changes import Changes
 from ...core.errors import LostError, RefusedError
-from ...core.identities import shown_now
+from ...core.identities import with_listed_order
 from ...core.plan.batch import own_failures
 from ...core.plan.failures import duplicate_image, image_failure, listing_reason, product_failures, unexplained_image
 from ...core.reconcile.doubts import match_unconfirmed
@@ -165,7 +165,7 @@ class ProductReconciler:
         """A sort order of the store's own is what a look shows: later writes may have moved it."""
         by_id = {image.image_id: image for image in present}
         for image_id, own in self.course.own.items():
-            self.course.own[image_id] = shown_now(own, by_id.get(image_id))
+            self.course.own[image_id] = with_listed_order(own, by_id.get(image_id))
 
     def _without_repeated(self, left: Changes) -> Changes:
         """An update that was answered as often as a product is mended, and still is not as asked, fails; no other image does."""

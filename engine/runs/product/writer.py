@@ -20,7 +20,7 @@ from ...core.errors import (
     RefusedError,
     StoppedError,
 )
-from ...core.identities import other_values
+from ...core.identities import changed_by_store
 from ...core.image_files import cut_key, kind, same_name
 from ...core.plan.failures import image_failure, row_failure
 from ...core.reconcile.remaining import MAX_LOSSES
@@ -192,7 +192,7 @@ class ProductWriter:
 
         Where the store has made something of its own of it, a look tells what that does to the others.
         """
-        own = other_values(fields, image)
+        own = changed_by_store(fields, image)
         self.relist = self.relist or bool(own)
         text = image.description if "description" in fields else None
         order = image.sort_order if "sort_order" in fields else None
@@ -363,7 +363,7 @@ class ProductWriter:
 
 def _own(fields: dict[str, Any], answered: StoredImage) -> dict[str, Any]:
     """What the journal tells beside "confirmed" where the store answered with other values than it was sent."""
-    own = other_values(fields, answered)
+    own = changed_by_store(fields, answered)
     return {"own": own} if own else {}
 
 

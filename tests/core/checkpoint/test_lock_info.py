@@ -1,4 +1,4 @@
-"""Whose process can be seen from where: the pure rule behind `status`."""
+"""ForbiddenScope process can be seen from where: the pure rule behind `status`."""
 
 from __future__ import annotations
 

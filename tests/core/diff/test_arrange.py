@@ -206,7 +206,7 @@ def judge(seed: str, cases: int, most: int, reading: RenumberingModel, *, ties: 
     for number in range(cases):
         images, present = a_gallery(chance, most, ties=ties)
         mirror = number % 4 > 0
-        changes = compare(WantedProduct(1, images), present, {}, delete_extra=mirror, reading=reading).changes
+        changes = compare(WantedProduct(1, images), present, {}, delete_extra=mirror, model=reading).changes
         case = (images, present, changes)
         assert carried_out(images, present, changes, reading).is_as(images), case
         gone = {image.image_id for image in present} - set(at_first(images, present).rows.values())
@@ -233,7 +233,7 @@ def test_the_search_is_not_blind(reading: RenumberingModel, ties: bool) -> None:
     chance = random.Random(f"{reading}{ties}")
     for _ in range(40):
         images, present = a_gallery(chance, 3, ties=ties)
-        changes = compare(WantedProduct(1, images), present, {}, delete_extra=True, reading=reading).changes
+        changes = compare(WantedProduct(1, images), present, {}, delete_extra=True, model=reading).changes
         assert is_reached(images, present, reading, len(changes.updates)), (images, present, changes)
 
 
@@ -250,7 +250,7 @@ def test_of_two_that_may_move_the_one_moves_that_is_written_anyway(reading: Renu
     """One PUT with text and sort order, not one for the text and one for the order."""
     (first, there_1), (second, there_2) = n(1, "new" * (written == 1), 5), n(2, "new" * (written == 2), 7)
     changes = compare(
-        WantedProduct(1, [second, first]), [there_1, there_2], {}, delete_extra=True, reading=reading
+        WantedProduct(1, [second, first]), [there_1, there_2], {}, delete_extra=True, model=reading
     ).changes
     assert [(u.image_id, set(u.fields)) for u in changes.updates] == [(written, {"description", "sort_order"})]
 
@@ -260,7 +260,7 @@ def test_creates_that_move_their_siblings_are_sent_so_that_nothing_is_left_to_me
     """Two new images before one that stays, all of one sort order: no PUT, and no listing afterwards."""
     reading = RenumberingModel(renumbering, on_create=True)
     (staying, there), images = n(1, "", 0), [Wanted(f"https://x/new{k}.jpg", None, 0) for k in range(2)]
-    changes = compare(WantedProduct(1, [*images, staying]), [there], {}, delete_extra=True, reading=reading).changes
+    changes = compare(WantedProduct(1, [*images, staying]), [there], {}, delete_extra=True, model=reading).changes
     assert [(create.row, create.fields) for create in changes.creates] == [
         (0, {"sort_order": 0}),
         (1, {"sort_order": 1}),

@@ -34,7 +34,7 @@ def test_what_is_as_asked_needs_nothing() -> None:
         [there(7, "a__12345.jpg", 0, thumbnail=True, text="A")],
         {},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     )
     assert not found.changes
     assert found.identities == {"https://x/a.jpg": (7, None)}
@@ -47,16 +47,16 @@ def test_the_ledger_wins_over_the_name() -> None:
         [there(7, "a__12345.jpg"), there(8, "lost-name__11111.jpg")],
         {"https://x/a.jpg": (8, None)},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     )
-    assert found.pairs == {0: 8}
+    assert found.matches == {0: 8}
     assert found.changes.deletes == [7]
 
 
 def test_an_id_that_the_listing_no_longer_shows_is_forgotten() -> None:
     """Somebody deleted it: the image is wanted again, and made again."""
     memory: IdentityMap = {"https://x/a.jpg": (8, None)}
-    found = compare(wanted(Wanted("https://x/a.jpg")), [], memory, delete_extra=True, reading=READING)
+    found = compare(wanted(Wanted("https://x/a.jpg")), [], memory, delete_extra=True, model=READING)
     assert [create.row for create in found.changes.creates] == [0]
     assert found.identities == {}
 
@@ -68,9 +68,9 @@ def test_sources_of_one_name_are_paired_in_order() -> None:
         [there(8, "a__22222.jpg", 1), there(9, "a__11111.jpg", 0)],
         {},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     )
-    assert found.pairs == {0: 9, 1: 8}
+    assert found.matches == {0: 9, 1: 8}
     assert not found.changes
 
 
@@ -78,7 +78,7 @@ def test_a_doubled_image_is_surplus_to_sync_and_left_by_migrate() -> None:
     """A second image with the name of a wanted one can't hide from a job that mirrors."""
     present = [there(7, "a__12345.jpg"), there(8, "a__54321.jpg")]
     for mirror, deletes in ((True, [8]), (False, [])):
-        found = compare(wanted(Wanted("https://x/a.jpg")), present, {}, delete_extra=mirror, reading=READING)
+        found = compare(wanted(Wanted("https://x/a.jpg")), present, {}, delete_extra=mirror, model=READING)
         assert found.changes.deletes == deletes
 
 
@@ -89,7 +89,7 @@ def test_a_field_that_is_left_out_is_not_managed() -> None:
         [there(7, "a__12345.jpg", 9, thumbnail=True, text="anything")],
         {},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     )
     assert not found.changes
 
@@ -97,7 +97,7 @@ def test_a_field_that_is_left_out_is_not_managed() -> None:
 def test_an_empty_description_is_asked_for_and_a_missing_one_is_not() -> None:
     """An empty string clears; leaving the field out does not."""
     present = [there(7, "a__12345.jpg", text="old")]
-    found = compare(wanted(Wanted("https://x/a.jpg", "")), present, {}, delete_extra=True, reading=READING)
+    found = compare(wanted(Wanted("https://x/a.jpg", "")), present, {}, delete_extra=True, model=READING)
     assert [update.fields for update in found.changes.updates] == [{"description": ""}]
     assert [update.before for update in found.changes.updates] == [{"description": "old"}]
 
@@ -109,7 +109,7 @@ def test_a_thumbnail_that_moves_costs_one_update() -> None:
         [there(7, "a__12345.jpg", thumbnail=True), there(8, "b__12345.jpg")],
         {},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     )
     assert [(u.image_id, u.fields) for u in found.changes.updates] == [(8, {"is_thumbnail": True})]
     assert found.changes.recheck
@@ -124,7 +124,7 @@ def test_all_fields_of_an_image_go_in_one_update_in_ascending_order() -> None:
         [there(7, "a__12345.jpg", 1), there(8, "b__12345.jpg", 2), there(9, "c__12345.jpg", 0)],
         {},
         delete_extra=True,
-        reading=RenumberingModel(Renumbering.NONE),
+        model=RenumberingModel(Renumbering.NONE),
     )
     assert [(u.image_id, u.fields) for u in found.changes.updates] == [
         (9, {"description": "C"}),
@@ -140,7 +140,7 @@ def test_new_bytes_behind_a_source_replace_the_image_and_keep_what_is_not_manage
         [there(7, "a__12345.jpg", 4, thumbnail=True, text="kept")],
         {"https://x/a.jpg": (7, "1")},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     )
     (create,) = found.changes.creates
     assert create.replaces == 7
@@ -156,7 +156,7 @@ def test_migrate_names_what_it_would_have_to_replace_and_leaves_it() -> None:
         [there(7, "a__12345.jpg")],
         {"https://x/a.jpg": (7, "1")},
         delete_extra=False,
-        reading=READING,
+        model=READING,
     )
     assert not found.changes
     assert found.outdated == [0]
@@ -169,7 +169,7 @@ def test_a_replacement_leaves_the_thumbnail_to_the_image_that_asks_for_it() -> N
         [there(7, "a__12345.jpg", thumbnail=True)],
         {"https://x/a.jpg": (7, "1")},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     ).changes
     assert {create.row: create.fields.get("is_thumbnail") for create in changes.creates} == {0: False, 1: True}
 
@@ -181,7 +181,7 @@ def test_a_version_never_recorded_before_is_just_recorded() -> None:
         [there(7, "a__12345.jpg")],
         {},
         delete_extra=True,
-        reading=READING,
+        model=READING,
     )
     assert not found.changes
     assert found.identities == {"https://x/a.jpg": (7, "2")}
@@ -191,11 +191,11 @@ def test_a_replaced_image_that_outlived_the_new_one_is_not_taken_for_it() -> Non
     """The delete of the old one was refused, then somebody took the new one away: its bytes are known to be old."""
     product = wanted(Wanted("https://x/a.jpg", version="2"))
     old = there(7, "a__12345.jpg")
-    changes = compare(product, [old], {"https://x/a.jpg": (7, "1")}, delete_extra=True, reading=READING).changes
+    changes = compare(product, [old], {"https://x/a.jpg": (7, "1")}, delete_extra=True, model=READING).changes
     batch = ProductPlan(product, [old], changes, {"https://x/a.jpg": (7, "1")})
     memory = identities_after(batch, ProductLedger(made={8: 0}))
     assert memory["https://x/a.jpg"] == (8, "2")
-    found = compare(product, [old], memory, delete_extra=True, reading=READING)
+    found = compare(product, [old], memory, delete_extra=True, model=READING)
     assert ([create.replaces for create in found.changes.creates], found.changes.deletes) == ([7], [7])
     assert set(identities_after(batch, ProductLedger(made={8: 0}, deleted={7}))) == {"https://x/a.jpg"}
 
@@ -213,7 +213,7 @@ def test_replaced_images_keep_their_order_among_those_that_are_not_managed(
     images[4].sort_order = asked
     reading = RenumberingModel(Renumbering.RAISED, post)
     for moves in (False, True) if post is None else (post,):
-        found = compare(wanted(*images), present, memory, delete_extra=True, reading=reading)
+        found = compare(wanted(*images), present, memory, delete_extra=True, model=reading)
         after, now = carried_out(wanted(*images), present, found, RenumberingModel(Renumbering.RAISED, moves))
         place = {image.image_id: (image.sort_order, image.image_id) for image in after}
         ids = [now[source][0] for source in sources]
@@ -262,9 +262,9 @@ def test_a_plan_carried_out_leaves_nothing_to_plan(
     product = WantedProduct(1, images, 1)
     memory: IdentityMap = {}
     for mirror in (True, False):
-        found = compare(product, present, memory, delete_extra=mirror, reading=reading)
+        found = compare(product, present, memory, delete_extra=mirror, model=reading)
         after, memory = carried_out(product, present, found, reading)
-        assert not compare(product, after, memory, delete_extra=mirror, reading=reading).changes
+        assert not compare(product, after, memory, delete_extra=mirror, model=reading).changes
 
 
 def carried_out(product: WantedProduct, present: list[StoredImage], found, reading: RenumberingModel):

@@ -56,9 +56,9 @@ def test_however_a_store_completes_or_cuts_a_name_it_is_the_same_name(source: st
         [StoredImage(1, stored)],
         {},
         delete_extra=True,
-        reading=RenumberingModel(),
+        model=RenumberingModel(),
     )
-    assert found.pairs == {0: 1}
+    assert found.matches == {0: 1}
     assert not found.changes
 
 
@@ -82,8 +82,8 @@ def test_another_name_stays_another(source: str, stored: str) -> None:
         [StoredImage(1, stored)],
         {},
         delete_extra=False,
-        reading=RenumberingModel(),
-    ).pairs
+        model=RenumberingModel(),
+    ).matches
 
 
 @settings(deadline=None)
@@ -97,8 +97,8 @@ def test_the_closer_name_wins_whatever_the_order_of_the_rows() -> None:
     """`photo.jpg` and `photo.tif` of one product are told apart by the name that needs no completing."""
     wanted = [Wanted("https://h/photo.tif"), Wanted("https://h/photo.jpg")]
     present = [StoredImage(1, "a/123/photo__12345.jpg")]
-    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
-    assert found.pairs == {1: 1}
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, model=RenumberingModel())
+    assert found.matches == {1: 1}
     assert [create.row for create in found.changes.creates] == [0]
 
 
@@ -107,7 +107,7 @@ def test_what_is_known_to_be_another_source_is_not_taken_for_this_one() -> None:
     wanted = [Wanted("https://h/media?id=8")]
     memory = {"https://h/media?id=7": (1, None)}
     present = [StoredImage(1, "a/123/media__12345.jpg")]
-    found = compare(WantedProduct(1, wanted, 1), present, memory, delete_extra=True, reading=RenumberingModel())
+    found = compare(WantedProduct(1, wanted, 1), present, memory, delete_extra=True, model=RenumberingModel())
     assert [create.row for create in found.changes.creates] == [0]
     assert found.changes.deletes == [1]
 
@@ -136,7 +136,7 @@ def test_a_new_signature_or_spelling_is_the_same_source(before: str, now: str) -
         present,
         memory,
         delete_extra=True,
-        reading=RenumberingModel(),
+        model=RenumberingModel(),
     )
     assert not found.changes
     assert found.identities == {now: (1, "v1"), other.image_file: (2, None)}
@@ -145,7 +145,7 @@ def test_a_new_signature_or_spelling_is_the_same_source(before: str, now: str) -
         present,
         memory,
         delete_extra=True,
-        reading=RenumberingModel(),
+        model=RenumberingModel(),
     )
     same_address = before.rpartition("/")[0].lower() == now.rpartition("/")[0].lower().replace(":443/.", "")
     assert [create.replaces for create in changed.changes.creates] == ([1] if same_address else [])
@@ -160,9 +160,9 @@ def test_one_image_known_under_two_spellings_is_still_known() -> None:
         [StoredImage(1, "a/123/x__12345.jpg")],
         memory,
         delete_extra=True,
-        reading=RenumberingModel(),
+        model=RenumberingModel(),
     )
-    assert (found.pairs, bool(found.changes)) == ({0: 1}, False)
+    assert (found.matches, bool(found.changes)) == ({0: 1}, False)
 
 
 def test_rows_of_one_name_are_paired_by_what_their_fields_tell() -> None:
@@ -172,8 +172,8 @@ def test_rows_of_one_name_are_paired_by_what_their_fields_tell() -> None:
         StoredImage(1, "a/123/media__12345.jpg", "Front", 0),
         StoredImage(2, "a/123/media__12346.jpg", "Back", 1),
     ]
-    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
-    assert found.pairs == {0: 2, 1: 1}
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, model=RenumberingModel())
+    assert found.matches == {0: 2, 1: 1}
     assert not found.changes
     assert not found.guessed
 
@@ -182,8 +182,8 @@ def test_a_pairing_that_the_fields_do_not_tell_is_a_guess() -> None:
     """Two images of one name and nothing to tell them by: paired in order, and said to be guessed."""
     wanted = [Wanted("https://h/media?id=7", "x"), Wanted("https://h/media?id=8", "y")]
     present = [StoredImage(1, "a/123/media__12345.jpg"), StoredImage(2, "a/123/media__12346.jpg")]
-    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
-    assert found.pairs == {0: 1, 1: 2}
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, model=RenumberingModel())
+    assert found.matches == {0: 1, 1: 2}
     assert found.guessed == [0, 1]
 
 
@@ -191,16 +191,16 @@ def test_one_of_two_images_of_a_name_is_kept_by_its_fields() -> None:
     """The one that is as asked stays, the other is surplus: no write but the delete."""
     wanted = [Wanted("https://h/a.jpg", "Front", 5)]
     present = [StoredImage(1, "a/123/a__12345.jpg", "Old", 0), StoredImage(2, "a/123/a__12346.jpg", "Front", 5)]
-    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
-    assert (found.pairs, found.changes.deletes, found.changes.updates, found.guessed) == ({0: 2}, [1], [], [])
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, model=RenumberingModel())
+    assert (found.matches, found.changes.deletes, found.changes.updates, found.guessed) == ({0: 2}, [1], [], [])
 
 
 def test_a_gallery_that_moved_up_by_one_keeps_its_order() -> None:
     """Sort orders are no sign of identity by themselves: equal numbers there would swap two pictures."""
     wanted = [Wanted("https://h/1/a.jpg", sort_order=0), Wanted("https://h/2/a.jpg", sort_order=1)]
     present = [StoredImage(1, "a/123/a__12345.jpg", "", 1), StoredImage(2, "a/123/a__12346.jpg", "", 2)]
-    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, reading=RenumberingModel())
-    assert found.pairs == {0: 1, 1: 2}
+    found = compare(WantedProduct(1, wanted, 1), present, {}, delete_extra=True, model=RenumberingModel())
+    assert found.matches == {0: 1, 1: 2}
 
 
 def looked(source: str, newcomer: StoredImage, *, settled: bool, description: str | None = None) -> dict[int, int]:

@@ -62,7 +62,7 @@ def test_a_glance_never_overlooks_what_the_diff_would_change(
     if learned is None:
         return
     for mirror in (True, False):
-        found = compare(WantedProduct(1, wanted, 1), present, memory, delete_extra=mirror, reading=RenumberingModel())
+        found = compare(WantedProduct(1, wanted, 1), present, memory, delete_extra=mirror, model=RenumberingModel())
         assert not found.changes
         assert not found.own
         assert not found.outdated

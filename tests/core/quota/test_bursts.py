@@ -25,9 +25,9 @@ def watched(
         now = tick / 10
         more = sum(at <= now for at in arrivals[shown:])
         shown += more
-        bursts.see(more, now, usual, spent=spent and more >= SIZE)
+        bursts.observe(more, now, usual, spent=spent and more >= SIZE)
         if now - since >= WINDOW:
-            bursts.turn(now, usual, since=since)
+            bursts.end_window(now, usual, since=since)
             since = now
     return bursts
 
@@ -81,7 +81,7 @@ def test_one_that_met_the_end_of_the_quota_was_larger() -> None:
     """Nobody knows by how much: twice as much is kept free next time, and no more than was seen counts as theirs."""
     bursts = watched([20.0, 80.0], 100.0, spent=True)
     assert bursts.due(100.0, 150.0) == 2 * SIZE
-    assert bursts.turn(100.0, 0.0, since=70.0) == SIZE
+    assert bursts.end_window(100.0, 0.0, since=70.0) == SIZE
 
 
 def test_what_comes_several_times_a_window_is_usual() -> None:
@@ -93,9 +93,9 @@ def test_what_a_long_time_brought_is_no_burst() -> None:
     """Looks that are far apart can't tell a burst from an app that calls all the time."""
     bursts = Bursts()
     for n in range(60):
-        bursts.see(20, 5.0 * n, 0.0, spent=False)
+        bursts.observe(20, 5.0 * n, 0.0, spent=False)
         if n % 6 == 5:
-            bursts.turn(5.0 * n, 0.0, since=5.0 * (n - 6))
+            bursts.end_window(5.0 * n, 0.0, since=5.0 * (n - 6))
     assert bursts.period is None
 
 

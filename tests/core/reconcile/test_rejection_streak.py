@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imageferry.core.errors import RefusedError
-from imageferry.core.quota.permissions import RECENTLY, SEVERAL_READS, Rights, Whose
+from imageferry.core.quota.permissions import RECENTLY, SEVERAL_READS, ForbiddenScope, TokenPermissions
 from imageferry.core.reconcile.rejection_streak import FORBIDDEN_PRODUCTS, SAME_REJECTIONS, Refusals, concerns_store
 
 DEAD = "The field 'image_file' is invalid. The resource at 'https://x.example/storage/this account.jpg' could not be downloaded and may be invalid."
@@ -89,26 +89,26 @@ def test_another_refusal_of_a_write_shows_that_writing_is_allowed() -> None:
 
 def test_a_403_before_the_token_has_worked_is_the_credentials() -> None:
     """The first call, or any before the first success; and any about the whole store."""
-    rights = Rights()
-    assert rights.refused(0.0, own=True, write=True) is Whose.CREDENTIALS
+    rights = TokenPermissions()
+    assert rights.refused(0.0, own=True, write=True) is ForbiddenScope.CREDENTIALS
     rights.granted(1.0)
-    assert rights.refused(1.0, own=False, write=False) is Whose.CREDENTIALS
+    assert rights.refused(1.0, own=False, write=False) is ForbiddenScope.CREDENTIALS
 
 
 def test_a_403_after_the_token_has_worked_is_the_products_own() -> None:
     """On a write at once; on a read where a success is recent, else a plain read is asked."""
-    rights = Rights()
+    rights = TokenPermissions()
     rights.granted(1.0)
-    assert rights.refused(1000.0, own=True, write=True) is Whose.PRODUCT
-    assert rights.refused(1.0 + RECENTLY, own=True, write=False) is Whose.PRODUCT
-    assert rights.refused(1.1 + RECENTLY, own=True, write=False) is Whose.ASK
+    assert rights.refused(1000.0, own=True, write=True) is ForbiddenScope.PRODUCT
+    assert rights.refused(1.0 + RECENTLY, own=True, write=False) is ForbiddenScope.PRODUCT
+    assert rights.refused(1.1 + RECENTLY, own=True, write=False) is ForbiddenScope.UNKNOWN
 
 
 def test_refused_reads_in_a_row_are_asked_about() -> None:
     """However recent the last success: the token may have lost its rights a moment ago."""
-    rights = Rights()
+    rights = TokenPermissions()
     rights.granted(1.0)
     told = [rights.refused(1.0, own=True, write=False) for _ in range(SEVERAL_READS)]
-    assert told == [Whose.PRODUCT] * (SEVERAL_READS - 1) + [Whose.ASK]
+    assert told == [ForbiddenScope.PRODUCT] * (SEVERAL_READS - 1) + [ForbiddenScope.UNKNOWN]
     rights.granted(1.0)
-    assert rights.refused(1.0, own=True, write=False) is Whose.PRODUCT
+    assert rights.refused(1.0, own=True, write=False) is ForbiddenScope.PRODUCT
