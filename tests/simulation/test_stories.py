@@ -237,14 +237,6 @@ def test_a_process_that_died_while_it_stood_still_wakes_no_later_one() -> None:
     assert later.ended > later.nap[1]
 
 
-def test_a_listing_from_before_the_last_write_is_found_out_where_the_writes_before_it_had_moved_that_image() -> None:
-    """It shows just what is asked for, and the last write has moved a sibling since."""
-    nights = [Night("migrate", [row(1, d=0, a=1, b=2)], noisy=False)] * 2
-    habits = {"renumber": "always", "list_lag": 1.0, "write_latency": 3.0}
-    first, last = reports(story(nights, {1: gallery(a=0, b=1, c=2, d=3)}, **habits))
-    assert (first.outcome, last.outcome, last.updated) == ("done", "done", 0)
-
-
 def test_the_same_command_given_again_at_once_writes_nothing_on_what_an_old_listing_says() -> None:
     """The former run's creates, updates and deletes are not listed yet: nothing is made, put or deleted a second time."""
     told = row(1, a=None)

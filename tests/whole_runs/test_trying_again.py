@@ -151,12 +151,12 @@ async def test_a_product_whose_update_was_sent_again_is_listed_by_a_retry_too(tm
                     "methods": ["PUT"],
                     "path": "/products/6/",
                     "count": 1,
-                    "delay": 2.0,
+                    "delay": 5.0,
                 }
             ],
         )
         assert (await imageferry.migrate(access(sandbox), manifest, OPEN)).failed == 3
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(5.5)
         before = len(await log(sandbox.url))
         assert (await imageferry.migrate(access(sandbox), manifest, OPEN)).failed == 3
         listed = [call for call in (await log(sandbox.url))[before:] if "/images?" in call["path"]]

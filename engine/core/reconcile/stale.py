@@ -66,10 +66,9 @@ def _hides(image: StoredImage, write: Written, later: list[Written]) -> bool:
     if flag is not None and image.is_thumbnail is not flag and not any(other.is_thumbnail for other in later):
         return True
     order = write.sort_order
-    if order is None:
+    if order is None or any(other.sort_order is not None and other.sort_order <= order for other in later):
         return False
-    pushes = sum(other.sort_order is not None and other.sort_order <= order for other in later)
-    return not order <= image.sort_order <= order + pushes
+    return image.sort_order != order
 
 
 def witnesses(present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]) -> set[int]:

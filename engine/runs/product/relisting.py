@@ -51,11 +51,19 @@ class Relisting:
         wrong = self._was_wrong or self._is_stale(present, asked) or bool(suspects)
         if wrong:
             suspects |= contradicted(self._course, present, self._writer.written)
-        elif not self._writer.round.explains(present, self._io.traits.renumbering):
+        elif self._may_lag() and not self._writer.round.explains(present, self._io.traits.renumbering):
             suspects = witnesses(present, self._writer.written, self._writer.shown.values())
         if wrong or suspects:
             present = await self._one_by_one(present, suspects)
         return present, asked
+
+    def _may_lag(self) -> bool:
+        """Return True if a listing that contradicts nothing may be old all the same, on this store.
+
+        Only stores whose listings were seen to lag, or that answer an order of their own, cost the call that finds out:
+        everywhere else the calls sent are the calls planned.
+        """
+        return self._io.traits.listing_lag > 0 or any(write.own_order for write in self._writer.written)
 
     def _is_stale(self, present: list[StoredImage], asked: float) -> bool:
         """Whether a listing lags behind what was confirmed although a settle has passed since the last write.
