@@ -26,8 +26,7 @@ from ..core.reconcile.duplicates import RetriedCreates, late_duplicates
 from ..disk.checkpoint.identities import joined, learned_identities
 from ..disk.plan_file import START_AGAIN, PlanFile, PlanWriter
 from .context import Interrupted, RunContext
-from .early_listing import confirm
-from .prior_run import PriorRun, prior_run
+from .prior_run import PriorRun, confirm, prior_run
 from .workers import WorkerPool
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from ..runs.opening import (
 from ..runs.pipeline import apply_plan, new_run
 from ..runs.planner import make_plan
 from ..runs.product.io import seen_by
+from ..runs.resume import resolve_prior_run, settle_fresh
 
 if TYPE_CHECKING:
     from ..core.results import Report
@@ -104,7 +105,7 @@ async def apply(
             await count_before(job, store)
             await _give_up(job, checkpoint, undo, store, gate)
             if former is None:
-                await (ferry.settle_fresh() if set_aside else ferry.resolve_prior_run())
+                await (settle_fresh(ferry) if set_aside else resolve_prior_run(ferry))
                 ferry.check_guards(plan)
                 former = await _copy_plan(job, checkpoint, plan, Path(plan_file))
             await apply_plan(job, ferry, former, store, recheck_first=True)
@@ -129,7 +130,7 @@ async def _carry_manifest(job: RunContext, manifest: str | Path) -> Report:
             await count_before(job, store)
             await _give_up(job, checkpoint, undo, store, gate)
             if made is None:
-                await (ferry.settle_fresh() if job.options.fresh else ferry.resolve_prior_run())
+                await (settle_fresh(ferry) if job.options.fresh else resolve_prior_run(ferry))
                 only = failed_alone(job, checkpoint, header)
                 made = await make_plan(job, wanted, checkpoint, store, gate, checkpoint.paths.plan, header, only)
                 ferry.check_guards(made)
@@ -164,7 +165,7 @@ async def _give_up(
         raise UnsafePlanError(undo.refusal)
     own = undo.own
     try:
-        await new_run(job, own, store, gate, checkpoint.paths.checkpoint.parent).resolve_prior_run()
+        await resolve_prior_run(new_run(job, own, store, gate, checkpoint.paths.checkpoint.parent))
         await own.compact({**(own.header or {}), "state": GIVEN_UP}, seen_by(own), ())
     except CheckpointError:
         _set_aside(job, checkpoint)

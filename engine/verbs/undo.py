@@ -27,6 +27,7 @@ from ..runs.context import Interrupted, Ports, RunContext, new_context, reportin
 from ..runs.opening import connected, count_before, load_without_lock, open_checkpoint, place_for_dry_run
 from ..runs.pipeline import apply_plan, propose
 from ..runs.product.io import seen_by
+from ..runs.resume import resolve_prior_run
 from ..runs.run import Run
 from ..runs.undo_planner import plan_undo, undo_header
 
@@ -111,7 +112,7 @@ async def _undo(
         if dry_run:
             path = place_for_dry_run(kept.paths.sibling(".proposed"))
         else:
-            await ferry.resolve_prior_run()
+            await resolve_prior_run(ferry)
             await _wait_for_doubts(job, done, told)
         made = await plan_undo(
             job, (history, told), kept, store, gate, header, copies, path, renames_files=done.renames_files()
