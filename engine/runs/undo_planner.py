@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
+
+from ..clock import loop_time
 from ..core.diff.changes import Changes
 from ..core.errors import RefusedError
 from ..core.model import WantedProduct
@@ -11,6 +15,7 @@ from ..core.plan.batch import Header, ProductPlan
 from ..core.plan.failures import image_failure, listing_reason
 from ..core.plan.lines import batch_line
 from ..core.reconcile.doubts import match_unconfirmed
+from ..core.reconcile.early import hides
 from ..core.undo.reversal import Reversal
 from ..core.undo.revert import revert, settle_doubts
 from ..disk.plan_file import PlanFile, PlanWriter
@@ -19,6 +24,7 @@ from .product.io import seen_by
 from .workers import WorkerPool
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from ..core.checkpoint.states import ProductLedger
@@ -49,8 +55,13 @@ async def plan_undo(
     path: Path,
     *,
     renames_files: bool,
+    unsure_for: float,
 ) -> PlanFile:
-    """Survey what the run changed, and write the plan that takes it back."""
+    """Survey what the run changed, and write the plan that takes it back.
+
+    For `unsure_for` seconds listings may not show all that the run did.
+    """
+    sure_at = loop_time() + unsure_for
     done, told = history
     writer = PlanWriter(job.ports.disk, path, header, in_place=path == kept.paths.plan)
     restored = dict(kept.identities())
@@ -66,7 +77,10 @@ async def plan_undo(
         if batch is None:
             return False
         course, memory = told.ledger.courses[batch.product_id], restored.get(batch.product_id, {})
-        ready[number] = await _revert_product(store, batch, course, copies, memory, header, renames_files=renames_files)
+        wait = partial(_wait_until, job, sure_at)
+        ready[number] = await _revert_product(
+            store, batch, course, copies, memory, header, wait, renames_files=renames_files
+        )
         while (taken := ready.pop(written, None)) is not None:
             _write(writer, taken)
             written += 1
@@ -110,11 +124,14 @@ async def _revert_product(
     copies: Copies,
     restored: IdentityMap,
     header: Header,
+    wait: Callable[[], Awaitable[bool]],
     *,
     renames_files: bool,
 ) -> Reversal:
     try:
         present = await store.images(batch.product_id)
+        if hides(course, present) and await wait():
+            present = await store.images(batch.product_id)
     except RefusedError as error:
         nothing = WantedProduct(batch.product_id, [], batch.product.line)
         return Reversal(ProductPlan(nothing, [], Changes(), {}, by_name=False), [_unlisted(batch, error)])
@@ -125,6 +142,17 @@ async def _revert_product(
     return revert(
         batch, course, present, pictures, header.reading, restored, renames_files=renames_files, allow_loss=allowed
     )
+
+
+async def _wait_until(job: RunContext, sure_at: float) -> bool:
+    """Wait until listings show all that the run did; False where that time has come already, or the undo is asked to stop."""
+    seconds = sure_at - loop_time()
+    if seconds <= 0 or job.stop.stopping:
+        return False
+    with anyio.move_on_after(seconds) as scope:
+        job.stop.on_stop(scope.cancel)
+        await anyio.sleep_forever()
+    return not job.stop.stopping
 
 
 def _unlisted(batch: ProductPlan, error: RefusedError) -> Failure:

@@ -115,7 +115,16 @@ async def _undo(
             await resolve_prior_run(ferry)
             await _wait_for_doubts(job, done, told)
         made = await plan_undo(
-            job, (history, told), kept, store, gate, header, copies, path, renames_files=done.renames_files()
+            job,
+            (history, told),
+            kept,
+            store,
+            gate,
+            header,
+            copies,
+            path,
+            renames_files=done.renames_files(),
+            unsure_for=_unsure_for(job, done),
         )
     job.report.notes += [loss for batch in made.batches() for loss in batch.losses]
     proposal = propose(job, made, str(path), gate, None)
@@ -156,13 +165,9 @@ async def _wait_for_doubts(job: RunContext, done: Checkpoint, told: OpenRun) -> 
 
     Raises Interrupted.
     """
-    disk, journal = job.ports.disk, done.paths.journal
-    if disk.size(journal) is None:
-        journal = done.paths.history[1]
-    seconds = job.options.settle - disk.age(journal, job.ports.now())
-    if not told.ledger.unconfirmed() or seconds <= 0:
+    seconds = _unsure_for(job, done)
+    if not told.ledger.unconfirmed() or not seconds:
         return
-    seconds = min(seconds, job.options.settle)
     job.progress.notify(
         f"waiting {in_words(seconds)}: the run had no answer to some calls, which may still happen (--settle)"
     )
@@ -171,6 +176,15 @@ async def _wait_for_doubts(job: RunContext, done: Checkpoint, told: OpenRun) -> 
         await anyio.sleep_forever()
     if job.stop.stopping:
         raise Interrupted
+
+
+def _unsure_for(job: RunContext, done: Checkpoint) -> float:
+    """For how many seconds still no listing is sure to show all that the run wrote: a settle after its last word."""
+    disk, journal = job.ports.disk, done.paths.journal
+    if disk.size(journal) is None:
+        journal = done.paths.history[1]
+    settle = job.options.settle
+    return min(max(0.0, settle - disk.age(journal, job.ports.now())), settle)
 
 
 async def _close(job: RunContext, done: Checkpoint, history: PlanFile) -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from .draw import Night, Scenario
 
 SHARE = 0.1
+UNDONE_SHARE = 0.2
+"""Of the stories of an undo."""
 
 
 def draw_again(scenario: Scenario) -> None:
@@ -28,6 +30,18 @@ def draw_again(scenario: Scenario) -> None:
         former, noisy=False, at_once=True, dooms=[], deeds=[], faults=(), down=[], quotas=[], vandals=[], nap=None
     )
     scenario.nights.insert(number + 1, replace(again, forgets=False, most=None))
+
+
+def draw_undone_at_once(scenario: Scenario) -> None:
+    """In some stories of an undo it comes right after its run, which nothing had troubled."""
+    chance = Random(f"imageferry {scenario.seed} undone at once")
+    run = scenario.nights[0]
+    if chance.random() >= UNDONE_SHARE or not _is_timely(run):
+        return
+    scenario.settings["settle"] = chance.choice([20.0, 40.0])
+    scenario.config.list_lag = chance.uniform(8.0, 18.0)
+    scenario.nights[0] = replace(run, dooms=[], faults=(), down=[], most=None, nap=None)
+    scenario.nights[1] = replace(scenario.nights[1], at_once=True)
 
 
 def _is_timely(night: Night) -> bool:

@@ -13,7 +13,7 @@ from imageferry.jobs.sandbox.config import Config
 from imageferry.jobs.sandbox.faults import Fault
 
 from . import manifests, troubles, undo_nights
-from .again import draw_again
+from .again import draw_again, draw_undone_at_once
 from .judge import label_of
 from .own_values import draw_own_values
 from .refusals import draw_refusals
@@ -80,6 +80,8 @@ def draw(seed: int) -> Scenario:
         draw_source_names(scenario)
         draw_refusals(scenario)
         draw_again(scenario)
+    else:
+        draw_undone_at_once(with_undo)
     return with_undo
 
 

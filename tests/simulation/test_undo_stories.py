@@ -52,3 +52,14 @@ def test_an_undo_that_is_killed_at_its_end_and_given_again_has_taken_the_run_bac
     undo = Night("undo", rows, noisy=True, undo=Undo(True), dooms=[Doom("disk", acts)])
     world = story([run, undo, Night("sync", rows, noisy=False)], before)
     assert [start.ending for start in world.starts if start.night == 1][-1] == "done"
+
+
+def test_an_undo_right_after_its_run_waits_for_listings_that_show_what_that_did() -> None:
+    """Else it would find nothing of it to take back, say so, and close the run for good."""
+    rows, before = [row(1, n=None), row(2)], {1: gallery(), 2: gallery(x=0)}
+    run = Night("sync", rows, noisy=False, backup=True)
+    undo = Night("undo", rows, noisy=False, undo=Undo(True), at_once=True)
+    world = story([run, undo, Night("sync", rows, noisy=False)], before, list_lag=4.5)
+    undone = next(start for start in world.starts if start.night == 1)
+    assert undone.report is not None
+    assert (undone.report.created, undone.report.deleted) == (1, 1)

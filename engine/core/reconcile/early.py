@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..checkpoint.states import ProductLedger
     from ..diff.changes import Difference
+    from ..model import StoredImage
 
 _MOVING = frozenset({"sort_order", "is_thumbnail"})
 
@@ -25,3 +26,19 @@ def to_confirm(found: Difference, known: set[int], former: ProductLedger | None)
     # A create, a delete, an order or a thumbnail may have changed its siblings, too.
     moving = former.made or former.deleted or any(_MOVING & fields for fields in former.written.values())
     return (puts if moving else puts & former.written.keys()) | (there & former.deleted)
+
+
+def hides(former: ProductLedger, present: list[StoredImage]) -> bool:
+    """Whether a listing does not show something that the former run did: it may be older, or somebody took it back since."""
+    listed = {image.image_id: image for image in present}
+    if (former.made.keys() - former.deleted - listed.keys()) or (former.deleted & listed.keys()):
+        return True
+    for image_id in former.written.keys() & listed.keys():
+        change = former.changes.get(f"update:{image_id}")
+        sent = (change.sent if change is not None else None) or {}
+        own, before = former.own.get(image_id, {}), sent.get("before") or {}
+        for name, value in sent.get("fields", {}).items():
+            now = own[name][1] if name in own else value
+            if name in before and getattr(listed[image_id], name) == before[name] != now:
+                return True
+    return False
