@@ -48,21 +48,24 @@ def late_duplicates(
 ) -> dict[int, list[StoredImage]]:
     """Twins that the former run could not see, or left: row -> images that it can't explain and that have no row.
 
-    A source whose signature alone is new is the one that was sent again, unless another source of the product could be.
+    A source whose signature alone is new is the one that was sent again, unless another source of the product could be; the
+    twin then bears what the store made of the former one.
     """
     late: dict[int, list[StoredImage]] = {}
     if not retried:
         return late
     alike_sources = Counter(unsigned(image.image_file) for image in product.images)
-    former = {unsigned(source): known for source, known in retried.items()}
+    former = {unsigned(source): source for source in retried}
     for row, image in enumerate(product.images):
-        known = retried.get(image.image_file)
-        if known is None and alike_sources[unsigned(image.image_file)] == 1:
-            known = former.get(unsigned(image.image_file))
-        if known is None:
+        sent: str | None = image.image_file
+        if sent not in retried:
+            plain = unsigned(image.image_file)
+            sent = former.get(plain) if alike_sources[plain] == 1 else None
+        if sent is None:
             continue
+        known = retried[sent]
         unexplained = [each for each in present if each.image_id not in paired and each.image_id not in known]
-        alike = _alike(image.image_file, unexplained, renames_files=renames_files)
+        alike = _alike(sent, unexplained, renames_files=renames_files)
         if alike:
             late[row] = alike
     return late
