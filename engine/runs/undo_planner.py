@@ -46,6 +46,7 @@ _WITH_LOSSES, _WITHOUT_LOSSES = "with losses", "without losses"
 
 async def plan_undo(
     job: RunContext,
+    checkpoint: Checkpoint,
     history: History,
     kept: Checkpoint,
     store: Store,
@@ -53,15 +54,10 @@ async def plan_undo(
     header: Header,
     copies: Copies,
     path: Path,
-    *,
-    renames_files: bool,
-    unsure_for: float,
 ) -> PlanFile:
-    """Survey what the run changed, and write the plan that takes it back.
-
-    For `unsure_for` seconds listings may not show all that the run did.
-    """
-    sure_at = loop_time() + unsure_for
+    """Survey what the run of a checkpoint changed, and write the plan that takes it back."""
+    wait = partial(_wait_until, job, loop_time() + unsure_for(job, checkpoint))
+    renames_files = checkpoint.renames_files()
     done, told = history
     writer = PlanWriter(job.ports.disk, path, header, in_place=path == kept.paths.plan)
     restored = dict(kept.identities())
@@ -77,7 +73,6 @@ async def plan_undo(
         if batch is None:
             return False
         course, memory = told.ledger.courses[batch.product_id], restored.get(batch.product_id, {})
-        wait = partial(_wait_until, job, sure_at)
         ready[number] = await _revert_product(
             store, batch, course, copies, memory, header, wait, renames_files=renames_files
         )
@@ -142,6 +137,15 @@ async def _revert_product(
     return revert(
         batch, course, present, pictures, header.reading, restored, renames_files=renames_files, allow_loss=allowed
     )
+
+
+def unsure_for(job: RunContext, done: Checkpoint) -> float:
+    """For how many seconds still no listing is sure to show all that the run wrote: a settle after its last word."""
+    disk, journal = job.ports.disk, done.paths.journal
+    if disk.size(journal) is None:
+        journal = done.paths.history[1]
+    settle = job.options.settle
+    return min(max(0.0, settle - disk.age(journal, job.ports.now())), settle)
 
 
 async def _wait_until(job: RunContext, sure_at: float) -> bool:

@@ -29,7 +29,7 @@ from ..runs.pipeline import apply_plan, propose
 from ..runs.product.io import seen_by
 from ..runs.resume import resolve_prior_run
 from ..runs.run import Run
-from ..runs.undo_planner import plan_undo, undo_header
+from ..runs.undo_planner import plan_undo, undo_header, unsure_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -114,18 +114,7 @@ async def _undo(
         else:
             await resolve_prior_run(ferry)
             await _wait_for_doubts(job, done, told)
-        made = await plan_undo(
-            job,
-            (history, told),
-            kept,
-            store,
-            gate,
-            header,
-            copies,
-            path,
-            renames_files=done.renames_files(),
-            unsure_for=_unsure_for(job, done),
-        )
+        made = await plan_undo(job, done, (history, told), kept, store, gate, header, copies, path)
     job.report.notes += [loss for batch in made.batches() for loss in batch.losses]
     proposal = propose(job, made, str(path), gate, None)
     proposal.about = f"only {_named(told.header)} is taken back; what earlier runs did stays"
@@ -165,7 +154,7 @@ async def _wait_for_doubts(job: RunContext, done: Checkpoint, told: OpenRun) -> 
 
     Raises Interrupted.
     """
-    seconds = _unsure_for(job, done)
+    seconds = unsure_for(job, done)
     if not told.ledger.unconfirmed() or not seconds:
         return
     job.progress.notify(
@@ -176,15 +165,6 @@ async def _wait_for_doubts(job: RunContext, done: Checkpoint, told: OpenRun) -> 
         await anyio.sleep_forever()
     if job.stop.stopping:
         raise Interrupted
-
-
-def _unsure_for(job: RunContext, done: Checkpoint) -> float:
-    """For how many seconds still no listing is sure to show all that the run wrote: a settle after its last word."""
-    disk, journal = job.ports.disk, done.paths.journal
-    if disk.size(journal) is None:
-        journal = done.paths.history[1]
-    settle = job.options.settle
-    return min(max(0.0, settle - disk.age(journal, job.ports.now())), settle)
 
 
 async def _close(job: RunContext, done: Checkpoint, history: PlanFile) -> None:
