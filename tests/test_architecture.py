@@ -123,17 +123,12 @@ PROSE_PENDING: set[str] = {
     "jobs/sandbox/traffic",
 }
 WORDS_PENDING: set[str] = {
-    "engine/core",
     "engine/core/checkpoint",
-    "engine/core/diff",
-    "engine/core/manifest",
     "engine/core/plan",
-    "engine/core/quota",
     "engine/core/reconcile",
     "engine/core/undo",
     "engine/disk/checkpoint",
     "engine/disk/manifest",
-    "engine/images",
     "engine/runs",
     "engine/runs/product",
     "engine/transport",

@@ -94,7 +94,7 @@ def identity(image_file: str) -> str:
     return f"{folded_name(base_name(image_file))}?{unsigned(image_file).partition('?')[2]}"
 
 
-def respelled(images: list[Wanted], memory: IdentityMap, there: Container[int]) -> IdentityMap:
+def respelled(images: list[Wanted], identities: IdentityMap, there: Container[int]) -> IdentityMap:
     """Return the known images under the manifest's spelling of their sources.
 
     Sources that differ in spelling or signature only are the same. An ambiguous source is left out. `there` has the ids of
@@ -103,23 +103,23 @@ def respelled(images: list[Wanted], memory: IdentityMap, there: Container[int]) 
     sources = {image.image_file for image in images}
     orphans = [
         source
-        for source, known in memory.items()
+        for source, known in identities.items()
         if source not in sources and known[0] in there and not source.startswith(GONE)
     ]
-    unknown = [source for source in sources if source not in memory] if orphans else []
+    unknown = [source for source in sources if source not in identities] if orphans else []
     if not unknown:
-        return memory
+        return identities
     names: dict[str, str] = {}
     for spelling in (address, unsigned):
         # One image may be known under two spellings, if a resumed run has learned the second.
         known_spellings = _once(
-            spelling, (source for source in orphans if source not in names), lambda source: memory[source][0]
+            spelling, (source for source in orphans if source not in names), lambda source: identities[source][0]
         )
         taken = set(names.values())
         for key, source in _once(spelling, (source for source in unknown if source not in taken)).items():
             if key in known_spellings:
                 names[known_spellings[key]] = source
-    return {names.get(source, source): known for source, known in memory.items()} if names else memory
+    return {names.get(source, source): known for source, known in identities.items()} if names else identities
 
 
 def _once(

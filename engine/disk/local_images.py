@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ..core.errors import RefusedError
 from ..core.image_files import source_kind
-from ..core.image_format.header import HEAD, judge, judge_bytes
+from ..core.image_format.header import HEAD, identify, identify_bytes
 from ..core.manifest.fields import image_file_fault
 from ..core.text import quoted
 
 if TYPE_CHECKING:
-    from ..core.image_format.truncated import CutFiles
+    from ..core.image_format.truncated import TruncatedFiles
 
 __all__ = ["MAX_BYTES", "Inspection", "inspect", "is_picture", "path_to_upload", "source_kind", "why_not_uploadable"]
 
@@ -34,7 +34,7 @@ class Inspection:
     cut: bool = False
 
 
-def why_not_uploadable(files: Path, image_file: str, cut: CutFiles | None = None) -> str | None:
+def why_not_uploadable(files: Path, image_file: str, cut: TruncatedFiles | None = None) -> str | None:
     """Say why the picture at this path below `files` can't be uploaded; None if it can. One that is cut off goes into `cut`."""
     found = inspect(files, image_file)
     if found.cut and cut is not None:
@@ -63,7 +63,7 @@ def inspect(files: Path, image_file: str) -> Inspection:
         return Inspection(f"{shown} can't be the name of a file here")
 
 
-def path_to_upload(files: Path, image_file: str, cut: CutFiles | None = None) -> Path:
+def path_to_upload(files: Path, image_file: str, cut: TruncatedFiles | None = None) -> Path:
     """Return the picture's real path, looked at once more: to be asked right before uploading. One that is cut off goes into `cut`.
 
     Raises RefusedError, which fails that image alone, if it can't be uploaded any more.
@@ -78,7 +78,7 @@ def path_to_upload(files: Path, image_file: str, cut: CutFiles | None = None) ->
 
 def is_picture(data: bytes) -> bool:
     """Tell by the bytes whether this is a picture of a kind that the store takes."""
-    return judge_bytes(data) is not None
+    return identify_bytes(data) is not None
 
 
 def _real(path: Path) -> Path:
@@ -97,10 +97,10 @@ def _inspect(path: Path, about: os.stat_result, shown: str) -> Inspection:
     if size > MAX_BYTES:
         return Inspection(f"{shown} has {size:,} bytes; a picture may have {MAX_BYTES:,} (8 MB)")
     with path.open("rb", buffering=0) as file:
-        picture = judge(_Pieces(file), size)
+        picture = identify(_Pieces(file), size)
     if picture is None:
         return Inspection(f"{shown} is not a picture: its bytes are no {_KINDS}")
-    return Inspection(None, cut=picture.cut)
+    return Inspection(None, cut=picture.truncated)
 
 
 class _Pieces:

@@ -57,10 +57,10 @@ class Backup:
         self._fetch = fetch
         self._storefront = storefront_url
         self._mark = mark
-        self._known = read_index(disk, folder, store).pictures
+        self._copies = read_index(disk, folder, store).pictures
         self._broken: DiskError | None = None
         self._smaller: str | None = None
-        self._kept = {"original": 0, "largest": 0}
+        self._copies_made = {"original": 0, "largest": 0}
         self._file = disk.append(folder / INDEX)
 
     def refuse_links(self, products: Iterable[int]) -> None:
@@ -78,10 +78,10 @@ class Backup:
         """
         if self._broken is not None:
             raise self._broken
-        kept = self._known.get((product_id, image.image_id), ())
+        kept = self._copies.get((product_id, image.image_id), ())
         if best(self._disk, self._folder, (each for each in kept if each.image_file == image.image_file)) is not None:
             return
-        data, url, rendition = await self._best(product_id, image)
+        data, url, rendition = await self._fetch_best(product_id, image)
         try:
             await self._write(product_id, image, data, url, rendition)
         except DiskError as error:
@@ -89,7 +89,7 @@ class Backup:
             self._broken = error
             raise
 
-    async def _best(self, product_id: int, image: StoredImage) -> tuple[bytes, str, str]:
+    async def _fetch_best(self, product_id: int, image: StoredImage) -> tuple[bytes, str, str]:
         tries = []
         smaller = "without --storefront-url the originals are not asked for"
         if self._storefront is not None:
@@ -137,10 +137,10 @@ class Backup:
             "bytes": len(data),
             "sha256": digest,
         }
-        await self._enter(seal(row))
-        self._kept[rendition] += 1
+        await self._append_line(seal(row))
+        self._copies_made[rendition] += 1
         kept = BackupEntry(image.image_file, name, rendition, digest, fields)
-        self._known.setdefault((product_id, image.image_id), []).append(kept)
+        self._copies.setdefault((product_id, image.image_id), []).append(kept)
 
     async def _place(self, folder: str, image: StoredImage, data: bytes, digest: str) -> str:
         """Write the bytes under the image's name, or in a subfolder named by their digest."""
@@ -151,11 +151,11 @@ class Backup:
             if digest_of(self._disk, self._folder / file) == digest:
                 return file
         self._make_folders(place)
-        made = await self._written(self._folder / folder / f"{name}.{self._mark}.new", data)
-        if await self._disk.publish_new(made, self._folder / place):
+        temporary = await self._write_temporary(self._folder / folder / f"{name}.{self._mark}.new", data)
+        if await self._disk.publish_new(temporary, self._folder / place):
             return place
         self._make_folders(aside)
-        await self._disk.replace(made, self._folder / aside)
+        await self._disk.replace(temporary, self._folder / aside)
         return aside
 
     def _make_folders(self, file: str) -> None:
@@ -164,19 +164,19 @@ class Backup:
             path = path / part
             self._disk.make_folder(path)
 
-    async def _written(self, made: Path, data: bytes) -> Path:
-        file = self._disk.create(made)
+    async def _write_temporary(self, temporary: Path, data: bytes) -> Path:
+        file = self._disk.create(temporary)
         try:
             file.write(data)
             await file.sync()
         except BaseException:
-            self._disk.remove(made)
+            self._disk.remove(temporary)
             raise
         finally:
             file.close()
-        return made
+        return temporary
 
-    async def _enter(self, line: bytes) -> None:
+    async def _append_line(self, line: bytes) -> None:
         """Append a line to the index and read it back, since other runs append, too.
 
         Raises DiskError.
@@ -184,8 +184,8 @@ class Backup:
         path = self._folder / INDEX
         for _ in range(_TRIES):
             at = self._disk.size(path) or 0
-            torn = at > 0 and b"".join(self._disk.lines(path, at - 1))[:1] != b"\n"
-            self._file.write(b"\n" + line if torn else line)
+            incomplete = at > 0 and b"".join(self._disk.lines(path, at - 1))[:1] != b"\n"
+            self._file.write(b"\n" + line if incomplete else line)
             await self._file.sync()
             if line in self._disk.lines(path, at):
                 return
@@ -193,7 +193,7 @@ class Backup:
 
     def notes(self) -> list[str]:
         """Return one note with the number of copies made, and the reason if not all are originals."""
-        originals, largest = self._kept["original"], self._kept["largest"]
+        originals, largest = self._copies_made["original"], self._copies_made["largest"]
         if not originals + largest:
             return []
         note = f"kept in {self._folder}: {originals:,} originals, {largest:,} largest renditions"

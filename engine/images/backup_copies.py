@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .backup_index import BackupEntry as Entry
 
 
-class Copies:
+class BackupCopies:
     """The copies in a backup folder of one store's products.
 
     `named` is true if a person gave the folder.
@@ -33,17 +33,18 @@ class Copies:
         for product_id, image_id in self._index.pictures:
             self._images.setdefault(product_id, []).append(image_id)
 
-    def of(self, batch: ProductPlan, course: ProductLedger) -> dict[int, BackupCopy]:
+    def of_deleted(self, plan: ProductPlan, ledger: ProductLedger) -> dict[int, BackupCopy]:
         """Return the copy of each image that the run deleted; the digest of each file is checked.
 
         Raises DiskError.
         """
-        former = {image.image_id: image.image_file for image in batch.present}
+        image_files = {image.image_id: image.image_file for image in plan.present}
         return {
-            image_id: self._kept(batch.product_id, image_id, former.get(image_id, "")) for image_id in course.deleted
+            image_id: self._kept(plan.product_id, image_id, image_files.get(image_id, ""))
+            for image_id in ledger.deleted
         }
 
-    def known(self, product_id: int) -> dict[int, BackupCopy]:
+    def all_files(self, product_id: int) -> dict[int, BackupCopy]:
         """Return all files ever kept of each of the product's images, intact or not."""
         return {
             image_id: BackupCopy(self._files(product_id, image_id)) for image_id in self._images.get(product_id, ())
@@ -77,7 +78,7 @@ class Copies:
             )
         return reason
 
-    def whole(self, file: str, product_id: int) -> bool:
+    def is_intact(self, file: str, product_id: int) -> bool:
         """Return True if the file is intact.
 
         Raises DiskError.

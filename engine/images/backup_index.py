@@ -40,7 +40,7 @@ class BackupEntry:
 
 
 @dataclass(slots=True)
-class Index:
+class BackupIndex:
     """The copies of one store by (product id, image id), oldest first.
 
     `others` has the other stores in the folder, `damaged` the numbers of damaged lines.
@@ -51,12 +51,12 @@ class Index:
     damaged: list[int] = field(default_factory=list)
 
 
-def read_index(disk: Disk, folder: Path, store: str, products: Container[int] | None = None) -> Index:
+def read_index(disk: Disk, folder: Path, store: str, products: Container[int] | None = None) -> BackupIndex:
     """Return the copies of this store, restricted to `products` if given.
 
     Raises DiskError.
     """
-    index = Index()
+    index = BackupIndex()
     path = folder / INDEX
     if disk.size(path) is None:
         return index

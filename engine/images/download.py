@@ -38,8 +38,8 @@ class PictureDownloader:
         self._say = say
         self._stopping = anyio.Event()
         stop.on_stop(self._stopping.set)
-        self._out = 0
-        self._said_at = 0.0
+        self._in_flight = 0
+        self._notified_at = 0.0
         self._unresponsive: dict[str, float] = {}
         self._abandoned_hosts: set[str] = set()
 
@@ -57,9 +57,9 @@ class PictureDownloader:
             raise LostError(
                 f"{host} has not served a picture for {self._give_up_after:g} s and is not asked again in this run"
             )
-        self._out += 1
+        self._in_flight += 1
         try:
-            data = await self._within_bounds(url, began)
+            data = await self._bounded(url, began)
         except LostError:
             self._lost(host, began)
             raise
@@ -67,21 +67,21 @@ class PictureDownloader:
             self._unresponsive.pop(host, None)
             raise
         finally:
-            self._out -= 1
+            self._in_flight -= 1
         self._unresponsive.pop(host, None)
         return data
 
-    async def _within_bounds(self, url: str, began: float) -> bytes:
+    async def _bounded(self, url: str, began: float) -> bytes:
         with anyio.move_on_after(self._stall_after):
-            return await self._try(url)
-        if began >= self._said_at:
+            return await self._fetch_with_retries(url)
+        if began >= self._notified_at:
             # One line for all downloads that hang at the same time.
-            self._said_at = anyio.current_time()
-            more = f" (in flight beside it: {self._out - 1})" if self._out > 1 else ""
+            self._notified_at = anyio.current_time()
+            more = f" (in flight beside it: {self._in_flight - 1})" if self._in_flight > 1 else ""
             self._say(f"a picture has not come for {self._stall_after:g} s and is cut: GET {url[:_SHOWN]}{more}")
         raise LostError(f"{url[:_SHOWN]} has not come within {self._stall_after:g} s")
 
-    async def _try(self, url: str) -> bytes:
+    async def _fetch_with_retries(self, url: str) -> bytes:
         for pause in _PAUSES:
             if self._stop.stopping:
                 raise StoppedError("the run was asked to stop")

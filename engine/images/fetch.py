@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LARGEST = 32 * 1024 * 1024
 """Maximum size in bytes; a store accepts 8 MB."""
-_PATIENCE = aiohttp.ClientTimeout(total=100, sock_connect=20, sock_read=30)
+_TIMEOUT = aiohttp.ClientTimeout(total=100, sock_connect=20, sock_read=30)
 
 
 class Fetcher:
@@ -29,7 +29,7 @@ class Fetcher:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            timeout=_PATIENCE, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "imageferry"}
+            timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "imageferry"}
         )
         return self
 
@@ -47,13 +47,13 @@ class Fetcher:
         assert self._session is not None, "use it inside `async with`"
         shown = url[:200]
         try:
-            async with self._session.get(url, max_redirects=5, proxy=proxy_for(URL(url))) as answer:
-                if answer.status >= 500 or answer.status == 429:
-                    raise LostError(f"{shown} answered {answer.status}", answer.status)
-                if answer.status != 200:
-                    raise RefusedError(f"{shown} answered {answer.status}", answer.status)
+            async with self._session.get(url, max_redirects=5, proxy=proxy_for(URL(url))) as response:
+                if response.status >= 500 or response.status == 429:
+                    raise LostError(f"{shown} answered {response.status}", response.status)
+                if response.status != 200:
+                    raise RefusedError(f"{shown} answered {response.status}", response.status)
                 data = bytearray()
-                async for piece in answer.content.iter_chunked(1 << 16):
+                async for piece in response.content.iter_chunked(1 << 16):
                     data += piece
                     if len(data) > LARGEST:
                         raise RefusedError(f"{shown} is larger than {LARGEST} bytes")

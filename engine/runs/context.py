@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..core.errors import FerryError, StoppedError
-from ..core.image_format.truncated import CutFiles
+from ..core.image_format.truncated import TruncatedFiles
 from ..core.manifest.odd_addresses import OddAddresses
 from ..core.results import Report
 from ..disk.filesystem import LocalDisk
@@ -65,7 +65,7 @@ class RunContext:
     stop: Stop
     ports: Ports
     report: Report = field(init=False)
-    cut: CutFiles = field(default_factory=CutFiles)
+    cut: TruncatedFiles = field(default_factory=TruncatedFiles)
     odd: OddAddresses = field(default_factory=OddAddresses)
 
     def __post_init__(self) -> None:

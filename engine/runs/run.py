@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from ..core.image_format.truncated import CutFiles
+    from ..core.image_format.truncated import TruncatedFiles
     from ..core.plan.batch import Header
     from ..core.results import Report
     from ..disk.checkpoint.file import Checkpoint
@@ -54,7 +54,7 @@ class Run:
     progress: Progress
     stop: Stop
     files: Path
-    cut: CutFiles
+    cut: TruncatedFiles
     traits: StoreTraits = field(init=False)
     plan: PlanFile | None = None
     ledger: Ledger = field(default_factory=Ledger)

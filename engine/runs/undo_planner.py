@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..disk.checkpoint.file import Checkpoint
     from ..disk.checkpoint.run_files import OpenRun
     from ..disk.interface import Disk
-    from ..images.backup_copies import Copies
+    from ..images.backup_copies import BackupCopies
     from ..transport.client import ApiClient
     from ..transport.store import Store
 
@@ -52,7 +52,7 @@ async def plan_undo(
     store: Store,
     gate: ApiClient,
     header: Header,
-    copies: Copies,
+    copies: BackupCopies,
     path: Path,
 ) -> PlanFile:
     """Survey what the run of a checkpoint changed, and write the plan that takes it back."""
@@ -116,7 +116,7 @@ async def _revert_product(
     store: Store,
     batch: ProductPlan,
     course: ProductLedger,
-    copies: Copies,
+    copies: BackupCopies,
     restored: IdentityMap,
     header: Header,
     wait: Callable[[], Awaitable[bool]],
@@ -133,7 +133,7 @@ async def _revert_product(
     for row, image_id in match_unconfirmed(batch, course, present, renames_files=False).found.items():
         course.made[image_id] = row
     settle_doubts(course, present)
-    pictures, allowed = copies.of(batch, course), header.selection == _WITH_LOSSES
+    pictures, allowed = copies.of_deleted(batch, course), header.selection == _WITH_LOSSES
     return revert(
         batch, course, present, pictures, header.reading, restored, renames_files=renames_files, allow_loss=allowed
     )

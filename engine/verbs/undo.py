@@ -20,7 +20,7 @@ from ..disk.checkpoint.identities import learned_identities
 from ..disk.checkpoint.run_files import UNDONE
 from ..disk.checkpoint.undo_state import undo_checkpoint
 from ..disk.plan_file import START_AGAIN, PlanFile
-from ..images.backup_copies import Copies
+from ..images.backup_copies import BackupCopies
 from ..images.backup_index import INDEX
 from ..options import Options
 from ..runs.context import Interrupted, Ports, RunContext, new_context, reporting_outcome
@@ -101,7 +101,7 @@ async def _undo(
     ferry = Run(kept, store, gate, _without_backup(job.options), job.ports, job.progress, job.stop, folder, job.cut)
     history, told = _history(job, done)
     header = undo_header(job, done, kept, folder, history.digest)
-    copies = Copies(
+    copies = BackupCopies(
         job.ports.disk, folder, job.access.store, told.ledger.courses, named=folder != done.paths.checkpoint.parent
     )
     made = ferry.resume("undo", header, None)
@@ -139,11 +139,11 @@ def _folder(job: RunContext, done: Checkpoint, kept: Checkpoint) -> Path:
     return done.paths.checkpoint.parent
 
 
-def _can_still_give(made: PlanFile, kept: Checkpoint, copies: Copies) -> bool:
+def _can_still_give(made: PlanFile, kept: Checkpoint, copies: BackupCopies) -> bool:
     """Whether the pictures that a plan brings back are still what was kept: the folder may have been harmed since it was made."""
     over = kept.open_run.ledger.finished if kept.open_run is not None else ()
     return all(
-        copies.whole(batch.product.images[create.row].image_file, batch.product_id)
+        copies.is_intact(batch.product.images[create.row].image_file, batch.product_id)
         for batch in made.batches(but=over)
         for create in batch.changes.creates
     )
@@ -221,7 +221,7 @@ def _named(header: dict[str, Any]) -> str:
 
 
 async def _drop_identities(
-    job: RunContext, done: Checkpoint, kept: Checkpoint, copies: Copies, standing: dict[int, set[int]]
+    job: RunContext, done: Checkpoint, kept: Checkpoint, copies: BackupCopies, standing: dict[int, set[int]]
 ) -> None:
     """The run's checkpoint forgets what was taken back, so that the next run does not miss it, and learns the new ids."""
     history, told = _history(job, done)
@@ -231,7 +231,7 @@ async def _drop_identities(
         for batch in history.batches():
             course = told.ledger.courses.get(batch.product_id)
             if course is not None:
-                pictures, back = copies.known(batch.product_id), restored.get(batch.product_id, {})
+                pictures, back = copies.all_files(batch.product_id), restored.get(batch.product_id, {})
                 stands = standing.get(batch.product_id, set())
                 yield batch.product_id, identities_before(batch, course, pictures, back, stands)
 

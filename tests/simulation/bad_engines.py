@@ -17,7 +17,7 @@ from imageferry.core.diff.renumbering import Renumbering, RenumberingModel
 from imageferry.core.errors import LockedError, LostError
 from imageferry.core.image_files import base_name, folded_name
 from imageferry.core.image_format.header import Picture
-from imageferry.core.image_format.truncated import CutFiles
+from imageferry.core.image_format.truncated import TruncatedFiles
 from imageferry.core.quota.controller import QuotaController
 from imageferry.core.quota.headers import read_retry_after
 from imageferry.core.quota.permissions import ForbiddenScope, TokenPermissions
@@ -181,7 +181,7 @@ def decoder_asked() -> AbstractContextManager[object]:
         except Exception:  # noqa: BLE001  # whatever a decoder stumbles over
             return None
 
-    return patch("imageferry.disk.local_images.judge", opened)
+    return patch("imageferry.disk.local_images.identify", opened)
 
 
 @contextmanager
@@ -214,7 +214,7 @@ def signatures_taken_for_names() -> AbstractContextManager[object]:
 
 def cut_files_unsaid() -> AbstractContextManager[object]:
     """Local pictures that are cut off are uploaded without a word."""
-    return patch.object(CutFiles, "told", lambda _self: [])
+    return patch.object(TruncatedFiles, "told", lambda _self: [])
 
 
 @contextmanager
@@ -244,7 +244,7 @@ def updates_without_end() -> Iterator[None]:
 
 def own_values_forgotten() -> AbstractContextManager[object]:
     """What the store made of a text or an order is not remembered."""
-    return patch("imageferry.core.reconcile.remaining.as_wanted", lambda *_: {})
+    return patch("imageferry.core.reconcile.remaining.merge_own_values", lambda *_: {})
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def little(data: bytes, at: int, length: int) -> int:
     return int.from_bytes(data[at : at + length], "little")
 
 
-def of_jpeg(read: Read, size: int, at: int) -> bool:
+def is_complete_jpeg(read: Read, size: int, at: int) -> bool:
     """Return True if an end marker follows the frame header.
 
     A second image or other data may come after it. The thumbnail in the metadata lies before that header. In pixel data
@@ -42,7 +42,7 @@ def of_jpeg(read: Read, size: int, at: int) -> bool:
     return False
 
 
-def of_png(read: Read, size: int) -> bool:
+def is_complete_png(read: Read, size: int) -> bool:
     """Return True if the last chunk is there; other data may come after it."""
     if read(max(0, size - len(_IEND)), len(_IEND)) == _IEND:
         return True
@@ -57,7 +57,7 @@ def of_png(read: Read, size: int) -> bool:
     return True
 
 
-def of_gif(read: Read, size: int) -> bool:
+def is_complete_gif(read: Read, size: int) -> bool:
     """Return True if the trailer is there, or no block where one should be.
 
     Decoders end there, too. If the file does not end with a block terminator and the trailer, its blocks of at most
@@ -80,7 +80,7 @@ def _colours(flags: bytes) -> int:
     return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
 
 
-def of_webp(head: bytes, size: int) -> bool:
+def is_complete_webp(head: bytes, size: int) -> bool:
     """Return True if the file is as long as it and its first chunk say."""
     return size >= max(8 + little(head, 4, 4), 20 + little(head, 16, 4))
 
@@ -114,7 +114,7 @@ def bmp(head: bytes) -> Bitmap | None:
     return Bitmap(length, width, abs(height), little(head, 28, 2), compression, start, tuple(claims))
 
 
-def of_bmp(head: bytes, size: int) -> bool:
+def is_complete_bmp(head: bytes, size: int) -> bool:
     """Return True if the pixels fit in the file.
 
     The size of plain pixels is computed; for packed ones the smallest size in the header counts. The last row needs no
@@ -129,7 +129,7 @@ def of_bmp(head: bytes, size: int) -> bool:
     return not about.claims or size >= min(about.claims)
 
 
-def of_xbm(read: Read, size: int, start: int) -> bool:
+def is_complete_xbm(read: Read, size: int, start: int) -> bool:
     """Return True if the closing brace of the numbers is there."""
     at = max(start, size - _TAIL)
     return b"}" in read(at, _TAIL)

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from . import end
 
-__all__ = ["HEAD", "Picture", "Read", "judge", "judge_bytes"]
+__all__ = ["HEAD", "DetectedImage", "Read", "identify", "identify_bytes"]
 
 Read = Callable[[int, int], bytes]
 """`read(offset, length)` returns bytes of the file; fewer only at its end."""
@@ -37,36 +37,36 @@ _XBM = re.compile(
 
 
 @dataclass(slots=True, frozen=True)
-class Picture:
-    """An image of a kind that the store accepts; `cut` is true if the file is truncated."""
+class DetectedImage:
+    """An image of a kind that the store accepts; `truncated` is true if the file is truncated."""
 
     kind: str
-    cut: bool
+    truncated: bool
 
 
-def judge(read: Read, size: int) -> Picture | None:
+def identify(read: Read, size: int) -> DetectedImage | None:
     """Return the image in a file of this size, None if it is no kind that the store accepts."""
     head = read(0, HEAD)
     if head.startswith(b"\xff\xd8\xff"):
         at = _jpeg(read)
-        return Picture("JPEG", not end.of_jpeg(read, size, at)) if at else None
+        return DetectedImage("JPEG", not end.is_complete_jpeg(read, size, at)) if at else None
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Picture("PNG", not end.of_png(read, size)) if _png(head) else None
+        return DetectedImage("PNG", not end.is_complete_png(read, size)) if _png(head) else None
     if head.startswith((b"GIF87a", b"GIF89a")):
-        return Picture("GIF", not end.of_gif(read, size)) if len(head) >= 13 else None
+        return DetectedImage("GIF", not end.is_complete_gif(read, size)) if len(head) >= 13 else None
     if head.startswith(b"RIFF"):
-        return Picture("WEBP", not end.of_webp(head, size)) if _webp(head) else None
+        return DetectedImage("WEBP", not end.is_complete_webp(head, size)) if _webp(head) else None
     if head.startswith(b"BM"):
-        return Picture("BMP", not end.of_bmp(head, size)) if _bmp(head) else None
+        return DetectedImage("BMP", not end.is_complete_bmp(head, size)) if _bmp(head) else None
     if head.startswith(b"\0\0"):
-        return Picture("WBMP", cut=False) if _wbmp(head, size) else None
+        return DetectedImage("WBMP", truncated=False) if _wbmp(head, size) else None
     start = _xbm(head)
-    return Picture("XBM", not end.of_xbm(read, size, start)) if start else None
+    return DetectedImage("XBM", not end.is_complete_xbm(read, size, start)) if start else None
 
 
-def judge_bytes(data: bytes) -> Picture | None:
-    """Return the image in `data`; see `judge`."""
-    return judge(lambda at, length: data[at : at + length], len(data))
+def identify_bytes(data: bytes) -> DetectedImage | None:
+    """Return the image in `data`; see `identify`."""
+    return identify(lambda at, length: data[at : at + length], len(data))
 
 
 def _jpeg(read: Read) -> int:

@@ -14,7 +14,7 @@ _NAMED = 5
 _TO_DO = "A store may refuse what was cut off, or show the part that is there: copy it again from where it came from."
 
 
-class CutFiles:
+class TruncatedFiles:
     """Names of truncated files, in the order found."""
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ from .fields import FIELDS, MAX_FAULTS, MAX_IMAGES, MAX_LINE, RULES, ImageFiles
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .fields import Look
-    from .json_lines import Lines, Record, Sight
+    from .fields import CheckLocal
+    from .json_lines import Lines, ProductCount, Record
 
     Row = tuple[int, int, Wanted | None]  # product id, line, its image; None: the product has no images
 
@@ -34,11 +34,11 @@ _LONGEST_NUMBER = 20  # characters; a longer number is out of range, and slow to
 class CsvRows:
     """A CSV manifest: a header, then one image per row."""
 
-    def __init__(self, faults: list[Fault], look: Look) -> None:
+    def __init__(self, faults: list[Fault], check_local: CheckLocal) -> None:
         self._faults = faults
-        self._image_files = ImageFiles(look)
+        self._image_files = ImageFiles(check_local)
 
-    def check(self, lines: Lines) -> Iterator[Sight]:
+    def check(self, lines: Lines) -> Iterator[ProductCount]:
         """Yield the counts of each valid product; see `JsonLines.check`."""
         for product in self.products(lines):
             uploads = sum(source_kind(image.image_file) == "file" for image in product.images)
@@ -100,7 +100,7 @@ class CsvRows:
         faults = list(self._row_faults(given))
         if any(cells[len(columns) :]):
             faults.append((None, f"this row has {len(cells)} cells, the header {len(columns)}"))
-        if text.torn and len(cells) < len(columns):
+        if text.truncated and len(cells) < len(columns):
             faults.append((None, "the input ends in the middle of this row"))
         product_id = given.pop("product_id", None)
         if not faults:
@@ -150,7 +150,7 @@ class _Text:
         self._lines = iter(lines)
         self._faults = faults
         self.begin()
-        self.torn = False  # the last line has no line end
+        self.truncated = False  # the last line has no line end
 
     def begin(self) -> None:
         """Start a new row with the next line."""
@@ -163,7 +163,7 @@ class _Text:
     def __next__(self) -> str:
         number, line = next(self._lines)
         self.first = self.first or number
-        self.torn = not line.endswith((b"\n", b"\r"))
+        self.truncated = not line.endswith((b"\n", b"\r"))
         self._size += len(line)
         if self._size > MAX_LINE:
             raise csv.Error(f"a row of more than {MAX_LINE:,} bytes (is a closing quote missing?)")
@@ -183,7 +183,7 @@ class _Gallery:
         self._lines: dict[str, int] = {}  # image_file -> the row that has it
         self._thumbnail: int | None = None
         self._rows = 0
-        self._bare: int | None = None  # the row without an image
+        self._empty_row: int | None = None  # the row without an image
 
     def refusal(self, line: int, image: Wanted | None, *, once: bool) -> tuple[str, str] | None:
         """Add one row; return column and reason if it contradicts the rows before it.
@@ -192,11 +192,11 @@ class _Gallery:
         """
         self._rows += 1
         if image is None:
-            self._bare = self._bare or line
-        if self._rows > 1 and self._bare is not None:
+            self._empty_row = self._empty_row or line
+        if self._rows > 1 and self._empty_row is not None:
             return (
                 "product_id",
-                f"the row on line {self._bare} says that this product has no images: it must be its only row",
+                f"the row on line {self._empty_row} says that this product has no images: it must be its only row",
             )
         if image is None:
             return None
@@ -217,9 +217,9 @@ class _Gallery:
         return None
 
     def _same_source(self, image_file: str, line: int) -> str:
-        told = f"product {self.product.product_id} has {quoted(image_file)} on line {line} already"
+        reason = f"product {self.product.product_id} has {quoted(image_file)} on line {line} already"
         spelled = next(image.image_file for image in self.product.images if image.line == line)
-        return told if spelled == image_file else f"{told}, written in another way: {quoted(spelled)}"
+        return reason if spelled == image_file else f"{reason}, written in another way: {quoted(spelled)}"
 
 
 def _unpacked(record: Record) -> Row:

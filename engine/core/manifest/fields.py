@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     # Returns the error of a local image file, None without one; the only check that needs the disk.
-    Look = Callable[[str], str | None]
+    CheckLocal = Callable[[str], str | None]
 
 FIELDS = ("image_file", "description", "sort_order", "is_thumbnail", "version")
 MAX_FAULTS = 100  # contract, Manifest
@@ -90,10 +90,12 @@ def product_id_fault(value: Any) -> str | None:
     """Return an error unless the value is an integer from 1 to 2^63-1."""
     if type(value) is int and 1 <= value <= MAX_PRODUCT_ID:
         return None
-    told = f"must be a whole number from 1, not {found(value)}"
+    reason = f"must be a whole number from 1, not {found(value)}"
     if type(value) is str and (value := value.strip()).startswith("0") and value.isdigit():
-        told += ". With zeros before it, it looks like a SKU; product_id is the number that the store gave the product"
-    return told
+        reason += (
+            ". With zeros before it, it looks like a SKU; product_id is the number that the store gave the product"
+        )
+    return reason
 
 
 def sort_order_fault(value: Any) -> str | None:
@@ -130,10 +132,10 @@ class ImageFiles:
     of them in `hosts` for the hot loop; other URLs are parsed each time.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, check_local: CheckLocal) -> None:
         self.hosts: tuple[str, ...] = ()
         self.uploads = 0
-        self._look = look
+        self._check_local = check_local
         self._known: set[str] = set()
 
     def fault(self, image_file: Any) -> str | None:
@@ -152,7 +154,7 @@ class ImageFiles:
         match source_kind(image_file):
             case "file":
                 self.uploads += 1
-                return self._look(image_file)
+                return self._check_local(image_file)
             case "url" if _PLAIN_HOST.fullmatch(host := image_file[: image_file.find("/", 8) + 1]):
                 self._learn(host)
         return None

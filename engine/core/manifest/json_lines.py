@@ -19,11 +19,11 @@ from .fields import MAX_FAULTS, MAX_IMAGES, MAX_PRODUCT_ID, MAX_URL, ImageFiles
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .fields import Look
+    from .fields import CheckLocal
 
     Lines = Iterable[tuple[int, bytes]]
     Record = tuple[int, int, bytes]  # product id, line, payload without a line end
-    Sight = tuple[int, int, int, int]  # product id, line, number of images, number of local files
+    ProductCount = tuple[int, int, int, int]  # product id, line, number of images, number of local files
 
 _BACKSLASH, _DELETE, _QUOTE, _PERCENT, _HASH = ord("\\"), 0x7F, ord('"'), ord("%"), ord("#")
 
@@ -34,11 +34,11 @@ class JsonLines:
     Errors are appended to the given list; reading ends when it has `MAX_FAULTS`.
     """
 
-    def __init__(self, faults: list[Fault], look: Look) -> None:
+    def __init__(self, faults: list[Fault], check_local: CheckLocal) -> None:
         self._faults = faults
-        self._image_files = ImageFiles(look)
+        self._image_files = ImageFiles(check_local)
 
-    def check(self, lines: Lines) -> Iterator[Sight]:
+    def check(self, lines: Lines) -> Iterator[ProductCount]:
         """Yield the counts of each valid product in line order, without building it."""
         for number, line in lines:
             value = self._parse_valid(line)

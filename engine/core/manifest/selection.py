@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..model import WantedProduct
-    from .json_lines import Sight
+    from .json_lines import ProductCount
 
 
 @dataclass(slots=True, frozen=True)
@@ -27,7 +27,7 @@ class Selection:
         """Return True if `only` includes the product."""
         return self.only is None or product_id in self.only
 
-    def last_line(self, sights: Iterable[Sight]) -> int | None:
+    def last_line(self, counts: Iterable[ProductCount]) -> int | None:
         """Return the line of the last product within `limit`, for products in any line order.
 
         None without a limit.
@@ -35,7 +35,7 @@ class Selection:
         if self.limit is None:
             return None
         # An array needs 8 MB for a million lines.
-        lines = sorted(array("Q", (line for product_id, line, _, _ in sights if self.includes(product_id))))[
+        lines = sorted(array("Q", (line for product_id, line, _, _ in counts if self.includes(product_id))))[
             : self.limit
         ]
         return lines[-1] if lines else 0
@@ -68,12 +68,12 @@ class ProductCounter:
         self._named = False
         self._absent = set(selection.only or ())
 
-    def count_sorted(self, sights: Iterable[Sight]) -> bool:
+    def count_sorted(self, counts: Iterable[ProductCount]) -> bool:
         """Count all products; return False, with the counts void, at the first unsorted one."""
         last_id = last_line = 0
         whole = self._selection.only is None and self._selection.limit is None and self.last_line is None
         products, all_images, all_uploads = 0, 0, 0
-        for product_id, line, images, uploads in sights:
+        for product_id, line, images, uploads in counts:
             if product_id <= last_id:
                 if product_id < last_id:
                     return False

@@ -27,9 +27,9 @@ from .source import ManifestSource, open_source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ...core.image_format.truncated import CutFiles
-    from ...core.manifest.fields import Look
-    from ...core.manifest.json_lines import Sight
+    from ...core.image_format.truncated import TruncatedFiles
+    from ...core.manifest.fields import CheckLocal
+    from ...core.manifest.json_lines import ProductCount
     from ...core.model import WantedProduct
 
 __all__ = ["EVERYTHING", "Manifest", "Selection", "check_manifest"]
@@ -111,7 +111,7 @@ def check_manifest(
     selection: Selection = EVERYTHING,
     spool: Path,
     stdin: BinaryIO | None = None,
-    cut: CutFiles | None = None,
+    cut: TruncatedFiles | None = None,
     odd: OddAddresses | None = None,
 ) -> Manifest:
     """Read the whole manifest and find all that is wrong with it, local pictures below `files` included.
@@ -141,26 +141,28 @@ class _CheckResult:
     sorted: ExternalSorter | None  # None: the manifest itself is in product order
 
 
-def _check(origin: ManifestSource, selection: Selection, look: Look, spill: ExternalSorter) -> _CheckResult:
+def _check(
+    origin: ManifestSource, selection: Selection, check_local: CheckLocal, spill: ExternalSorter
+) -> _CheckResult:
     form, faults, digest = _form(origin), list[Fault](), hashlib.sha256()
     count = ProductCounter(selection, faults)
     with origin.lines(faults, digest) as lines:
-        in_order = count.count_sorted(form(faults, look).check(lines))
+        in_order = count.count_sorted(form(faults, check_local).check(lines))
     if not in_order:
         faults, digest = [], hashlib.sha256()
         with origin.lines(faults, digest) as lines:
-            for record in form(faults, look).to_records(lines):
+            for record in form(faults, check_local).to_records(lines):
                 spill.add(*record)
-        last_line = selection.last_line(_product_counts(form([], look).from_records(spill)))
+        last_line = selection.last_line(_product_counts(form([], check_local).from_records(spill)))
         count = ProductCounter(selection, faults, last_line)
-        count.count_sorted(_product_counts(form(faults, look).from_records(spill)))
+        count.count_sorted(_product_counts(form(faults, check_local).from_records(spill)))
     count.finish()
     if faults:
         raise ManifestError(origin.name, sorted(faults, key=lambda fault: fault.line or 0)[:MAX_FAULTS])
     return _CheckResult(form, digest.hexdigest(), count, None if in_order else spill)
 
 
-def _product_counts(products: Iterable[WantedProduct]) -> Iterator[Sight]:
+def _product_counts(products: Iterable[WantedProduct]) -> Iterator[ProductCount]:
     for product in products:
         uploads = sum(source_kind(image.image_file) == "file" for image in product.images)
         yield product.product_id, product.line or 0, len(product.images), uploads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...core.image_format.truncated import CutFiles
+from ...core.image_format.truncated import TruncatedFiles
 from ...core.reconcile.traits import StoreTraits
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ProductIO:
     rejections: Refusals
     backup: Backup | None = None
     settle_only: bool = False
-    cut: CutFiles = field(default_factory=CutFiles)
+    cut: TruncatedFiles = field(default_factory=TruncatedFiles)
 
     async def list(self, product_id: int) -> Listing:
         """A fresh listing; with the addresses of the pictures where they are to be kept."""

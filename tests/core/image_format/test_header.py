@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imageferry.core.image_format.header import judge, judge_bytes
+from imageferry.core.image_format.header import identify, identify_bytes
 from imageferry.disk.local_images import MAX_BYTES, inspect, path_to_upload
 from imageferry.jobs.sandbox.shop.picture_kind import is_cut
 from imageferry.jobs.sandbox.shop.pictures import kind
@@ -19,7 +19,7 @@ EXTENSIONS = {"BMP": "bmp", "GIF": "gif", "JPEG": "jpg", "PNG": "png", "WBMP": "
 
 def of_engine(path: Path) -> str:
     found = inspect(path.parent, path.name)
-    return "refused" if found.fault else "cut" if found.cut else "sound"
+    return "refused" if found.fault else "cut" if found.truncated else "sound"
 
 
 def of_sandbox(data: bytes) -> str:
@@ -28,11 +28,11 @@ def of_sandbox(data: bytes) -> str:
 
 @pytest.mark.parametrize(("data", "verdict"), VERDICTS.values(), ids=VERDICTS)
 def test_engine_and_sandbox_come_to_the_same_verdict(tmp_path, data, verdict):
-    """Sound, cut off or no picture, whatever the file is called; and of the same kind."""
+    """Sound, truncated off or no picture, whatever the file is called; and of the same kind."""
     path = tmp_path / "photo.txt"
     path.write_bytes(data)
     assert (of_engine(path), of_sandbox(data)) == (verdict, verdict)
-    picture = judge_bytes(data)
+    picture = identify_bytes(data)
     assert kind(data) == (EXTENSIONS[picture.kind] if picture else None)
 
 
@@ -48,11 +48,11 @@ BASES = st.sampled_from([data for data, _ in VERDICTS.values()])
 @given(BASES, st.integers(0, 400_000), st.integers(0, 400), st.binary(max_size=3))
 @settings(max_examples=300, deadline=None)
 def test_engine_and_sandbox_agree_on_damaged_files_too(data, end, place, other):
-    """Cut anywhere, some bytes near the beginning replaced: what one takes for a picture, whole or cut, the other does."""
+    """Cut anywhere, some bytes near the beginning replaced: what one takes for a picture, whole or truncated, the other does."""
     damaged = data[:place] + other + data[place + len(other) :]
     damaged = damaged[: end % (len(damaged) + 1)]
-    picture = judge_bytes(damaged)
-    verdict = "refused" if picture is None else "cut" if picture.cut else "sound"
+    picture = identify_bytes(damaged)
+    verdict = "refused" if picture is None else "cut" if picture.truncated else "sound"
     assert of_sandbox(damaged) == verdict
     assert kind(damaged) == (EXTENSIONS[picture.kind] if picture else None)
 
@@ -91,7 +91,7 @@ class Counted:
 def test_a_hostile_file_costs_no_more_than_its_size(data):
     """However it is made, about as many bytes are looked at as it has."""
     read = Counted(data[:MAX_BYTES])
-    judge(read, MAX_BYTES)
+    identify(read, MAX_BYTES)
     assert read.asked <= 2 * MAX_BYTES
     assert of_sandbox(data[:MAX_BYTES]) in {"cut", "refused"}
 
@@ -108,5 +108,5 @@ def test_a_usual_picture_is_not_read_whole(data):
     """Its beginning, its end, and the heads of what lies between tell enough."""
     assert len(data) > 100_000
     read = Counted(data)
-    assert judge(read, len(data)) is not None
+    assert identify(read, len(data)) is not None
     assert read.asked < 5_000
