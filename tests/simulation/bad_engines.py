@@ -16,7 +16,7 @@ from imageferry.core.diff.compare import compare as shipped_diff
 from imageferry.core.diff.renumbering import Renumbering, RenumberingModel
 from imageferry.core.errors import LockedError, LostError
 from imageferry.core.image_files import base_name, folded_name
-from imageferry.core.image_format.header import Picture
+from imageferry.core.image_format.header import DetectedImage
 from imageferry.core.image_format.truncated import TruncatedFiles
 from imageferry.core.quota.controller import QuotaController
 from imageferry.core.quota.headers import read_retry_after
@@ -174,10 +174,10 @@ def no_last_look() -> AbstractContextManager[object]:
 def decoder_asked() -> AbstractContextManager[object]:
     """A local picture is what a decoder can open: sound ones of rare kinds stop the whole run."""
 
-    def opened(read: Callable[[int, int], bytes], size: int) -> Picture | None:
+    def opened(read: Callable[[int, int], bytes], size: int) -> DetectedImage | None:
         try:
             with Image.open(BytesIO(read(0, size))) as picture:
-                return Picture(picture.format or "", cut=False)
+                return DetectedImage(picture.format or "", truncated=False)
         except Exception:  # noqa: BLE001  # whatever a decoder stumbles over
             return None
 

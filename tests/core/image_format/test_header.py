@@ -19,7 +19,7 @@ EXTENSIONS = {"BMP": "bmp", "GIF": "gif", "JPEG": "jpg", "PNG": "png", "WBMP": "
 
 def of_engine(path: Path) -> str:
     found = inspect(path.parent, path.name)
-    return "refused" if found.fault else "cut" if found.truncated else "sound"
+    return "refused" if found.fault else "cut" if found.cut else "sound"
 
 
 def of_sandbox(data: bytes) -> str:
@@ -28,7 +28,7 @@ def of_sandbox(data: bytes) -> str:
 
 @pytest.mark.parametrize(("data", "verdict"), VERDICTS.values(), ids=VERDICTS)
 def test_engine_and_sandbox_come_to_the_same_verdict(tmp_path, data, verdict):
-    """Sound, truncated off or no picture, whatever the file is called; and of the same kind."""
+    """Sound, truncated or no picture, whatever the file is called; and of the same kind."""
     path = tmp_path / "photo.txt"
     path.write_bytes(data)
     assert (of_engine(path), of_sandbox(data)) == (verdict, verdict)
