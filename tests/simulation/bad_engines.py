@@ -214,7 +214,7 @@ def signatures_taken_for_names() -> AbstractContextManager[object]:
 
 def cut_files_unsaid() -> AbstractContextManager[object]:
     """Local pictures that are cut off are uploaded without a word."""
-    return patch.object(TruncatedFiles, "told", lambda _self: [])
+    return patch.object(TruncatedFiles, "warnings", lambda _self: [])
 
 
 @contextmanager
