@@ -57,6 +57,8 @@ async def compact(run: Run, header: dict[str, Any], *, forget_missing: bool = Fa
         )
         totals = run.ledger.totals
         header["changed"] = bool(totals.created or totals.updated or totals.deleted or run.ledger.unconfirmed())
+        # A run that wrote nothing may end while the listings still lag behind the one before it.
+        header["wrote_until"] = header["finished_at"] if header["changed"] else run.checkpoint.wrote_until()
         if retried := _retried_creates(run, run.plan.header, header):
             header["resent"] = {str(product_id): sources for product_id, sources in retried.items()}
         await run.checkpoint.compact(header, run.traits, identities)

@@ -165,10 +165,15 @@ class Checkpoint:
         """The products in which the former run sent a create again after a look in vain, with what was there in the end."""
         return {int(product_id): resent for product_id, resent in (self.header or {}).get("resent", {}).items()}
 
-    def trusted_from(self, settle: float) -> float:
-        """When (wall clock) a listing is sure to show what the former run wrote: a settle after it was over."""
+    def wrote_until(self) -> float:
+        """Return when (wall clock) the last run that changed anything was over; 0 where none did."""
         header = self.header or {}
-        return float(header.get("finished_at", 0.0)) + settle if header.get("changed") else 0.0
+        former = header.get("finished_at", 0.0) if header.get("changed") else 0.0
+        return float(header.get("wrote_until", former))
+
+    def trusted_from(self, settle: float) -> float:
+        """Return when (wall clock) a listing is sure to show what former runs wrote: a settle after the last write."""
+        return self.wrote_until() + settle if self.wrote_until() else 0.0
 
     def journal_header(self, run: dict[str, Any]) -> bytes:
         """The first line of a journal."""
