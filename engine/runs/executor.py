@@ -1,7 +1,7 @@
-"""Carries a plan into the store: many products at once, one product's changes strictly in order.
+"""Applies a plan: many products at once, the changes of one product strictly in order.
 
-A worker keeps a product until it is finished, or until a create in doubt has to wait (`settle`); then others go on and
-the product comes back. What one product needs, step by step, is in `runs/product/reconciler.py`.
+A worker keeps a product until it is finished, or until an unconfirmed create has to wait for its settle time; the worker then
+takes another product. The course of one product is in `runs/product/reconciler.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import anyio
 from ..clock import loop_time
 from ..core.errors import ForbiddenError, StoppedError, UnreachableError
 from ..core.text import LONG_WAIT, in_words
+from .product.final_check import final_check
 from .product.io import Later, StopRequested
 from .product.reconciler import ProductReconciler
 from .workers import WorkerPool
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Executor:
-    """Workers over a plan's batches, and the products that were set aside."""
+    """Workers over the products of a plan, and the products that wait for their settle time."""
 
     def __init__(self, io: ProductIO, progress: Progress, stop: Stop, remaining: Callable[[int | None], None]) -> None:
-        """`remaining` is told how many calls are left: where they all fit the quota they need not be spread."""
+        """Call `remaining` with the number of calls left: if they fit the quota, they need not be spread."""
         self._remaining = remaining
         self._io = io
         self._progress = progress
@@ -43,12 +44,12 @@ class Executor:
         self._changed: anyio.Event | None = None
         stop.on_stop(self._wake)
         self.ended_by: ForbiddenError | UnreachableError | None = None
-        """What ended the run from outside. It is kept until the calls in flight are home, and their answers written down."""
+        """The error by which the store ended the run, raised once the calls in flight have ended and are journalled."""
         self.unconfirmed: list[ProductReconciler] = []
-        """Products of which a create was ever in doubt; those of an earlier process are put in by the ferry."""
+        """Products with a create that was ever unconfirmed; the pipeline adds those of earlier processes."""
 
     async def run(self, batches: Iterator[ProductPlan], workers: Callable[[], int]) -> bool:
-        """Carry every batch to its end, True, or as far as it goes until the run is asked to stop, False."""
+        """Apply every product; return False if the run stopped before the end."""
         self._batches: Iterator[ProductPlan] | None = batches
         await WorkerPool(workers, self._step).run()
         if self._batches is None and not self._waiting and not self._dropped:
@@ -61,8 +62,8 @@ class Executor:
             return False
         try:
             await product.run()
-        except Later as aside:
-            heapq.heappush(self._waiting, (aside.due, product.batch.product_id, product))
+        except Later as later:
+            heapq.heappush(self._waiting, (later.due, product.batch.product_id, product))
         except (StopRequested, StoppedError):
             self._dropped = True
         except (ForbiddenError, UnreachableError) as error:
@@ -75,7 +76,7 @@ class Executor:
         return True
 
     async def _next(self) -> ProductReconciler | None:
-        """The next product: one that is due to be looked at again, else the plan's next; None when all is done."""
+        """Return the next product: one whose time has come, else the plan's next; None when all are done."""
         while not self._stop.stopping:
             now = loop_time()
             if self._waiting and self._waiting[0][0] <= now:
@@ -92,7 +93,7 @@ class Executor:
         return None
 
     def _end(self, error: ForbiddenError | UnreachableError) -> None:
-        """No more work is taken in; who still waits is turned away, and what is in flight comes to its end."""
+        """Stop taking products; queued calls are cancelled, calls in flight finish."""
         self._dropped = True
         self.ended_by = self.ended_by or error
         self._stop.stop(str(error))
@@ -109,7 +110,7 @@ class Executor:
             await changed.wait()
 
     def _notify_long_wait(self, seconds: float, products: int) -> None:
-        """A wait of over a minute is said, once, with its reason."""
+        """Notify of a wait of over a minute, once, with its reason."""
         due = loop_time() + seconds
         if seconds > LONG_WAIT and due > self._notified_at + LONG_WAIT:
             self._notified_at = due
@@ -124,17 +125,17 @@ class Executor:
             self._changed = None
 
     def _done(self, product: ProductReconciler) -> None:
-        if product.course.was_unconfirmed:
+        if product.ledger.was_unconfirmed:
             self.unconfirmed.append(product)
         self._progress.products_done += 1
         self._progress.failures = len(self._io.ledger.failures)
         self._remaining(self._progress.calls_left())
 
     async def _final_check(self, workers: Callable[[], int]) -> bool:
-        """Every product that ever was in doubt is listed once more, at least one settle after the last loss."""
+        """List every product that ever had an unconfirmed create once more, one settle time after the last loss."""
         if not self.unconfirmed or self._io.settle_only:
             return True
-        due = max(errand.lost_at for errand in self.unconfirmed) + self._io.settle_time
+        due = max(product.lost_at for product in self.unconfirmed) + self._io.settle_time
         waiting = due - loop_time()
         if waiting > 0:
             self._progress.start_phase("settling", products=len(self.unconfirmed))
@@ -145,20 +146,20 @@ class Executor:
         unchecked = iter(self.unconfirmed)
         checked: list[ProductReconciler] = []
 
-        async def look() -> bool:
-            errand = next(unchecked, None)
-            if errand is None:
+        async def check_next() -> bool:
+            product = next(unchecked, None)
+            if product is None:
                 return False
             try:
-                await errand.final_check()
+                await final_check(product)
             except (StopRequested, StoppedError):
                 return False
             except (ForbiddenError, UnreachableError) as error:
                 self._end(error)
                 return False
-            checked.append(errand)
+            checked.append(product)
             self._progress.products_done += 1
             return True
 
-        await WorkerPool(workers, look).run()
+        await WorkerPool(workers, check_next).run()
         return len(checked) == len(self.unconfirmed)

@@ -22,6 +22,7 @@ from imageferry.core.quota.controller import QuotaController
 from imageferry.core.quota.headers import read_retry_after
 from imageferry.core.quota.permissions import ForbiddenScope, TokenPermissions
 from imageferry.core.reconcile import remaining
+from imageferry.core.reconcile.rejections import Rejections
 from imageferry.core.reconcile.traits import WriteRound
 from imageferry.core.undo import revert as core_undo
 from imageferry.disk.checkpoint.file import Checkpoint
@@ -80,7 +81,7 @@ def deletes_first() -> AbstractContextManager[object]:
 
     async def hasty(self: ProductReconciler, changes: Changes) -> bool:
         for image_id in changes.deletes:
-            await self._writer.delete(image_id)
+            await self.writer.delete(image_id)
         changes.deletes = []
         return await perform(self, changes)
 
@@ -224,9 +225,9 @@ def updates_without_end() -> Iterator[None]:
     async def rounds(self: ProductReconciler, changes: Changes) -> None:
         while self._passes_done <= remaining.MAX_PASSES:
             doubt = await self._perform(changes)
-            if not doubt and not self._writer.relist:
+            if not doubt and not self.writer.log.relist:
                 return
-            changes = await self._recheck()
+            changes = await self.recheck()
             if not changes:
                 return
             self._passes_done += not doubt
@@ -235,8 +236,8 @@ def updates_without_end() -> Iterator[None]:
         return listed
 
     with ExitStack() as swapped:
-        swapped.enter_context(patch.object(ProductReconciler, "_passes", rounds))
-        swapped.enter_context(patch.object(ProductReconciler, "_without_repeated", lambda _self, left: left))
+        swapped.enter_context(patch.object(ProductReconciler, "passes", rounds))
+        swapped.enter_context(patch.object(Rejections, "drop_repeated", lambda *_: None))
         swapped.enter_context(patch.object(ProductWriter, "wait_before_repeating", lambda *_: None))
         swapped.enter_context(patch.object(Relisting, "_one_by_one", as_listed))
         yield

@@ -1,14 +1,16 @@
-"""Takes all images of a product away: by delete-many calls where the store has them, else one by one."""
+"""Deletes all images of a product: by delete-many calls if the store has them, else one by one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...clock import loop_time
 from ...core.checkpoint import events
 from ...core.errors import LostError, RefusedError
-from ...core.plan.failures import image_failure, unmanaged_image
+from ...core.plan.failures import unmanaged_image
 from ...core.plan.summary import SURE_PAGE, bulk_calls
 from ...core.reconcile.remaining import matches_plan
+from .backing_up import back_up_gallery
 
 if TYPE_CHECKING:
     from ...core.model import StoredImage
@@ -16,65 +18,66 @@ if TYPE_CHECKING:
     from .writer import ProductWriter
 
 REFUSED_FOR_GOOD = frozenset({403, 404, 405, 501})
-"""With these a store answers a call that it doesn't have, or has no more (store-api.md: "delete all products" was removed)."""
+"""The statuses with which a store answers a call that it does not have (store-api.md: "delete all products" was removed)."""
 
 
-async def delete_all(writes: ProductWriter, tools: ProductIO) -> None:
-    """Send the delete-many call, only right after a listing that equals the plan's; what is to be kept is kept before it."""
-    store, product_id = tools.store, writes.batch.product_id
-    present, writes.listing = writes.listing, None
+async def delete_all(writer: ProductWriter, io: ProductIO) -> None:
+    """Back up the gallery and send the delete-many calls, only right after a listing that equals the plan's."""
+    store, product_id = io.store, writer.batch.product_id
+    present, writer.fresh_listing = writer.fresh_listing, None
     if present is None:
-        if not await writes.back_up_gallery():
+        if not await back_up_gallery(io, writer.batch, writer.rejections):
             return
-        present = await tools.list(product_id)
-    if not matches_plan(writes.batch, present):
-        await _one_by_one(writes, tools, present)
+        present = await io.list(product_id)
+    if not matches_plan(writer.batch, present):
+        await _one_by_one(writer, io, present)
         return
     ids = [image.image_id for image in present]
-    await writes.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
+    await writer.intend(events.sent(product_id, "empty", image_ids=ids, before=present))
     try:
         for page in range(bulk_calls(len(ids))):
-            with writes.under_way("empty", sent_before=page > 0):
+            with writer.under_way("empty", sent_before=page > 0):
                 await store.delete_page(product_id)
     except LostError as error:
-        writes.note("lost", "empty", reason=error.reason)
-        writes.leave_to_a_look()
+        writer.note("lost", "empty", reason=error.reason)
+        writer.log.ask_for_listing(loop_time())
     except RefusedError as error:
-        await _refused(writes, tools, ids, error)
+        await _refused(writer, io, ids, error)
     else:
-        tools.rejections.accepted()
+        io.rejections.accepted()
         if len(ids) > SURE_PAGE:
-            writes.leave_to_a_look()
+            writer.log.ask_for_listing(loop_time())
         else:
-            writes.note("confirmed", "empty", image_ids=ids)
-            writes.count("empty", len(ids))
+            writer.note("confirmed", "empty", image_ids=ids)
+            writer.count("empty", len(ids))
 
 
-async def _refused(writes: ProductWriter, tools: ProductIO, ids: list[int], error: RefusedError) -> None:
-    """Part of it may have happened before the refusal: a failure must be true. A store without the call deletes one by one."""
-    present = await tools.list(writes.batch.product_id)
+async def _refused(writer: ProductWriter, io: ProductIO, ids: list[int], error: RefusedError) -> None:
+    """List what a refused delete-many call has deleted; delete the rest one by one if the store has no such call."""
+    present = await io.list(writer.batch.product_id)
     left = [image for image in present if image.image_id in ids]
     gone = set(ids) - {image.image_id for image in left}
-    writes.note("found" if gone else "absent", "empty", image_ids=sorted(gone))
+    writer.note("found" if gone else "absent", "empty", image_ids=sorted(gone))
     if error.status not in REFUSED_FOR_GOOD:
-        writes.failures += [image_failure(writes.batch, i.image_id, error.reason, error.status) for i in left]
+        for image in left:
+            writer.rejections.fail_image(image.image_id, error.reason, error.status)
         return
-    tools.progress.more(len(left))
-    failed = len(writes.failures)
-    await _one_by_one(writes, tools, present)
-    if left and len(writes.failures) == failed and tools.traits.delete_many:
-        tools.observe(delete_many=False)
-        tools.progress.notify(
+    io.progress.more(len(left))
+    failed = len(writer.rejections.failures)
+    await _one_by_one(writer, io, present)
+    if left and len(writer.rejections.failures) == failed and io.traits.delete_many:
+        io.observe(delete_many=False)
+        io.progress.notify(
             f"the store refuses to delete all images of a product by one call ({error.status}: {error.reason}). From now on "
             "they are deleted one by one, and plans are priced so"
         )
 
 
-async def _one_by_one(writes: ProductWriter, tools: ProductIO, present: list[StoredImage]) -> None:
-    """Delete the images that the plan names, each by its id; what somebody has added is left alone."""
-    planned = set(writes.batch.changes.deletes)
+async def _one_by_one(writer: ProductWriter, io: ProductIO, present: list[StoredImage]) -> None:
+    """Delete the images that the plan names, each by its id, and report those that others have added."""
+    planned = set(writer.batch.changes.deletes)
     for image in present:
         if image.image_id in planned:
-            await writes.delete(image.image_id)
-        elif tools.delete_extra:
-            writes.failures.append(unmanaged_image(writes.batch, image))
+            await writer.delete(image.image_id)
+        elif io.delete_extra:
+            writer.rejections.failures.append(unmanaged_image(writer.batch, image))

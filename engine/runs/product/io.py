@@ -1,4 +1,4 @@
-"""What every errand works with: the store, the journal, the ledger, what the store was seen to do, and the wish to stop."""
+"""The parts of a run that its products share: store, journal, ledger, store traits, stop request."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ if TYPE_CHECKING:
 
 
 class StopRequested(Exception):  # noqa: N818  # not an error: the run was asked to stop between two calls
-    """The run takes in no more work; this product is gone on with by the next one."""
+    """The run starts no more calls; the next run resumes this product."""
 
 
 class Later(Exception):  # noqa: N818  # not an error: others go on meanwhile
-    """A create in doubt may still appear; look again when `due` (the loop's clock) has come."""
+    """It is too early to judge a listing: continue this product when `due` (loop time) has come."""
 
     def __init__(self, due: float) -> None:
         self.due = due
 
 
 def seen_by(checkpoint: Checkpoint) -> StoreTraits:
-    """What the store was seen to do by the runs of a checkpoint."""
+    """Return the store traits that the runs of a checkpoint recorded."""
     delete_many = (checkpoint.header or {}).get("delete_many") is not False
     return StoreTraits(checkpoint.reading(), checkpoint.renames_files(), delete_many=delete_many)
 
 
 @dataclass(slots=True)
 class ProductIO:
-    """What every errand works with; `mirror` is sync, `relist` is apply's listing right before the first write.
+    """The parts of a run that its products share.
 
-    `settle_only` finds out what became of what was sent, and sends nothing.
+    `delete_extra`: the run may delete (sync). `recheck_first`: list each product right before its first write (apply).
+    `settle_only`: find out which unconfirmed changes have happened, and send no write. `settle_time` is in seconds.
     """
 
     store: Store
@@ -66,13 +67,13 @@ class ProductIO:
     cut: TruncatedFiles = field(default_factory=TruncatedFiles)
 
     async def list(self, product_id: int) -> Listing:
-        """A fresh listing; with the addresses of the pictures where they are to be kept."""
+        """List a product, with the addresses of its images if they are to be backed up."""
         if self.backup is None:
             return await self.store.images(product_id)
         return await self.store.images_with_urls(product_id)
 
     def note(self, event: events.Event) -> None:
-        """An outcome: into the ledger and the journal."""
+        """Record an event in the ledger and the journal."""
         self.ledger.apply(event)
         self.journal.append(event)
 
@@ -83,21 +84,23 @@ class ProductIO:
         reading: RenumberingModel | None = None,
         delete_many: bool | None = None,
     ) -> None:
-        """Believe what the store was seen to do from now on, and after a restart of this run as well."""
-        seen = self.traits
-        was = (seen.renames_files, seen.renumbering, seen.renumbering.update_seen, seen.delete_many)
-        seen.renames_files = seen.renames_files if renames_files is None else renames_files
-        seen.renumbering = reading or seen.renumbering
-        seen.delete_many = seen.delete_many if delete_many is None else delete_many
-        model = seen.renumbering
-        if was != (seen.renames_files, model, model.update_seen, seen.delete_many):
-            told = {"put": model.on_update.value, "post": model.on_create, "put_seen": model.update_seen}
-            self.note({"event": "seen", "names_lost": seen.renames_files, **told, "delete_many": seen.delete_many})
+        """Change the store traits, and journal them so that a resumed run has them, too."""
+        traits = self.traits
+        was = (traits.renames_files, traits.renumbering, traits.renumbering.update_seen, traits.delete_many)
+        traits.renames_files = traits.renames_files if renames_files is None else renames_files
+        traits.renumbering = reading or traits.renumbering
+        traits.delete_many = traits.delete_many if delete_many is None else delete_many
+        model = traits.renumbering
+        if was != (traits.renames_files, model, model.update_seen, traits.delete_many):
+            values = {"put": model.on_update.value, "post": model.on_create, "put_seen": model.update_seen}
+            self.note(
+                {"event": "seen", "names_lost": traits.renames_files, **values, "delete_many": traits.delete_many}
+            )
 
     def write_ahead(self, event: events.Event) -> Awaitable[None]:
-        """An intent, to be awaited: then it is on disk, and the call may go.
+        """Return the writing of an intent; once it is awaited, the intent is on disk and the call may be sent.
 
-        Raises Drained where the run has been asked to stop.
+        Raises StopRequested if the run was asked to stop.
         """
         if self.stop.stopping:
             raise StopRequested

@@ -1,7 +1,7 @@
-"""Looks at one product: when a listing may be believed, and what is asked where it still contradicts the store's own answers.
+"""Lists one product again until the listing can be believed.
 
-The answer to a write is believed before any listing. A listing that lags behind it is looked at again; one that still does
-so a settle after the last write is not believed over the images themselves, which are then asked for one by one.
+The answer to a write counts more than any listing. A listing that contradicts it is read again; if it still does one settle
+time after the last write, each image is read with a GET of its own.
 """
 
 from __future__ import annotations
@@ -17,42 +17,40 @@ from .io import Later
 if TYPE_CHECKING:
     from ...core.checkpoint.states import ProductLedger
     from ...core.model import StoredImage
+    from ...core.reconcile.write_log import WriteLog
     from .io import ProductIO
-    from .writer import ProductWriter
 
 MAX_RELIST_DELAY = 8.0
-"""The longest pause, in seconds, between two looks at a listing that lags."""
+"""The longest delay, in seconds, between two listings of a product whose listing lags."""
 
 
 class Relisting:
-    """Of one product, with what was written to it."""
+    """The listings of one product, judged by what was written to it."""
 
-    def __init__(self, product_id: int, io: ProductIO, course: ProductLedger, writer: ProductWriter) -> None:
+    def __init__(self, product_id: int, io: ProductIO, ledger: ProductLedger, log: WriteLog) -> None:
         self._product_id = product_id
         self._io = io
-        self._course = course
-        self._writer = writer
+        self._ledger = ledger
+        self._log = log
         self._relist_delay = 0.5
         self._was_stale = False
         self._was_wrong = False
 
     async def relist(self) -> tuple[list[StoredImage], float]:
-        """The product's images as they can be believed to be, and since when (the loop's clock).
+        """Return the product's images, and the loop time at which they were asked for.
 
-        Raises SetAside where it is too early to tell.
+        Raises Later if it is too early for a listing, or for this one to be believed.
         """
         self._wait_for_lag()
-        # An answer that takes long shows the store as it was when it was asked, or little later.
+        # A slow answer may show the store as it was when it was asked.
         asked = loop_time()
         present = await self._io.list(self._product_id)
-        suspects = (
-            set(unmoved(self._course, present)) if asked >= self._writer.lost_at + self._io.settle_time else set()
-        )
+        suspects = set(unmoved(self._ledger, present)) if asked >= self._log.lost_at + self._io.settle_time else set()
         wrong = self._was_wrong or self._is_stale(present, asked) or bool(suspects)
         if wrong:
-            suspects |= contradicted(self._course, present, self._writer.written)
-        elif self._may_lag() and not self._writer.round.explains(present, self._io.traits.renumbering):
-            suspects = witnesses(present, self._writer.written, self._writer.shown.values())
+            suspects |= contradicted(self._ledger, present, self._log.written)
+        elif self._may_lag() and not self._log.round.explains(present, self._io.traits.renumbering):
+            suspects = witnesses(present, self._log.written, self._log.shown.values())
         if wrong or suspects:
             present = await self._one_by_one(present, suspects)
         return present, asked
@@ -63,38 +61,35 @@ class Relisting:
         Only stores whose listings were seen to lag, or that answer an order of their own, cost the call that finds out:
         everywhere else the calls sent are the calls planned.
         """
-        return self._io.traits.listing_lag > 0 or any(write.own_order for write in self._writer.written)
+        return self._io.traits.listing_lag > 0 or any(write.own_order for write in self._log.written)
 
     def _is_stale(self, present: list[StoredImage], asked: float) -> bool:
-        """Whether a listing lags behind what was confirmed although a settle has passed since the last write.
+        """Return True if a listing contradicts a confirmed write one settle time after the last one.
 
-        Raises SetAside where that time has not come.
+        Raises Later if it contradicts one before that time.
         """
-        writes, seen = self._writer, self._io.traits
-        now, until = loop_time(), writes.wrote_at + self._io.settle_time
-        stale = contradicts(self._course, present, writes.written, writes.shown.values())
+        log, traits = self._log, self._io.traits
+        now, until = loop_time(), log.wrote_at + self._io.settle_time
+        stale = contradicts(self._ledger, present, log.written, log.shown.values())
         if stale and asked < until:
             self._relist_delay = min(2 * self._relist_delay, MAX_RELIST_DELAY)
             self._was_stale = True
             raise Later(max(now, min(now + self._relist_delay, until)))
         if self._was_stale and not stale:
-            seen.listing_lag = min(max(seen.listing_lag, asked - writes.wrote_at), self._io.settle_time)
+            traits.listing_lag = min(max(traits.listing_lag, asked - log.wrote_at), self._io.settle_time)
         self._was_stale = False
         return stale
 
     def _wait_for_lag(self) -> None:
-        """On a store whose listings were seen to lag, no look comes earlier after a write than they lagged then.
-
-        Raises SetAside.
-        """
-        ready = self._writer.wrote_at + self._io.traits.listing_lag
-        if self._writer.written and loop_time() < ready:
+        """Raise Later if the last write is more recent than the longest listing lag seen on this store."""
+        ready = self._log.wrote_at + self._io.traits.listing_lag
+        if self._log.written and loop_time() < ready:
             raise Later(ready)
 
     async def _one_by_one(self, listed: list[StoredImage], suspects: set[int]) -> list[StoredImage]:
-        """The listing with the images that it may be wrong about as they are; with all of them where it is wrong indeed.
+        """Return the listing with each suspect read by a GET; with every image read so if one of them differs.
 
-        From then on this product's listings are only asked for which images there are: the next may be as old.
+        From then on every image of this product is read so: the next listing may be as old.
         """
         images = {image.image_id: image for image in listed}
         wrong = [await self._ask(image_id, images) for image_id in sorted(suspects)]
@@ -105,7 +100,7 @@ class Relisting:
         return sorted(images.values(), key=lambda image: image.image_id)
 
     async def _ask(self, image_id: int, images: dict[int, StoredImage]) -> bool:
-        """Put the image as it is in place of the listed one; whether it differs."""
+        """Replace a listed image by its own GET; return True if it differs."""
         listed = images.pop(image_id, None)
         try:
             image = await self._io.store.image(self._product_id, image_id)

@@ -1,18 +1,17 @@
-"""The writes to one product, one call each: intent first, then the call, then what came of it. Decides no order of things."""
+"""The writes to one product, one call each: the intent into the journal, the call, its outcome into the journal."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ...clock import loop_time
-from ...core.checkpoint import events, states
+from ...core.checkpoint import events
+from ...core.checkpoint.states import State
 from ...core.errors import (
     ENDS_RUN,
-    BackupError,
     DiskError,
     ForbiddenError,
     LostError,
@@ -23,18 +22,18 @@ from ...core.errors import (
 from ...core.identities import changed_by_store
 from ...core.image_files import cut_key, kind, same_name
 from ...core.plan.failures import image_failure, row_failure
+from ...core.reconcile.rejections import Rejections
 from ...core.reconcile.remaining import MAX_LOSSES
-from ...core.reconcile.stale import Written
-from ...core.reconcile.traits import WriteRound
+from ...core.reconcile.write_log import WriteLog
 from ...disk.local_images import path_to_upload
 from ...transport.unsent import NotSent
+from .backing_up import back_up
 from .io import Later, ProductIO, StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ...core.checkpoint.states import ProductLedger
     from ...core.diff.changes import Create, Update
     from ...core.model import StoredImage
     from ...core.plan.batch import ProductPlan
@@ -42,39 +41,25 @@ if TYPE_CHECKING:
 
 
 class ProductWriter:
-    """Sends, journals, and gathers what failed, what was refused, and whether a look is called for."""
+    """Sends the writes of one product, and records them in its log and its rejections. Decides no order."""
 
     def __init__(self, batch: ProductPlan, io: ProductIO) -> None:
         self.batch = batch
         self._io = io
-        self.failures: list[Failure] = list(batch.failures)
-        self.rejected_creates: set[int] = set()
-        self.relist = False
-        self.lost_at = self.wrote_at = loop_time()
-        self.written: list[Written] = []
-        self.rejected_updates: dict[int, RefusedError] = {}
-        self.unconfirmed_deletes: dict[int, RefusedError] = {}
-        self.frozen_images: set[int] = set()
-        course = io.ledger.course(batch.product_id)
-        self._counted = {key for key, change in course.changes.items() if change.state == states.State.DONE}
-        self._put_at = dict.fromkeys(_puts(course), self.wrote_at)
-        self.listing: list[StoredImage] | None = None
-        self.show(batch.present)
-
-    def show(self, present: list[StoredImage]) -> None:
-        """Take note of how the gallery stands before the next round of writes."""
-        self.round = WriteRound(present)
-        self.written = []
-        self.shown = {image.image_id: image for image in present}
+        self._ledger = io.ledger.course(batch.product_id)
+        self.rejections = Rejections(batch, self._ledger)
+        self.log = WriteLog(self._ledger, batch.present, loop_time())
+        self._counted = {key for key, change in self._ledger.changes.items() if change.state == State.DONE}
+        self.fresh_listing: list[StoredImage] | None = None
 
     def note(self, kind_of_event: str, key: str, **more: Any) -> None:
-        """Write down what came of a change."""
+        """Record the outcome of a change in the ledger and the journal."""
         if kind_of_event == "confirmed":
-            self.wrote_at = loop_time()
+            self.log.wrote_at = loop_time()
         self._io.note(events.outcome(kind_of_event, self.batch.product_id, key, **more))
 
     async def create(self, create: Create) -> bool:
-        """POST one image; True where the outcome is known."""
+        """Send one create; return False if its outcome is unknown."""
         image = self.batch.product.images[create.row]
         key = f"create:{create.row}"
         try:
@@ -96,22 +81,22 @@ class ProductWriter:
             return True
         self._io.rejections.accepted()
         self.note("confirmed", key, image_id=made.image_id, **_own(create.fields, made))
-        self.round.created(made.image_id, create.fields)
-        self._confirm(made, create.fields)
+        self.log.round.created(made.image_id, create.fields)
+        self.log.confirm(made, create.fields)
         self._compare(made, image.image_file, create.fields)
         self.count(key)
         return True
 
     def count(self, key: str, images: int = 1) -> None:
-        """Show the change as done, once, however often it takes."""
+        """Count the change as done in the progress, once, however often it is sent."""
         if key not in self._counted:
             self._counted.add(key)
             self._io.progress.images_done += images
 
     async def intend(self, event: events.Event) -> None:
-        """Journal an intent; where that is cut off or fails, nothing was sent, and it is known that nothing was.
+        """Write an intent ahead; if that is cancelled or fails, note that nothing was sent.
 
-        Raises Drained, DiskError.
+        Raises StopRequested, DiskError.
         """
         try:
             await self._io.write_ahead(event)
@@ -121,9 +106,9 @@ class ProductWriter:
 
     @contextmanager
     def under_way(self, key: str, *, sent_before: bool = False) -> Iterator[None]:
-        """A call that was refused, turned away or cut before it can have happened did not happen; any other stays in doubt.
+        """Note a call that ends the run as not sent, unless it may have happened: then it stays unconfirmed.
 
-        Raises Drained where the run was asked to stop, ForbiddenError or UnreachableError where the store ended it.
+        Raises StopRequested if the run was asked to stop, ForbiddenError or UnreachableError if the store ended it.
         """
         try:
             yield
@@ -139,13 +124,13 @@ class ProductWriter:
             raise
 
     def _lost(self, error: LostError) -> None:
-        """A create's answer was lost; a store that has named a time is not looked at before it."""
-        self.lost_at = loop_time() + max(0.0, (error.after or 0.0) - self._io.settle_time)
+        """Record a lost answer to a create; if the store named a retry time, no listing comes before it."""
+        self.log.lost_at = loop_time() + max(0.0, (error.after or 0.0) - self._io.settle_time)
 
     def _picture(self, image_file: str) -> Path | None:
-        """The local picture to upload, None where the store fetches it itself; looked at once more right before.
+        """Return the local file to upload, checked once more, None if the store downloads the image itself.
 
-        Raises RefusedError where it can't be uploaded any more.
+        Raises RefusedError if it can't be uploaded any more.
         """
         if image_file.startswith("https://"):
             return None
@@ -157,87 +142,64 @@ class ProductWriter:
         return path_to_upload(self._io.files, image_file, self._io.cut)
 
     def reject(self, row: int, error: RefusedError) -> None:
-        """The store won't have the image of this row; it is not sent again in this run."""
+        """Record a refused create; it is not sent again in this run."""
         failure = row_failure(self.batch, row, error.reason, error.status)
         self._note_rejected(f"create:{row}", failure)
-        self.rejected_creates.add(row)
-        self.failures.append(failure)
+        self.rejections.creates.add(row)
+        self.rejections.failures.append(failure)
         self.count(f"create:{row}")
 
     def _note_rejected(self, key: str, failure: Failure) -> None:
-        """Write down what was refused and why, so that it is told even if the run stops before the product is finished."""
+        """Journal a refusal with its reason, so that it is reported even if the run stops before the product is finished."""
         told = {name: value for name, value in asdict(failure).items() if value is not None and name != "product_id"}
         self.note("refused", key, **told)
 
-    def withdraw_rejection(self, row: int) -> None:
-        """The image of a refused row is there after all."""
-        if row in self.rejected_creates:
-            self.rejected_creates.discard(row)
-            source = self.batch.product.images[row].image_file
-            self.failures = [f for f in self.failures if f.image_file != source or f.image_id is not None]
-
     def _count_rejection(self, error: RefusedError, *, create: bool = False) -> None:
-        """End the run where refusals in a row are no image's or product's own any more.
+        """Stop the run if refusals in a row concern the store or the account.
 
-        Raises ForbiddenError where they are the credentials'.
+        Raises ForbiddenError if they concern the credentials.
         """
-        tools, product_id = self._io, self.batch.product_id
-        if create and (why := tools.rejections.of_create(product_id, error)) is not None:
-            tools.stop.stop(why)
-        if (why := tools.rejections.of_write(product_id, error)) is not None:
+        io, product_id = self._io, self.batch.product_id
+        if create and (why := io.rejections.of_create(product_id, error)) is not None:
+            io.stop.stop(why)
+        if (why := io.rejections.of_write(product_id, error)) is not None:
             raise ForbiddenError(why, error.status)
 
-    def _confirm(self, image: StoredImage, fields: dict[str, Any]) -> None:
-        """Take note of what the store says it has written: a listing that shows otherwise lags behind.
-
-        Where the store has made something of its own of it, a look tells what that does to the others.
-        """
-        own = changed_by_store(fields, image)
-        self.relist = self.relist or bool(own)
-        text = image.description if "description" in fields else None
-        order = image.sort_order if "sort_order" in fields else None
-        flag = image.is_thumbnail if "is_thumbnail" in fields else None
-        self.written.append(Written(image.image_id, text, order, flag, "sort_order" in own))
-
     def _compare(self, made: StoredImage, image_file: str, fields: dict[str, Any]) -> None:
-        """A store that answers with other fields or another name than sent has done something of its own: look."""
+        """Ask for a listing if the store answered other values than were sent; record that it renames files."""
         if not same_name(image_file, made.image_file) and cut_key(image_file).strip("_"):
             self._io.observe(renames_files=True)
         order, flag = fields.get("sort_order", made.sort_order), fields.get("is_thumbnail", made.is_thumbnail)
-        self.relist = self.relist or order != made.sort_order or flag != made.is_thumbnail
+        self.log.relist = self.log.relist or order != made.sort_order or flag != made.is_thumbnail
 
     def wait_before_repeating(self, updates: list[Update]) -> None:
-        """What was put into a field is not put there again before it has had the time to show.
-
-        Raises SetAside.
-        """
-        values = [(update.image_id, name, value) for update in updates for name, value in update.fields.items()]
-        due = max((self._put_at[value] for value in values if value in self._put_at), default=-math.inf)
-        if loop_time() < due + self._io.settle_time:
-            raise Later(due + self._io.settle_time)
+        """Raise Later if a value was written less than the settle time ago: it may not show yet."""
+        due = self.log.last_written(updates) + self._io.settle_time
+        if loop_time() < due:
+            raise Later(due)
 
     async def update(self, update: Update) -> None:
-        """PUT one image's fields."""
+        """Send one update."""
         key = f"update:{update.image_id}"
         event = events.sent(self.batch.product_id, key, fields=update.fields, before=update.before)
-        former = self._io.ledger.course(self.batch.product_id).changes.get(key)
-        if former is not None and former.unconfirmed:
-            self._sent_in_vain()
+        prior = self._ledger.changes.get(key)
+        if prior is not None and prior.unconfirmed:
+            self._note_unsure()
         await self.intend(event)
         try:
             image = await self._put(update, key)
         except RefusedError as error:
-            self.relist = True
+            self.log.relist = True
             if error.may_have_happened and not isinstance(error, MissingError):
-                # One of its tries may have happened all the same: a look decides what has failed.
+                # One of its tries may have happened: the next listing decides.
                 self.note("lost", key, status=error.status, reason=error.reason)
-                self.lost_at = loop_time()
-                self.round.blur()
-                self._sent_in_vain()
+                self.log.lost_at = loop_time()
+                self.log.round.blur()
+                self._note_unsure()
             else:
                 self._note_rejected(key, image_failure(self.batch, update.image_id, error.reason, error.status))
             if not isinstance(error, MissingError):
-                self.rejected_updates[update.image_id] = error
+                self.rejections.updates[update.image_id] = error
             self._count_rejection(error)
             return
         self._io.rejections.accepted()
@@ -245,31 +207,29 @@ class ProductWriter:
             self.note("found", key)
         else:
             self.note("confirmed", key, **_own(update.fields, image))
-            self._put_at |= dict.fromkeys(_values(update.image_id, update.fields), self.wrote_at)
-            self._confirm(image, update.fields)
+            self.log.confirm_update(image, update)
         if "sort_order" in update.fields:
-            self.round.puts.append((update.image_id, update.fields["sort_order"]))
+            self.log.round.puts.append((update.image_id, update.fields["sort_order"]))
         self.count(key)
 
-    def _sent_in_vain(self) -> None:
-        """An update without an answer may land later than this run looks: a run that tries again what failed looks here, too."""
+    def _note_unsure(self) -> None:
+        """Note that an unanswered update may still take effect after this run; the next run lists the product again."""
         if self.batch.product_id not in self._io.ledger.unsure:
             self._io.note({"event": "unsure", "product_id": self.batch.product_id})
 
     async def _put(self, update: Update, key: str) -> StoredImage | None:
-        """PUT, and the image as the store answers it.
+        """Send an update; return the image as answered, None if a GET after a lost answer shows that it was done.
 
-        Where the answer is lost and siblings may have moved, the image is looked at before it is sent again: None where
-        that shows that it was done.
+        An update may move siblings, so it is not sent again before that GET.
         """
         for tried in range(MAX_LOSSES):
             try:
                 with self.under_way(key, sent_before=tried > 0):
                     image = await self._io.store.update(self.batch.product_id, update.image_id, update.fields)
             except LostError as error:
-                self.relist = True
-                self.round.blur()
-                self._sent_in_vain()
+                self.log.relist = True
+                self.log.round.blur()
+                self._note_unsure()
                 image = await self._get_again(update.image_id, error)
                 if all(getattr(image, name) == value for name, value in update.fields.items()):
                     return None
@@ -278,31 +238,31 @@ class ProductWriter:
         raise RefusedError(f"its update was lost {MAX_LOSSES} times in a row")
 
     async def delete(self, image_id: int, before: StoredImage | None = None) -> None:
-        """DELETE one image, once its picture is kept where that was asked for; 404 means that it is gone already."""
+        """Back up one image and delete it; a 404 means that it is gone already."""
         key = f"delete:{image_id}"
-        before = before or self.shown.get(image_id)
-        if before is not None and not await self.keep([before]):
+        before = before or self.log.shown.get(image_id)
+        if before is not None and not await back_up(self._io, self.batch.product_id, [before], self.rejections):
             return
-        doubted = key in self._io.ledger.course(self.batch.product_id).changes
+        sent_before = key in self._ledger.changes
         await self.intend(events.sent(self.batch.product_id, key, before=before))
         try:
             with self.under_way(key):
                 await self._io.store.delete(self.batch.product_id, image_id)
         except MissingError as error:
-            # Somebody else was quicker, unless an earlier sending of ours had no answer, or an earlier process sent it, too.
-            ours = error.may_have_happened or doubted
+            # Deleted by others, unless an earlier try of this call got no answer, or an earlier process sent it.
+            ours = error.may_have_happened or sent_before
             self.note("confirmed", key, **({} if ours else {"ours": False}))
         except RefusedError as error:
             gone = await self._is_gone(image_id)
             if gone is None and error.may_have_happened:
                 self.note("lost", key, reason=error.reason)
-                self.unconfirmed_deletes[image_id] = error
-                self.leave_to_a_look()
+                self.rejections.unconfirmed_deletes[image_id] = error
+                self.log.ask_for_listing(loop_time())
                 return
             if not gone:
                 failure = image_failure(self.batch, image_id, error.reason, error.status)
                 self._note_rejected(key, failure)
-                self.failures.append(failure)
+                self.rejections.failures.append(failure)
                 self._count_rejection(error)
                 return
             self.note("confirmed", key)
@@ -312,9 +272,9 @@ class ProductWriter:
         self.count(key)
 
     async def _get_again(self, image_id: int, error: LostError) -> StoredImage:
-        """Get one image whose update is in doubt, when the time has come that the store named; turned away, it stays in doubt.
+        """Get an image whose update is unconfirmed, not before the retry time that the store named.
 
-        Raises Drained.
+        Raises StopRequested; the update then stays unconfirmed.
         """
         try:
             if error.after:
@@ -324,7 +284,7 @@ class ProductWriter:
             raise StopRequested from None
 
     async def _is_gone(self, image_id: int) -> bool | None:
-        """Whether a delete that was refused in the end had happened before, its answer lost; None where nobody can tell."""
+        """Return True if a delete that was refused in the end has happened, None if that is not known."""
         try:
             await self._io.store.image(self.batch.product_id, image_id)
         except MissingError:
@@ -333,46 +293,8 @@ class ProductWriter:
             return None
         return False
 
-    def leave_to_a_look(self) -> None:
-        """How much of it has happened is for the next listing to tell, one that may lag."""
-        self.relist = True
-        self.lost_at = loop_time()
-
-    async def back_up_gallery(self) -> bool:
-        """Back up all that one call will take: fetching takes long, so it comes before the listing that allows the call."""
-        images = self.batch.present
-        if self._io.backup is not None and any(image.url is None for image in images):
-            images = await self._io.list(self.batch.product_id)  # the plan was made without --backup
-        return await self.keep(images)
-
-    async def keep(self, images: list[StoredImage]) -> bool:
-        """Back pictures up before they go; what can't be kept is not deleted, and that is a failure.
-
-        Raises StoppedError where the run was asked to stop between two of them.
-        """
-        if self._io.backup is None:
-            return True
-        for image in images:
-            try:
-                await self._io.backup.keep(self.batch.product_id, image)
-            except BackupError as error:
-                self.failures.append(image_failure(self.batch, image.image_id, f"not deleted: {error}"))
-                return False
-        return True
-
 
 def _own(fields: dict[str, Any], answered: StoredImage) -> dict[str, Any]:
-    """What the journal tells beside "confirmed" where the store answered with other values than it was sent."""
+    """Return the journal's "own" key if the store answered other values than were sent."""
     own = changed_by_store(fields, answered)
     return {"own": own} if own else {}
-
-
-def _values(image_id: int, fields: dict[str, Any]) -> Iterator[tuple[int, str, Any]]:
-    return ((image_id, name, value) for name, value in fields.items())
-
-
-def _puts(course: ProductLedger) -> Iterator[tuple[int, str, Any]]:
-    """What an earlier process of this run has put; when that was nobody knows, so that its time begins anew."""
-    for key, change in course.changes.items():
-        if key.startswith("update:") and change.confirmed and change.sent is not None:
-            yield from _values(int(key[7:]), change.sent["fields"])
