@@ -99,12 +99,12 @@ def own_value_note(name: str, asked: Any, kept: Any) -> str:
     """Return the note for one field that the store keeps with another value."""
     if asked == kept:
         return (
-            f"the store keeps {short(kept)} as {name} and takes no other, so that the image is not in the place that is asked for "
-            "among its equals; it is not sent again. Move it in the store"
+            f"the store keeps {short(kept)} as {name} and accepts no other value, so the image is not at its place "
+            "among equal values. It is not sent again. Move it in the store"
         )
     return (
-        f"the store keeps {short(kept)} as {name} where {short(asked)} was sent; it is not sent again. "
-        "Ask for the kept value in the manifest, or mend it in the store"
+        f"the store keeps {short(kept)} as {name} instead of {short(asked)}. It is not sent again. "
+        "Put the kept value in the manifest, or change it in the store"
     )
 
 

@@ -91,13 +91,13 @@ class Backup:
 
     async def _fetch_best(self, product_id: int, image: StoredImage) -> tuple[bytes, str, str]:
         tries = []
-        smaller = "without --storefront-url the originals are not asked for"
+        smaller = "originals need --storefront-url"
         if self._storefront is not None:
             url = f"{self._storefront.rstrip('/')}/product_images/{quote(image.image_file)}"
             tries.append((url, "original"))
         if image.url is not None:
             tries.append((image.url, "largest"))
-        reason = "the store names no address of its picture"
+        reason = "the store lists no address for it"
         for url, rendition in tries:
             try:
                 data = await self._fetch(url)
@@ -114,8 +114,8 @@ class Backup:
                     if rendition == "largest":
                         self._smaller = self._smaller or smaller
                     return data, url, rendition
-                reason = smaller = f"what {url[:120]} serves is not a picture"
-        raise BackupError(f"the picture of image {image.image_id} of product {product_id} can't be kept: {reason}")
+                reason = smaller = f"{url[:120]} is not an image"
+        raise BackupError(f"image {image.image_id} of product {product_id} cannot be backed up: {reason}")
 
     async def _write(self, product_id: int, image: StoredImage, data: bytes, url: str, rendition: str) -> None:
         digest = hashlib.sha256(data).hexdigest()
@@ -196,7 +196,7 @@ class Backup:
         originals, largest = self._copies_made["original"], self._copies_made["largest"]
         if not originals + largest:
             return []
-        note = f"kept in {self._folder}: {originals:,} originals, {largest:,} largest renditions"
+        note = f"backed up to {self._folder}: {originals:,} originals, {largest:,} largest renditions"
         return [f"{note} ({self._smaller})" if self._smaller else note]
 
     def close(self) -> None:

@@ -64,14 +64,14 @@ class BackupCopies:
 
     def _fault(self, entries: list[Entry], alike: list[Entry]) -> str:
         if alike:
-            return f"what was kept of it as {alike[-1].file} is gone or damaged"
+            return f"its copy {alike[-1].file} is missing or damaged"
         if entries:
-            return f"what was kept under its number is another image, {entries[-1].image_file}"
+            return f"the copy with its id is of another image, {entries[-1].image_file}"
         if not self._named:
             return "no --backup folder was given"
-        reason = f"{self._folder} has no picture of it"
+        reason = f"{self._folder} has no copy of it"
         if self._index.others:
-            reason += f", but pictures of another store: {min(self._index.others)}"
+            reason += f", but copies of another store: {min(self._index.others)}"
         if self._index.damaged:
             reason += (
                 f"; {len(self._index.damaged)} lines of its index are damaged, the first is {self._index.damaged[0]}"

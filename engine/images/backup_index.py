@@ -150,6 +150,6 @@ def refuse_links_among(disk: Disk, folder: Path, store: str, products: Iterable[
 
 def _link(path: Path) -> DiskError:
     return DiskError(
-        f"{path}: this is a symbolic link, and none is followed below a backup folder: what is kept through it may take another "
-        "picture's place. Put the files themselves there, or give another --backup folder; then give the same command again"
+        f"{path}: symbolic link in a backup folder. It could lead to another image's copy, so it is not followed. Replace it with "
+        "the files themselves or choose another --backup folder, then run the same command again"
     )

@@ -54,9 +54,7 @@ class PictureDownloader:
         """
         host, began = _host(url), anyio.current_time()
         if host in self._abandoned_hosts:
-            raise LostError(
-                f"{host} has not served a picture for {self._give_up_after:g} s and is not asked again in this run"
-            )
+            raise LostError(f"no response from {host} for {self._give_up_after:g} s; it is not asked again in this run")
         self._in_flight += 1
         try:
             data = await self._bounded(url, began)
@@ -77,9 +75,9 @@ class PictureDownloader:
         if began >= self._notified_at:
             # One line for all downloads that hang at the same time.
             self._notified_at = anyio.current_time()
-            more = f" (in flight beside it: {self._in_flight - 1})" if self._in_flight > 1 else ""
-            self._say(f"a picture has not come for {self._stall_after:g} s and is cut: GET {url[:_SHOWN]}{more}")
-        raise LostError(f"{url[:_SHOWN]} has not come within {self._stall_after:g} s")
+            more = f" (and {self._in_flight - 1} more in flight)" if self._in_flight > 1 else ""
+            self._say(f"no response for {self._stall_after:g} s, download aborted: GET {url[:_SHOWN]}{more}")
+        raise LostError(f"no response from {url[:_SHOWN]} within {self._stall_after:g} s")
 
     async def _fetch_with_retries(self, url: str) -> bytes:
         for pause in _PAUSES:

@@ -59,6 +59,6 @@ class Fetcher:
                         raise RefusedError(f"{shown} is larger than {LARGEST} bytes")
                 return bytes(data)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
-            raise RefusedError(f"{shown} is no address that can be fetched ({type(error).__name__})") from None
+            raise RefusedError(f"{shown} is not a valid address ({type(error).__name__})") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise LostError(f"{shown} can't be fetched: {type(error).__name__}") from None
+            raise LostError(f"{shown} cannot be fetched: {type(error).__name__}") from None

@@ -81,7 +81,7 @@ async def test_a_picture_that_hangs_is_named_and_cut_and_its_image_stays(tmp_pat
     assert report.outcome == "failed"
     assert all("not deleted" in failure.reason and "within 0.5 s" in failure.reason for failure in report.failures)
     assert [len(galleries[n]) for n in (1, 2)] == [2, 2]
-    assert any(f"is cut: GET http://127.0.0.1:{port}/" in sentence for sentence in said), said
+    assert any(f"aborted: GET http://127.0.0.1:{port}/" in sentence for sentence in said), said
 
 
 async def test_a_host_that_serves_nothing_for_long_is_not_asked_for_every_picture(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_a_host_that_serves_nothing_for_long_is_not_asked_for_every_pictur
         assert len((await state(sandbox.url))[1]) == 30
     assert (report.outcome, report.failed, report.deleted) == ("failed", 29, 0)
     assert len(host.asked) <= 3
-    assert "is not asked again in this run" in report.failures[-1].reason
+    assert "it is not asked again in this run" in report.failures[-1].reason
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["between two pictures", "between two tries"])

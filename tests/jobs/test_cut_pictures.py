@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .rehearsal import Rehearsal
 
 CUT_JPEG = CUT["JPEG, cut at 50% of its pixels"]
-SAID = "the file of 1 local picture ends before the picture does"
+SAID = "1 local image is truncated"
 
 
 def manifest(store: Rehearsal, pictures: dict[str, bytes]) -> Path:
@@ -78,7 +78,7 @@ def test_many_cut_pictures_are_counted_and_the_first_named(store: Rehearsal) -> 
     lines = path.read_text().splitlines()
     path.write_text("\n".join(reversed(lines)) + "\n")
     (note,) = store.run("plan", path, "--json").record["notes"]
-    assert note.startswith("the files of 8 local pictures end before the pictures do: ")
+    assert note.startswith("8 local images are truncated: ")
     assert note.count(".jpg") == 5
     assert " and 3 more. " in note
 
@@ -111,7 +111,7 @@ def test_sound_pictures_that_decoders_dislike_stop_nothing(store: Rehearsal) -> 
     path = manifest(store, {f"{n}.bin": SOUND[name] for n, name in enumerate(ODD)})
     result = store.run("migrate", path)
     assert (result.code, stored(store)) == (0, len(ODD)), result.err
-    assert "ends before" not in result.err
+    assert "truncated" not in result.err
     assert store.run("verify", path).code == 0
     backup = store.folder / "kept"
     path.write_text("".join(f'{{"product_id": {n}, "images": []}}\n' for n in range(1, len(ODD) + 1)))

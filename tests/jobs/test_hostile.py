@@ -150,11 +150,11 @@ def test_a_first_call_that_is_sick_ends_the_run_and_is_named(tmp_path: Path, sic
 
 
 TURNED_AWAY = {
-    "bare 429": "it doesn't say until when",
-    "429 until next year": "it names a reset in 365 days, which isn't believed",
-    "429 until a negative time": "it names a reset of '-1', which isn't believed",
-    "429 with no number": "it names a reset of 'NaN', which isn't believed",
-    "429 with a retry in a year": "it names a reset in 365 days, which isn't believed",
+    "bare 429": "it names no wait",
+    "429 until next year": "it names a reset in 365 days, which is implausible",
+    "429 until a negative time": "it names a reset of '-1', which is implausible",
+    "429 with no number": "it names a reset of 'NaN', which is implausible",
+    "429 with a retry in a year": "it names a reset in 365 days, which is implausible",
 }
 
 

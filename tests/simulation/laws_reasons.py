@@ -147,7 +147,7 @@ def _is_own(case: Evidence, night: int, failure: Failure, calls: list[Sent]) -> 
     there = [each for each in case.gallery(product, ended) if each.image_id == failure.image_id]
     asked = case.image_row(night, product, failure.image_file or "").get(failure.field)
     values = [getattr(each, failure.field or "") for each in there]
-    same_number = "among its equals" in failure.reason
+    same_number = "among equal values" in failure.reason
     as_told = any((value != asked or same_number) and repr(value)[:57] in failure.reason for value in values)
     return as_told or _changed(case, night, failure, calls)
 

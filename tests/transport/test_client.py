@@ -300,7 +300,7 @@ def test_a_call_is_given_up_while_others_go_well(step, tries):
     wire = Script(step)
     (error, _), _ = play(beside(wire), among_others(GET, Resend.SAFE))
     assert type(error) is RefusedError
-    assert f"{tries} tries" in str(error)
+    assert f"{tries} attempts" in str(error)
     assert len(wire.sent) == tries
 
 
@@ -314,7 +314,7 @@ def test_while_nothing_goes_well_it_goes_on_until_patience_ends(step):
     wire = Script(step)
     (error, traffic), said = play(wire, one(), give_up_after=600.0)
     assert isinstance(error, UnreachableError)
-    assert "seen last" in str(error)
+    assert "Last error" in str(error)
     assert wire.sent[-1][0] - wire.sent[0][0] + 61 + 100 >= 600
     assert len(wire.sent) >= 6
     assert traffic.in_flight == 0
@@ -324,7 +324,7 @@ def test_while_nothing_goes_well_it_goes_on_until_patience_ends(step):
 def test_a_reset_that_is_not_believed_is_named_while_it_is_waited_and_at_the_end():
     """After a minute, and when patience ends: which call was turned away, and with which time."""
     (error, _), said = play(Script(rated(0, 31_536_000_000, 429)), one(), give_up_after=600.0)
-    words = f"GET {GET.path}: 429 too many requests, and it names a reset in 365 days, which isn't believed"
+    words = f"GET {GET.path}: 429 too many requests, and it names a reset in 365 days, which is implausible"
     assert type(error) is UnreachableError
     assert error.status == 429
     assert words in error.reason
@@ -619,7 +619,7 @@ def test_traffic_tells_what_is_waited_for():
         return waiting, gate.traffic()
 
     (waiting, after), _ = play(wire, scene)
-    assert "is spent; on in 15 s" in waiting.waiting_for
+    assert "is used up; on in 15 s" in waiting.waiting_for
     assert 14 < waiting.resets_in < 16
     assert (waiting.quota, waiting.left, waiting.in_flight) == (150, 0, 0)
     assert after.waiting_for is None

@@ -11,7 +11,7 @@ from ..text import quoted
 MOST_NAMES = 65_536
 """Maximum number of names kept; more are reported as "over"."""
 _NAMED = 5
-_TO_DO = "A store may refuse what was cut off, or show the part that is there: copy it again from where it came from."
+_TO_DO = "The store may refuse a truncated image or show a part of it. Copy the file again from its source."
 
 
 class TruncatedFiles:
@@ -35,7 +35,7 @@ class TruncatedFiles:
             return []
         shown = ", ".join(quoted(name) for name in names[:_NAMED])
         if len(names) == 1:
-            return [f"the file of 1 local picture ends before the picture does: {shown}. {_TO_DO}"]
+            return [f"1 local image is truncated: {shown}. {_TO_DO}"]
         count = f"{'over ' if self._more else ''}{len(names):,}"
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-        return [f"the files of {count} local pictures end before the pictures do: {shown}{more}. {_TO_DO}"]
+        return [f"{count} local images are truncated: {shown}{more}. {_TO_DO}"]

@@ -89,7 +89,7 @@ class CsvRows:
             if name not in COLUMNS:
                 self._fault(line, printable(name, 40), f"unknown column: a header names {', '.join(COLUMNS)}")
             elif name in columns[:at]:
-                self._fault(line, name, "this column stands twice in the header")
+                self._fault(line, name, "this column is in the header twice")
         for name in ("product_id", "image_file"):
             if name not in columns:
                 self._fault(line, name, "this column is missing from the header")

@@ -37,7 +37,7 @@ def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
     each = islice(_line_faults(value, image_files), MAX_FAULTS)
     faults = [Fault(number, field, reason, product_id, shown) for field, reason, shown in each]
     twice = repeated_keys(line)[: MAX_FAULTS - len(faults)]
-    faults += [Fault(number, printable(name, 60), "stands twice in one object", product_id) for name in twice]
+    faults += [Fault(number, printable(name, 60), "occurs twice in one object", product_id) for name in twice]
     return faults
 
 

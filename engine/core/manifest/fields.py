@@ -69,15 +69,15 @@ def _import_fault(name: str) -> str | None:
 
 def _path_fault(path: str) -> str | None:
     if _SCHEME.match(path):
-        return f"only http and https URLs, paths and import:NAME are taken, not {quoted(path)}"
-    return _inside_fault(path, "the folder of local pictures")
+        return f"must be an http or https URL, a path or import:NAME, not {quoted(path)}"
+    return _inside_fault(path, "the folder of local images")
 
 
 def _inside_fault(path: str, folder: str) -> str | None:
     if _STOREFRONT.match(path):
         return (
-            f"is relative to the store's own front, not to {folder}: {quoted(path)}. "
-            "Put https:// and the shop's host before it, or bring the file along"
+            f"is relative to the storefront, not to {folder}: {quoted(path)}. "
+            "Put https:// and the shop's host before it, or copy the file there"
         )
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
         return f"must be relative to {folder}, not absolute: {quoted(path)}"
@@ -90,11 +90,9 @@ def product_id_fault(value: Any) -> str | None:
     """Return an error unless the value is an integer from 1 to 2^63-1."""
     if type(value) is int and 1 <= value <= MAX_PRODUCT_ID:
         return None
-    reason = f"must be a whole number from 1, not {found(value)}"
+    reason = f"must be a positive integer, not {found(value)}"
     if type(value) is str and (value := value.strip()).startswith("0") and value.isdigit():
-        reason += (
-            ". With zeros before it, it looks like a SKU; product_id is the number that the store gave the product"
-        )
+        reason += ". With leading zeros it looks like a SKU; product_id is the store's own number of the product"
     return reason
 
 
@@ -102,7 +100,7 @@ def sort_order_fault(value: Any) -> str | None:
     """Return an error unless the value is a 32-bit integer (store-api.md 1.1)."""
     if type(value) is int and INT32_MIN <= value <= INT32_MAX:
         return None
-    return f"must be a whole number from {INT32_MIN} to {INT32_MAX}, not {found(value)}"
+    return f"must be an integer from {INT32_MIN} to {INT32_MAX}, not {found(value)}"
 
 
 def flag_fault(value: Any) -> str | None:

@@ -32,7 +32,7 @@ _WORDS = {
     "folder": (
         "ends in a slash",
         "end in a slash",
-        "That is a folder, or a record without a file, and hardly a picture.",
+        "That is a folder, or a record without a file, and probably not an image.",
     ),
     "reduced": (
         "is a reduced copy",

@@ -97,9 +97,9 @@ class ProductCounter:
         if self._faults:
             return  # a missing product may be on an invalid line
         if not self._named:
-            self._faults.append(Fault(None, None, "names no product at all"))
+            self._faults.append(Fault(None, None, "contains no products"))
         for product_id in sorted(self._absent)[:MAX_FAULTS]:
-            reason = f"--only asks for product {product_id}, which is not in this manifest"
+            reason = f"--only: product {product_id} is not in this manifest"
             self._faults.append(Fault(None, None, reason, product_id))
 
     def _take(self, product_id: int, line: int, images: int, uploads: int) -> None:

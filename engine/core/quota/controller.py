@@ -242,10 +242,10 @@ class QuotaController:
     def reason(self, now: float) -> str:
         """Return the reason that a call has to wait now."""
         if now < self._held_until:
-            return "the store turned a call away (429) and named a time"
+            return "the store answered 429 and named a wait"
         if self.quota is not None and self._free < 1.0:
             whose = "our share of the store's quota" if self.share < 1.0 else "the store's quota"
-            return f"{whose} ({self.quota} calls per {self.window:g} s) is spent"
+            return f"{whose} ({self.quota} calls per {self.window:g} s) is used up"
         if self.quota is not None and self.others.seen:
             return "other apps are using the store's quota"
-        return "the first call goes alone, to ask for the quota"
+        return "waiting for the first response, which has the quota"

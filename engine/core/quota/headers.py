@@ -89,10 +89,10 @@ def why_ignored(headers: Mapping[str, str]) -> str:
     for name, per_second in (("x-retry-after", 1), ("retry-after", 1), ("x-rate-limit-time-reset-ms", 1000)):
         text = headers.get(name)
         if text is not None and _number(text, LONGEST_WAIT * per_second) is None:
-            return f"it names {_span(text, per_second)}, which isn't believed"
+            return f"it names {_span(text, per_second)}, which is implausible"
     if any(name.startswith("x-rate-limit-") for name in map(str.lower, headers)):
-        return "its rate-limit headers make no sense"
-    return "it doesn't say until when"
+        return "its rate-limit headers are invalid"
+    return "it names no wait"
 
 
 def _span(text: str, per_second: int) -> str:

@@ -11,7 +11,7 @@ from .headers import LONGEST_WAIT
 
 # Seconds after which the user is warned.
 WARN_AFTER = 60.0
-NO_RESPONSE = "no answer at all"
+NO_RESPONSE = "no response"
 
 
 class OutageTimer:
@@ -35,7 +35,7 @@ class OutageTimer:
         """Start the timer, if no other call is waiting."""
         if self._since is None:
             self._since = now
-            self.last_error = f"no answer at all to {call}" if call else NO_RESPONSE
+            self.last_error = f"no response to {call}" if call else NO_RESPONSE
             self.status = 0
 
     def on_response(self, now: float, *, waits_for_more: bool) -> None:
@@ -67,11 +67,11 @@ class OutageTimer:
         """Return the reason to stop the run, None before the timer expires."""
         if self._since is None or now - self._since < self.give_up_after:
             return None
-        return f"the store gave no usable answer for {now - self._since:.0f} s; seen last: {self.last_error}"
+        return f"no usable response from the store for {now - self._since:.0f} s. Last error: {self.last_error}"
 
     def warning(self, now: float) -> str | None:
         """Return a warning, once per outage, when it has become long."""
         if self._since is None or self._warned or now - self._since < WARN_AFTER:
             return None
         self._warned = True
-        return f"no usable answer for {now - self._since:.0f} s, giving up after {self.give_up_after:g} s; seen last: {self.last_error}"
+        return f"no usable response for {now - self._since:.0f} s, giving up after {self.give_up_after:g} s. Last error: {self.last_error}"

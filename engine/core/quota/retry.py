@@ -173,4 +173,4 @@ def given_up(error: StoreError, tries: int) -> RefusedError:
     """Return the final error of a call after `tries` attempts."""
     if isinstance(error, RefusedError):
         return error
-    return RefusedError(f"{error.reason} (given up after {tries} tries)", error.status)
+    return RefusedError(f"{error.reason} (failed after {tries} attempts)", error.status)

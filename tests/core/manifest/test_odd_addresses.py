@@ -66,7 +66,7 @@ def test_each_kind_is_said_once_with_its_count() -> None:
 @pytest.mark.parametrize("path", ["/product_images/a/123/b.jpg", "/content/b.jpg"])
 def test_a_path_of_the_storefront_is_refused_with_what_it_is(path: str) -> None:
     """It is no file here; the error says so and what to do."""
-    assert "relative to the store's own front" in str(image_file_fault(path))
+    assert "relative to the storefront" in str(image_file_fault(path))
 
 
 def test_a_run_warns_and_goes_on(tmp_path: Path) -> None:

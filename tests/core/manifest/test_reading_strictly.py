@@ -53,7 +53,7 @@ def test_a_key_that_stands_twice_in_an_object_is_an_error(line: str, field: str,
     """On every path of the reader, with its place; nothing is taken of such a line."""
     good, faults = judged(line + "\n", records=records)
     assert good == 0
-    assert (field, "stands twice in one object") in [(fault.field, fault.reason) for fault in faults]
+    assert (field, "occurs twice in one object") in [(fault.field, fault.reason) for fault in faults]
 
 
 @settings(deadline=None)

@@ -41,7 +41,7 @@ def test_the_first_call_goes_alone():
     assert quota.next_send_at(BEGIN) == math.inf
     quota.record_loss(first)
     assert quota.next_send_at(BEGIN + 1) <= BEGIN + 1
-    assert "alone" in quota.reason(BEGIN)
+    assert "first response" in quota.reason(BEGIN)
 
 
 def test_a_good_answer_without_headers_opens_the_gate():
@@ -81,7 +81,7 @@ def test_the_room_is_spread_over_the_window():
     gaps = [later - earlier for earlier, later in itertools.pairwise(sent)]
     assert 0.18 < min(gaps[1:]) <= max(gaps) < 0.22
     assert BEGIN + 30 < quota.next_send_at(BEGIN + 29.9) < BEGIN + 30.5
-    assert "is spent" in quota.reason(BEGIN + 29.9)
+    assert "is used up" in quota.reason(BEGIN + 29.9)
 
 
 def test_being_late_is_made_up_by_a_blink_only():

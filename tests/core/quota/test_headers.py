@@ -89,16 +89,16 @@ def test_retry_after_is_seconds(text, wait):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (headers(reset="31536000000"), "it names a reset in 365 days, which isn't believed"),
-        (headers(reset="7200000"), "it names a reset in 2.0 hours, which isn't believed"),
-        (headers(reset="-1"), "it names a reset of '-1', which isn't believed"),
-        (headers(reset="NaN"), "it names a reset of 'NaN', which isn't believed"),
-        (headers(reset="\x1b[2J" * 90), r"it names a reset of '\x1b[2J\x1b[2J\x1b[2J\x1b[2J\x1b[2J\x1b[2J', which isn't believed"),
-        ({"x-retry-after": "31536000"}, "it names a reset in 365 days, which isn't believed"),
-        ({"x-retry-after": "tomorrow"}, "it names a reset of 'tomorrow', which isn't believed"),
-        (headers(left="NaN"), "its rate-limit headers make no sense"),
-        (headers(reset=None), "its rate-limit headers make no sense"),
-        ({"date": "today"}, "it doesn't say until when"),
+        (headers(reset="31536000000"), "it names a reset in 365 days, which is implausible"),
+        (headers(reset="7200000"), "it names a reset in 2.0 hours, which is implausible"),
+        (headers(reset="-1"), "it names a reset of '-1', which is implausible"),
+        (headers(reset="NaN"), "it names a reset of 'NaN', which is implausible"),
+        (headers(reset="\x1b[2J" * 90), r"it names a reset of '\x1b[2J\x1b[2J\x1b[2J\x1b[2J\x1b[2J\x1b[2J', which is implausible"),
+        ({"x-retry-after": "31536000"}, "it names a reset in 365 days, which is implausible"),
+        ({"x-retry-after": "tomorrow"}, "it names a reset of 'tomorrow', which is implausible"),
+        (headers(left="NaN"), "its rate-limit headers are invalid"),
+        (headers(reset=None), "its rate-limit headers are invalid"),
+        ({"date": "today"}, "it names no wait"),
     ],
 )  # fmt: skip
 def test_what_is_not_believed_is_said_in_words(said, words):
@@ -145,4 +145,4 @@ def test_no_retry_after_can_crash_it(text, date):
 
 def test_a_standard_reset_that_is_not_believed_is_said():
     """As the store's own header is."""
-    assert why_ignored({"retry-after": "31536000"}) == "it names a reset in 365 days, which isn't believed"
+    assert why_ignored({"retry-after": "31536000"}) == "it names a reset in 365 days, which is implausible"

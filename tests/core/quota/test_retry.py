@@ -137,7 +137,7 @@ def test_a_wait_of_the_answers_is_passed_on():
 
 def test_a_call_that_was_given_up_is_refused():
     """What was seen and how often it was tried is in the text; a refusal stays what it is."""
-    assert str(given_up(UnsentError("no route"), 8)) == "no route (given up after 8 tries)"
+    assert str(given_up(UnsentError("no route"), 8)) == "no route (failed after 8 attempts)"
     missing = MissingError("gone", 404)
     assert given_up(missing, 1) is missing
 
@@ -147,7 +147,7 @@ def test_a_call_that_was_given_up_is_refused():
     [
         ({"x-retry-after": "12"}, NO_REASON, "too many requests"),
         ({"x-retry-after": "12"}, "slow down", "too many requests: slow down"),
-        ({}, NO_REASON, "too many requests, and it doesn't say until when"),
+        ({}, NO_REASON, "too many requests, and it names no wait"),
         (
             {"x-retry-after": "31536000"},
             "slow down",

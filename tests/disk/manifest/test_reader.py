@@ -178,7 +178,7 @@ def test_only_must_be_in_the_manifest(looked_at):
     with pytest.raises(ManifestError) as refused:
         looked_at(b"".join(lines(1, 2)), selection=Selection(only=frozenset({5, 2, 7})))
     assert [(fault.line, fault.product_id) for fault in refused.value.faults] == [(None, 5), (None, 7)]
-    assert "--only asks for product 5" in str(refused.value)
+    assert "--only: product 5 is not" in str(refused.value)
 
 
 BAD = {
