@@ -1,4 +1,4 @@
-"""What is remembered of a store's own values: in which shape, for how long, and what the diff makes of it."""
+"""Own values of the store: how they are remembered, how long, and their effect on the comparison."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def index(folder: Path) -> list[dict[str, Any]]:
 
 
 def is_whole(folder: Path, row: dict[str, Any]) -> bool:
-    """Whether the picture of an index line has the bytes that the line says."""
+    """Return True if the file of an index line has the digest of the line."""
     return hashlib.sha256((folder / row["file"]).read_bytes()).hexdigest() == row["sha256"]
 
 
@@ -93,7 +93,7 @@ async def test_two_runs_at_once_never_write_over_each_others_pictures(tmp_path: 
 async def test_a_symbolic_link_below_the_folder_is_refused_before_anything_is_deleted(
     tmp_path: Path, place: str
 ) -> None:
-    """What is kept through it could take another store's picture's place: exit 6, and no write is sent."""
+    """A symbolic link in the backup folder ends the run with exit 6 before any write."""
     kept, elsewhere = tmp_path / "kept", tmp_path / "elsewhere"
     async with running(Config(**TWO)) as sandbox:
         asked = options(tmp_path, sandbox)

@@ -45,7 +45,7 @@ def draw_undone_at_once(scenario: Scenario) -> None:
 
 
 def _is_timely(night: Night) -> bool:
-    """Whether a settle after it all that it did is listed, but for what it did not get to.
+    """Return True if a settle after it all that it did is listed, but for what it did not get to.
 
     What lands later than a settle after its answer was lost, or comes from others, may not be listed to the second command; a plan
     that is made beside a run that was broken off can't know what settling that one will find.

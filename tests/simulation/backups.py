@@ -43,7 +43,7 @@ class SimFetch:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Fetch]:
-        """What the engine is given in place of its HTTP session."""
+        """The replacement of the engine's HTTP session."""
         yield self
 
     async def __call__(self, url: str) -> bytes:

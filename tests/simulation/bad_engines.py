@@ -61,7 +61,7 @@ def creates_resent_blindly() -> AbstractContextManager[object]:
 
 
 def no_second_look() -> AbstractContextManager[object]:
-    """What isn't there at the first look is taken never to come: no settling before sending again."""
+    """An image missing in the first listing is sent again at once, without waiting."""
     return patch.object(ProductReconciler, "lost_at", property(lambda _self: -math.inf))
 
 
@@ -90,7 +90,7 @@ def deletes_first() -> AbstractContextManager[object]:
 
 @contextmanager
 def ledger_trusted() -> Iterator[None]:
-    """What the ledger remembers is taken to be there, whatever the listing says."""
+    """Known images are assumed to exist, whatever the listing shows."""
 
     def trusting(diff: Callable[..., Difference]) -> Callable[..., Difference]:
         def remembered(product: Any, present: Any, memory: Any, **more: Any) -> Difference:
@@ -244,13 +244,13 @@ def updates_without_end() -> Iterator[None]:
 
 
 def own_values_forgotten() -> AbstractContextManager[object]:
-    """What the store made of a text or an order is not remembered."""
+    """Own values of the store are not remembered."""
     return patch("imageferry.core.reconcile.remaining.merge_own_values", lambda *_: {})
 
 
 @contextmanager
 def own_values_unsaid() -> Iterator[None]:
-    """What the store keeps in place of what was asked for counts as asked."""
+    """Own values of the store are not reported."""
     with (
         patch("imageferry.runs.product.reconciler.own_failures", lambda *_: []),
         patch("imageferry.core.plan.batch.own_failures", lambda *_: []),
@@ -259,7 +259,7 @@ def own_values_unsaid() -> Iterator[None]:
 
 
 def looking_takes_the_lock() -> AbstractContextManager[object]:
-    """Who only looks at a checkpoint holds its lock meanwhile."""
+    """A command that only reads a checkpoint locks it."""
 
     def check_place(disk: Any, path: Path) -> None:
         with disk.lock(path.with_name(path.name + ".lock")) as got:
@@ -270,7 +270,7 @@ def looking_takes_the_lock() -> AbstractContextManager[object]:
 
 
 def looking_tidies_up() -> AbstractContextManager[object]:
-    """Who only looks puts in order what a crash left, though it holds no lock."""
+    """A command that only reads a checkpoint cleans up after a crash, without the lock."""
     shipped = Checkpoint.copy_unfinished
 
     def copy_unfinished(self: Checkpoint) -> None:
@@ -281,7 +281,7 @@ def looking_tidies_up() -> AbstractContextManager[object]:
 
 
 def undo_takes_what_it_cannot_give() -> AbstractContextManager[object]:
-    """What the run made goes, whether or not its former images can come back."""
+    """Undo deletes created images even if the replaced ones cannot be restored."""
     return patch.object(core_undo, "_spared", lambda _done, removable, *_, **__: removable)
 
 

@@ -28,7 +28,7 @@ class Crowd:
         self._timers: list[asyncio.TimerHandle] = []
 
     def ravage(self, night: Night) -> None:
-        """What happened while nothing ran."""
+        """Changes by others while no process ran."""
         for deed in night.vandals:
             self._do(deed)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .process import Process
 
 _SYNC = (0.0005, 0.03)
-"""What a sync takes, in seconds."""
+"""Duration of a sync in seconds."""
 
 
 class SimFile:
@@ -84,7 +84,7 @@ class SimDisk:
             raise disk_error(path, OSError(number, os.strerror(number)), doing)
 
     async def spin(self) -> None:
-        """What a sync takes; like the real one it is not given up half-way by a cancellation."""
+        """Wait for a sync; like the real one it is not cancelled half-way."""
         with anyio.CancelScope(shield=True):
             await anyio.sleep(self.platters.chance.uniform(*_SYNC))
         self.process.alive()

@@ -1,4 +1,4 @@
-"""What the laws ask of the witness: who made what, who could know what when, and what somebody else's hand explains."""
+"""Evidence for the laws: who created an image, what was known when, and changes by others."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Evidence:
         return [call for call in self.world.line.sent if call.writes]
 
     def row(self, night: int, product: int) -> Row | None:
-        """What that night's manifest says of a product."""
+        """Return the product's rows in that run's manifest."""
         return next((row for row in self.nights[night].rows if row["product_id"] == product), None)
 
     def image_row(self, night: int, product: int, source: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Evidence:
         return self.image_row(call.night, call.product, call.source).get("version")
 
     def wanted_all_along(self, earlier: Sent, later: Sent) -> bool:
-        """Whether every manifest from the one create to the other wanted that image with the same bytes."""
+        """Return True if every manifest from the one create to the other wanted that image with the same bytes."""
         rows = [self.image_row(n, later.product, later.source) for n in range(earlier.night, later.night + 1)]
         return all(row and row.get("version") == rows[0].get("version") for row in rows)
 
@@ -90,7 +90,7 @@ class Evidence:
         return next((start.began for start in self.world.starts if start.number > call.process), inf)
 
     def _died_on(self, call: Sent) -> bool:
-        """Whether the process ended before it can have kept the answer for sure."""
+        """Return True if the process ended before it can have kept the answer for sure."""
         start = self.world.starts[call.process - 1]
         if start.report is not None:
             return False
@@ -101,14 +101,14 @@ class Evidence:
         return any(other.power or other.ending == "DiskError" for other in after)
 
     def leaves_open(self, call: Sent) -> bool:
-        """Whether a write's intent was left without an outcome: its answer was lost, or the end came before it was sent again."""
+        """Return True if a write's intent was left without an outcome: its answer was lost, or the end came before it was sent again."""
         if not (call.told == "answered" and call.usable):
             return True
         report = self.world.starts[call.process - 1].report
         return call.status in _AGAIN and (report is None or report.unknown > 0)
 
     def could_know(self, earlier: Sent, later: Sent) -> bool:
-        """Whether whoever sent the later create had to know what came of the earlier one."""
+        """Return True if whoever sent the later create had to know what came of the earlier one."""
         if not earlier.images or earlier.committed_at is None:
             return False
         if self._blind(later):
@@ -123,7 +123,7 @@ class Evidence:
         return earlier.committed_at + self.lag <= lost_at + self.settle
 
     def _blind(self, call: Sent) -> bool:
-        """Whether the plan was made beside an unfinished run, so that it could not know what settling that run would find."""
+        """Return True if the plan was made beside an unfinished run, so that it could not know what settling that run would find."""
         return self.nights[call.night].mode.startswith("apply") and self.starts(call.night)[0].goes_on
 
     def _is_plain(self, earlier: Sent, later: Sent) -> bool:
@@ -145,7 +145,7 @@ class Evidence:
         )
 
     def may_guess(self, night: int) -> bool:
-        """Whether a stranger's image may rightly be taken for a create's: the store loses names, and others were about."""
+        """Return True if a stranger's image may rightly be taken for a create's: the store loses names, and others were about."""
         return self.names_lost and bool(self.nights[night].deeds)
 
     @cached_property
@@ -154,7 +154,7 @@ class Evidence:
         return self.world.papers.numbers(_UPDATE)
 
     def is_late(self, call: Sent) -> bool:
-        """Whether a write was carried out after its caller had been told something, or had gone."""
+        """Return True if a write was carried out after its caller had been told something, or had gone."""
         if call.committed_at is None:
             return False
         lost_at = self.lost_at(call)
@@ -173,11 +173,11 @@ class Evidence:
                 yield life, life.taker
 
     def is_ours(self, life: Life) -> bool:
-        """Whether the engine made it."""
+        """Return True if the engine made it."""
         return isinstance(life.maker, Sent)
 
     def is_theirs(self, life: Life) -> bool:
-        """Whether somebody else made it, after the beginning."""
+        """Return True if somebody else made it, after the beginning."""
         return not self.is_ours(life) and life.born > self.world.night_began[0]
 
     def standing(self, product: int, label: str, at: float) -> list[Life]:
@@ -195,12 +195,12 @@ class Evidence:
         return after
 
     def touched_by_others(self, product: int, call: Sent) -> bool:
-        """Whether somebody else changed the product in that night before this call."""
+        """Return True if somebody else changed the product in that night before this call."""
         began = self._run_began(call)
         return any(h.product == product and not h.ours and began <= h.at <= call.at for h in self.world.shop.happenings)
 
     def not_yet(self, image: Row, call: Sent) -> str | None:
-        """What of a wanted image was still missing, by the engine's own doing, when a delete was sent."""
+        """Return the wanted images that the engine had not created when a delete was sent."""
         name = label_of(image)
         there = [shown for shown in call.gallery if shown.label == name]
         if not there:
@@ -212,7 +212,7 @@ class Evidence:
         return None if told else f"{name} has its description"
 
     def taken_by_others(self, product: int, label: str, call: Sent) -> bool:
-        """Whether somebody else took an image of that label away in that night before this call."""
+        """Return True if somebody else took an image of that label away in that night before this call."""
         began = self._run_began(call)
         return any(
             (life.product, life.label) == (product, label)
@@ -223,7 +223,7 @@ class Evidence:
         )
 
     def came_meanwhile(self, life: Life, call: Sent) -> bool:
-        """Whether an image was added after the run's plan was made, and in time to be seen before the delete."""
+        """Return True if an image was added after the run's plan was made, and in time to be seen before the delete."""
         run = self.run_of(call.process)
         first = next((c.at for c in self.writes if c.process >= run), inf)
         looked = [
@@ -255,7 +255,7 @@ class Evidence:
         return process
 
     def resent(self, life: Life) -> bool:
-        """Whether the engine sent a create of that name more than once: then the only newcomer counts as its twin.
+        """Return True if the engine sent a create of that name more than once: then the only newcomer counts as its twin.
 
         One that was journalled by a process that then died may have been sent, as far as anybody can know.
         """
@@ -269,7 +269,7 @@ class Evidence:
         )
 
     def _intents(self, life: Life) -> set[bytes]:
-        """How a create of that image begins in a journal, whatever night's manifest it was meant for."""
+        """Return the start of a create's journal line for that image, in any run."""
         rows = [row for night in self.nights for row in night.rows if row["product_id"] == life.product]
         places = {n for row in rows for n, image in enumerate(row["images"]) if label_of(image) == life.label}
         return {b'{"event":"sent","product_id":%d,"change":"create:%d"' % (life.product, n) for n in places}
@@ -279,7 +279,7 @@ class Evidence:
         return list(self.world.papers.journals())
 
     def is_own_twin(self, call: Sent) -> bool:
-        """Whether the image to be deleted was made by the engine in this very night, or counts as its twin."""
+        """Return True if the image to be deleted was made by the engine in this very night, or counts as its twin."""
         life = self.lives.get(call.image)
         return life is not None and (
             (isinstance(life.maker, Sent) and life.maker.night == call.night) or self.resent(life)

@@ -105,7 +105,7 @@ class Life:
 
 
 def _label(draft: Draft) -> str:
-    """What an image is told by: its source's name, with the part of its address that is no signature."""
+    """Return an image's label: its source's name and the unsigned part of its address."""
     query = f"?{draft.query}" if draft.query else ""
     return draft.name + ("" if query.startswith(SIGNED) else query)
 

@@ -1,4 +1,4 @@
-"""Whether a gallery is as a manifest's row asks, image by image. Shares nothing with the engine: images are told by what they were made from."""
+"""Comparison of a product with its manifest row, by source. Shares no code with the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 SIGNED = "?sig="
-"""What follows it in an address is new each night, and no part of the picture's identity."""
+"""Separator of the signature in an address: it changes in each run and identifies nothing."""
 
 
 def label_of(image: Row) -> str:
@@ -21,12 +21,12 @@ def label_of(image: Row) -> str:
 
 
 def is_dead(image: Row) -> bool:
-    """Whether the shop can't fetch it."""
+    """Return True if the shop can't fetch it."""
     return DEAD in image["image_file"]
 
 
 def differences(row: Row, gallery: list[Shown], *, mirror: bool) -> list[tuple[str, str]]:
-    """What is not as asked: (label, what).
+    """Return the differences from the manifest: (label, text).
 
     A gallery with an image that can't be fetched keeps its surplus and its order, and its thumbnail where that image was to be it.
     """

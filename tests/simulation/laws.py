@@ -95,7 +95,7 @@ def doubles(case: Evidence) -> Iterator[Found]:
 
 
 def deletes(case: Evidence) -> Iterator[Found]:
-    """What is deleted is surplus, or doubled; never the last one of an image that the manifest wants, nor what a person added meanwhile."""
+    """Only extra images and duplicates are deleted, never the last copy of a wanted image."""
     for life, call in case.taken():
         night = case.nights[call.night]
         where = f"image {life.image_id} ({life.label}) by call {call.number}"
@@ -147,7 +147,7 @@ def converged(case: Evidence) -> Iterator[Found]:
 
 
 def truth(case: Evidence) -> Iterator[Found]:
-    """Where nobody interfered, a run's word at its end is true: what it doesn't report as failed is as asked."""
+    """Without interference, every image that a run does not report as failed matches the manifest."""
     for number, night in enumerate(case.nights):
         start = case.last_start(number)
         if (
@@ -174,12 +174,12 @@ def truth(case: Evidence) -> Iterator[Found]:
 
 
 def _hidden(case: Evidence, text: str) -> bool:
-    """Whether a difference is one of order, in a shop that may not show those to the run that made them."""
+    """Return True if a difference is one of order, in a shop that may not show those to the run that made them."""
     return case.orders_hide and ("sort_order" in text or "the order" in text)
 
 
 def _own(case: Evidence, number: int, product: int, label: str, text: str) -> bool:
-    """Whether a difference is the store's own doing."""
+    """Return True if a difference is the store's own doing."""
     config, row = case.world.config, case.row(number, product)
     if row is None:
         return False

@@ -195,7 +195,7 @@ def _updated(case: Evidence, members: set[int], made: set[int], until: float) ->
 
 
 def _may_look_undone(case: Evidence, call: Sent) -> bool:
-    """Whether an image may show something else after an update than was sent."""
+    """Return True if an image may show something else after an update than was sent."""
     config = case.world.config
     orders = config.orders != "kept" and "sort_order" in call.body
     return orders or (config.descriptions != "kept" and "description" in call.body)

@@ -34,7 +34,7 @@ def guards(case: Evidence) -> Iterator[Found]:
 
 
 def _too_many(case: Evidence) -> Iterator[Found]:
-    """What is allowed is allowed to a run, which may go on in another night, or have others beside it in its own."""
+    """Return the permissions of a run, which may be resumed later."""
     gone: dict[int, list[tuple[Life, Sent]]] = {}
     for life, call in case.taken():
         run = case.run_of(call.process)
@@ -52,7 +52,7 @@ def _too_many(case: Evidence) -> Iterator[Found]:
 
 
 def _is_replaced(case: Evidence, life: Life, run: int) -> bool:
-    """Whether another image of that label was made by the run that began with this process."""
+    """Return True if another image of that label was made by the run that began with this process."""
     return any(
         (other.product, other.label) == (life.product, life.label)
         and isinstance(other.maker, Sent)
@@ -62,7 +62,7 @@ def _is_replaced(case: Evidence, life: Life, run: int) -> bool:
 
 
 def _allowed_deletes(case: Evidence, night: int, began: float) -> float:
-    """What --max-deletes comes to."""
+    """Return the number of deletes that --max-deletes allows."""
     said = case.world.scenario.settings["max_deletes"]
     if not said.endswith("%"):
         return float(said)
@@ -72,7 +72,7 @@ def _allowed_deletes(case: Evidence, night: int, began: float) -> float:
 
 
 def _objection(case: Evidence, night: int) -> str | None:
-    """Why this night compares too badly with the finished one before it, where that isn't allowed."""
+    """Return the reason that a guard must refuse this run, compared with the one before it."""
     former = night - 1
     if case.world.scenario.settings["allow"] or former < 0 or case.last_start(former).ending != "done":
         return None

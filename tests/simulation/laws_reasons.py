@@ -1,4 +1,4 @@
-"""What a report says of a failure must be so: each kind of reason has something in the shop's memory or on the line that bears it out."""
+"""Each reason of a failure must be true, by the shop's history and the calls sent."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def emptier(case: Evidence) -> Iterator[Found]:
 
 
 def _brought(case: Evidence, gallery: list[Shown], run: int) -> int:
-    """How many images of a gallery undos made since that run."""
+    """Return the number of a product's images that undos created since that run."""
     makers = (case.lives[shown.image_id].maker for shown in gallery)
     return sum(isinstance(m, Sent) and m.night > run and case.nights[m.night].mode == "undo" for m in makers)
 

@@ -35,7 +35,7 @@ _MOST_NAMED = 5
 
 
 def is_local(image_file: str) -> bool:
-    """Whether an image of a manifest is a local picture."""
+    """Return True if an image of a manifest is a local picture."""
     return image_file.startswith("local-")
 
 
@@ -63,7 +63,7 @@ def _local(night: Night) -> set[str]:
 
 
 def _told(case: Evidence, start: Start, names: set[str]) -> Iterator[tuple[list[str], set[str]]]:
-    """What each command of a process noted, and which of the manifest's pictures it certainly looked at."""
+    """Return the notes of each command, and the local images that it certainly checked."""
     planned = start.proposal.report if start.proposal is not None else None
     if planned is not None:
         yield planned.notes, names

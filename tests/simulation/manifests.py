@@ -1,4 +1,4 @@
-"""What manifests ask for, drawn at random: every kind of source, of order and of change from one night to the next. Pure."""
+"""Random manifests: all kinds of sources, sort orders and changes between runs. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 DEAD = "/dead/"
-"""What the address of a picture has in it that the shop can't fetch."""
+"""Marker in the address of an image that the shop cannot fetch."""
 
 
 def gallery(chance: Random, number: int, size: int | None = None) -> list[Row]:
@@ -26,7 +26,7 @@ def gallery(chance: Random, number: int, size: int | None = None) -> list[Row]:
 
 
 def row(chance: Random, number: int, there: list[Row]) -> Row:
-    """What shall become of it: some kept, some dropped, some new, in another order."""
+    """Return the next manifest of a product: images kept, dropped, added, reordered."""
     if chance.random() < 0.12 or len(there) > 50:
         return {"product_id": number, "images": []}
     names = [image["label"] for image in there if chance.random() > 0.25]

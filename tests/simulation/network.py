@@ -60,7 +60,7 @@ class SimWire:
 
     @asynccontextmanager
     async def open(self, access: Access) -> AsyncIterator[Transport]:
-        """What the engine is given in place of its HTTP session."""
+        """The replacement of the engine's HTTP session."""
         self._token = access.access_token
         yield self
 
@@ -92,7 +92,7 @@ class SimWire:
         return Response(outcome.reply.status, headers, outcome.reply.body)
 
     def _asked(self, headers: dict[str, str]) -> float:
-        """How long an answer asks to wait, in seconds."""
+        """Return the wait in seconds that a response asks for."""
         text = headers.get("x-retry-after") or headers.get("retry-after") or "0"
         if text.isdigit():
             return float(text)
@@ -143,7 +143,7 @@ class SimWire:
 
 
 def _is_usable(sent: Sent, reply: Reply) -> bool:
-    """Whether the answer says what came of the call."""
+    """Return True if the answer says what came of the call."""
     if reply.status >= 500:
         return reply.status in {501, 505, 507}
     if reply.status >= 300 or sent.verb in {"delete", "empty"}:

@@ -83,6 +83,6 @@ class Onlooker:
 
 
 def onlookers(case: Evidence) -> Iterator[tuple[int, str, str]]:
-    """Who only looks at a checkpoint, at whatever moment, is refused nothing and changes nothing."""
+    """Reading a checkpoint at any moment succeeds and changes nothing."""
     for complaint in case.world.onlooker.complaints:
         yield 0, "", complaint

@@ -76,23 +76,23 @@ def _changed(row: Row, lower: int) -> Row:
 
 
 def changes_texts(config: Config) -> bool:
-    """Whether the store makes something of its own of descriptions."""
+    """Return True if the store makes something of its own of descriptions."""
     return config.descriptions != "kept" or bool(config.description_length)
 
 
 def is_own_text(config: Config, image: Row, text: str) -> bool:
-    """Whether a text is what the store makes of the one asked for."""
+    """Return True if a text is what the store makes of the one asked for."""
     return text == as_kept(image["description"], config)
 
 
 def is_own_order(config: Config, row: Row) -> bool:
-    """Whether the store may make something of its own of the orders that are asked for."""
+    """Return True if the store may make something of its own of the orders that are asked for."""
     negative = any(image.get("sort_order", 0) < 0 for image in row["images"])
     return config.orders not in {"kept", "not-negative"} or (config.orders == "not-negative" and negative)
 
 
 def repeats(case: Evidence) -> Iterator[Found]:
-    """What was put into a field, and answered, is not put there again within a settle, nor in one run more often than it is mended."""
+    """A confirmed value is not sent again within the settle time, nor more often than it is repaired."""
     sent: dict[tuple[int, int, str, Any], list[Sent]] = {}
     for call in _answered_puts(case):
         for name, value in call.body.items():

@@ -1,4 +1,4 @@
-"""What lies on the disk between two processes: read from the platters, not by the engine."""
+"""Files on the disk between two processes, read without the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Papers:
         self._kept: list[tuple[str, bytes]] = []
 
     def unfinished(self) -> bool:
-        """Whether a run is under way: a journal whose run the checkpoint doesn't know as over."""
+        """Return True if a run is under way: a journal whose run the checkpoint doesn't know as over."""
         journal, checkpoint = self._run_of(self.journal), self._run_of(self.checkpoint)
         return journal is not None and journal != checkpoint
 
@@ -33,17 +33,17 @@ class Papers:
         return self._run_of(self.journal)
 
     def undone(self) -> bool:
-        """Whether the run's checkpoint knows that an undo has taken it back."""
+        """Return True if the run's checkpoint knows that an undo has taken it back."""
         first, whole, _ = self._read(self.checkpoint).partition(b"\n")
         return bool(whole) and orjson.loads(first).get("state") == "undone"
 
     def half_listed(self) -> bool:
-        """Whether a listing lies there that no run has begun to carry out: the next run may go on with it, blind to what changed since."""
+        """Return True if a listing lies there that no run has begun to carry out: the next run may go on with it, blind to what changed since."""
         first, whole, _ = self._read(self.plan).partition(b"\n")
         return bool(whole) and orjson.loads(first)["resumable"] and self._run_of(self.journal) is None
 
     def to_retry(self, now: float) -> bool:
-        """Whether the run that is over left failures: given again within an hour of its listing, it may look at those alone."""
+        """Return True if the run that is over left failures: given again within an hour of its listing, it may look at those alone."""
         first, whole, _ = self._read(self.checkpoint).partition(b"\n")
         header = orjson.loads(first) if whole else {}
         return bool(header.get("failed")) and now - header["listed_at"] < 3600.0

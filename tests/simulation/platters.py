@@ -1,4 +1,4 @@
-"""What a disk remembers. What was written is with the kernel and survives the process; what was synced survives a power cut.
+"""A simulated disk. Written data survives the process; synced data survives a power cut.
 
 A power cut keeps, of each file, what was synced and some of what was written after it, the last of that torn at any byte; of the
 folder's changes (names made, renamed, removed) those before the last sync and the first few after it.
@@ -54,7 +54,7 @@ class Inode:
 
 
 class Platters:
-    """What outlives every process: files and names. Names change in order, each change (name, inode or None)."""
+    """The persistent state: files and names. Names change in order, each change (name, inode or None)."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -72,7 +72,7 @@ class Platters:
         self._show(names)
 
     def _show(self, names: Iterable[Path]) -> None:
-        """What lies below `shown` is in that folder of the real disk as well: pictures are uploaded from there."""
+        """Mirror files below `shown` to the real disk, since images are uploaded from there."""
         for path in names:
             if self.shown is None or not path.is_relative_to(self.shown):
                 continue
@@ -84,7 +84,7 @@ class Platters:
                 path.write_bytes(inode.data)
 
     def put(self, path: Path, data: bytes | None) -> None:
-        """What somebody does to a file between two processes; None takes it away."""
+        """Change a file between two processes; None deletes it."""
         inode = None if data is None else Inode()
         if inode is not None:
             inode.write(data or b"")
@@ -121,7 +121,7 @@ class Platters:
         self.pending.clear()
 
     def durable(self, path: Path) -> tuple[Inode | None, bytes]:
-        """What a power cut would leave of a file for sure."""
+        """Return the bytes of a file that certainly survive a power cut."""
         inode = self.names.get(path)
         if inode is None or self.durable_names.get(path) is not inode:
             return None, b""

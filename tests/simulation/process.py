@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 WALL = 1_700_000_000.0
-"""What the wall clock shows at the loop's zero, seconds since 1970."""
+"""Wall clock at the loop's time zero, in seconds since 1970."""
 _CLOSINGS = 12
 
 

@@ -50,7 +50,7 @@ class Start:
 
     @property
     def requests(self) -> int:
-        """What the process says that it sent, for its plan, where it made one, and for its run."""
+        """The requests that the process reports for its plan, if any, and for its run."""
         planned = self.proposal.report if self.proposal is not None else None
         carried = self.report if self.report is not planned else None
         return sum(report.requests for report in (planned, carried) if report is not None)
@@ -63,7 +63,7 @@ class Start:
 
 
 class Program:
-    """What the person types, night after night."""
+    """Commands of a person, run after run."""
 
     def __init__(self, folder: Path, seed: int, settings: dict[str, Any]) -> None:
         self.folder = folder

@@ -107,7 +107,7 @@ def _own_time(start: Start, since: float, until: float) -> float:
 
 
 def own_refusals(case: Evidence) -> Iterator[Found]:
-    """What one product is refused, or a call that the store doesn't have, ends no process, and takes no other calls with it."""
+    """A refusal of one product, or an unsupported call, ends no process and no other calls."""
     for start in case.world.starts:
         if start.ending == "ForbiddenError":
             yield 0, "", f"process {start.number} ended with {start.error}"

@@ -24,7 +24,7 @@ _LONG = 100
 
 @dataclass
 class Tally:
-    """What a number of seeds came to; `broken` is seed -> breaches."""
+    """Result of a number of seeds; `broken` is seed -> breaches."""
 
     seeds: int = 0
     broken: dict[int, list[Breach]] = field(default_factory=dict)

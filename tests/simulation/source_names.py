@@ -58,7 +58,7 @@ def draw_source_names(scenario: Scenario) -> None:
 
 
 def keeps_own_values(scenario: Scenario) -> bool:
-    """Whether the store makes something of its own of a field, or hides for longer than a settle what it was told."""
+    """Return True if the store makes something of its own of a field, or hides for longer than a settle what it was told."""
     config = scenario.config
     own = config.descriptions != "kept" or config.description_length or config.orders != "kept"
     return bool(own) or config.list_lag > scenario.settings["settle"]

@@ -40,7 +40,7 @@ def setting(world: World) -> Iterator[str]:
 
 
 def nights(world: World) -> Iterator[str]:
-    """How it went, process by process."""
+    """Return the story, process by process."""
     for number, night in enumerate(world.scenario.nights):
         faults = ", ".join(
             f"{f.kind} {f.share:g} {'/'.join(f.methods)} {f.seconds or ''}".strip() for f in night.faults

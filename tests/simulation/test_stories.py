@@ -47,12 +47,12 @@ def rows(*products: int) -> list[Row]:
 
 
 def gallery(**orders: int) -> list[Row]:
-    """What a product has at the beginning: sort orders by the images' names."""
+    """Return the initial images of a product: sort orders by name."""
     return [{"label": f"{name}.jpg", "description": "", "sort_order": order} for name, order in orders.items()]
 
 
 def reports(world: World) -> tuple[Report, Report]:
-    """What the first and the last process said."""
+    """Return the reports of the first and the last process."""
     first, last = world.starts[0].report, world.starts[-1].report
     assert first is not None
     assert last is not None
@@ -85,7 +85,7 @@ def test_what_a_last_look_finds_is_gone_on_with() -> None:
 
 
 def test_a_product_that_can_not_be_listed_at_its_last_look_fails_alone() -> None:
-    """What went wrong once more after the last look had found the image ends no run; the next one finishes the product."""
+    """An error after the final check found the image ends no run; the next run finishes the product."""
     again = (
         Fault("dropped_after", 1.0, ("POST",), "/products/1/", count=1),
         # After the survey's listing and the last look's, which go well.

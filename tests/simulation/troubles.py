@@ -1,4 +1,4 @@
-"""What goes wrong in a night, drawn at random: the network's faults, what befalls processes and disk, what other people do. Pure."""
+"""Random faults of a run: network, process, disk, and changes by other people. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FAR = {"turn": 2500, "disk": 150, "wire": 120, "commit": 12}
 
 @dataclass
 class Doom:
-    """What befalls one process: where it ends (`way`, `at`), whether with a power cut, when it is told to stop, what its disk does."""
+    """Faults of one process: its end (`way`, `at`), a power cut, a stop request, disk errors."""
 
     way: str = ""
     at: int = 0

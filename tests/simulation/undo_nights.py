@@ -21,7 +21,7 @@ HARMS = ("another store's", "damaged", "torn", "lost")
 
 @dataclass(frozen=True)
 class Undo:
-    """What an undo is given, and what has become of the backup just before it ("" for nothing)."""
+    """Options of an undo, and damage done to the backup before it ("" for none)."""
 
     backup: bool
     harm: str = ""
@@ -83,12 +83,12 @@ def _broken_off(chance: Random, night: Night) -> Night:
 
 
 def has_undo(case: Evidence) -> bool:
-    """Whether a story has an undo in it."""
+    """Return True if a story has an undo in it."""
     return any(night.mode == "undo" for night in case.nights)
 
 
 def options_of(night: Night, kept: Any, *, there: bool) -> dict[str, Any]:
-    """What a night's command is given besides its usual options; a backup that was never begun can't be named."""
+    """Return the additional options of a run's command; only an existing backup can be named."""
     if night.undo is not None:
         return {"backup": kept if night.undo.backup and there else None, "allow_loss": night.undo.allow_loss}
     return {"backup": kept if night.backup else None, "fresh": night.fresh}

@@ -157,7 +157,7 @@ class World:
         self.loop.suspend(process, seconds)
 
     def _seams(self, process: Process, doom: Doom) -> tuple[Stop, Ports]:
-        """What the process gets to see of the world, and where it will end."""
+        """Return the environment of one process, and its end."""
         disk, wire, stop = SimDisk(self.platters, process), SimWire(self.line, process), Stop()
         if doom.way == "turn":
             process.at_turn[doom.at] = process.die
@@ -177,7 +177,7 @@ class World:
 
 
 def _was_late(start: Start) -> bool:
-    """Whether it went on with what an earlier process had begun, and so may have missed what changed since."""
+    """Return True if it went on with what an earlier process had begun, and so may have missed what changed since."""
     return start.ending in {"done", "failed"} and (start.goes_on or start.half_listed or start.retries)
 
 

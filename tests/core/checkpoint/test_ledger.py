@@ -1,4 +1,4 @@
-"""What the ledger tells of a run that stopped in the middle: refusals, of products that are finished or not."""
+"""The ledger of an interrupted run: refusals, finished and unfinished products."""
 
 from __future__ import annotations
 

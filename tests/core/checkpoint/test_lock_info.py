@@ -43,6 +43,6 @@ def test_a_note_that_names_no_machine_says_nothing(note: dict[str, object]) -> N
 
 
 def test_a_place_survives_its_note() -> None:
-    """What is written is read."""
+    """Lock info reads back as written."""
     assert process_place(ME.row()) == ME
     assert process_place({"host": "shop", "boot": 5}) == ProcessPlace("shop")

@@ -28,7 +28,7 @@ def damaged(number: int, what: str) -> CheckpointError:
 
 
 def event_of(product_id: int, key: str, kind: str, ledger: Ledger, made: int) -> Event | None:
-    """What an errand would journal; None where it can't come to it."""
+    """Return the event that a product's run would journal, None if it cannot occur."""
     course = ledger.course(product_id)
     finished = product_id in ledger.finished
     if kind == "settled":

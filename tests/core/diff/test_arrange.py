@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HIGHEST = 4
 SPARE = 2
-"""How far above all that stands or is asked for the search looks."""
+"""Range of the brute-force search above all present and wanted values."""
 READINGS = [RenumberingModel(renumbering, post) for renumbering in Renumbering for post in (False, True)]
 IDS = [f"{reading.on_update.value}{'+post' if reading.on_create else ''}" for reading in READINGS]
 
@@ -128,7 +128,7 @@ def carried_out(
 
 
 def is_reached(images: list[Wanted], present: list[StoredImage], reading: RenumberingModel, most: int) -> bool:
-    """Whether so many PUTs can do, whatever the creates carry and in whatever order they are sent.
+    """Return True if so many PUTs suffice, for any values and order of the creates.
 
     One PUT an image at most and none for one just made (creates carry their final fields), with any of the fields that
     are asked of it, and from the lowest sort order upwards.
@@ -189,7 +189,7 @@ def _can(
 
 
 def _puts(image: Wanted, values: range, *, silent: bool):
-    """What one PUT may carry: the text if one is asked for, the flag or not, a sort order or none.
+    """Yield the possible fields of one PUT: a text if wanted, a flag or none, a sort order or none.
 
     PUTs without a sort order move nothing, so it is enough to look at them before all others.
     """

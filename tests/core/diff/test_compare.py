@@ -205,7 +205,7 @@ def test_a_replaced_image_that_outlived_the_new_one_is_not_taken_for_it() -> Non
 def test_replaced_images_keep_their_order_among_those_that_are_not_managed(
     post: bool | None, asked: int | None
 ) -> None:
-    """Whether POST moves siblings or not: each new one stands where its old one stood."""
+    """Each replacement takes the place of its old image, with and without shifts on POST."""
     sources = [f"https://x/{name}.jpg" for name in "abcde"]
     present = [there(7 + k, f"{name}__12345.jpg", k) for k, name in enumerate("abcde")]
     memory: IdentityMap = {source: (7 + k, "1") for k, source in enumerate(sources)}

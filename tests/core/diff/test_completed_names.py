@@ -39,7 +39,7 @@ WAYS = ("replaced", "appended", "underscored", "kept", "queried")
 
 
 def as_stored(source: str, way: str, number: int, *, longest: int = 190) -> str:
-    """What the sandbox makes of a source's name."""
+    """Return the sandbox's stored name of a source."""
     name = source_name(source.removeprefix("import:"))
     return stored_name(name, "jpg", mix(1, number), completed=way, query=source_query(source), longest=longest)
 
@@ -204,7 +204,7 @@ def test_a_gallery_that_moved_up_by_one_keeps_its_order() -> None:
 
 
 def looked(source: str, newcomer: StoredImage, *, settled: bool, description: str | None = None) -> dict[int, int]:
-    """What a look makes of the only newcomer, where the create of this source is the only one in doubt."""
+    """Return the match of the only new image with the only unconfirmed create."""
     batch = ProductPlan(WantedProduct(1, [Wanted(source, description)], 1), [], Changes([Create(0, {})]), {})
     ledger = Ledger()
     ledger.apply(sent(1, "create:0", fields={}))

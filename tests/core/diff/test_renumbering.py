@@ -1,4 +1,4 @@
-"""What a store does to siblings, recognised from what it did: true or nothing, and of PUT and POST each as soon as can be."""
+"""Inferring the renumbering model: never wrong, and as early as possible for PUT and POST."""
 
 import pytest
 from hypothesis import assume, event, given
@@ -80,7 +80,7 @@ def test_one_round_of_creates_and_puts_tells_all_of_it(reading: RenumberingModel
 
 
 def test_a_create_moves_like_a_put_until_something_tells_them_apart() -> None:
-    """What a POST or a PUT at the same place would have moved says nothing of either, but of PUT once POST is known."""
+    """A shift that POST or PUT explains shows nothing of either, but of PUT once POST is known."""
     round_ = {1: 3, 2: 4}, [(9, 0)], [(1, 0)]
     after = {2: 5}
     assert infer(RenumberingModel(), *round_, after) == RenumberingModel()
@@ -104,7 +104,7 @@ def test_rounds_without_creates_tell_nothing_of_post_and_those_without_puts_noth
 def numbered_anew(
     before: dict[int, int], creates: list[tuple[int, int]], puts: list[tuple[int, int]], first: int
 ) -> dict[int, int]:
-    """What a round makes of a gallery in a store that closes gaps after each write; the written image comes before its equals."""
+    """Return the orders after a round in a store that closes gaps; a written image precedes its equals."""
     orders = dict(before)
     for image_id, value in (*creates, *puts):
         put(orders, image_id, value, Renumbering.ALWAYS)
@@ -126,7 +126,7 @@ def test_a_store_that_numbers_a_gallery_anew_puts_images_in_before_their_equals(
 
 @given(round_=rounds(), known=st.sampled_from(KNOWN), first=st.integers(0, 1))
 def test_of_a_store_that_numbers_anew_nothing_else_is_learned(round_, known: RenumberingModel, first: int) -> None:
-    """What no other store could have done tells that writes put images in; what another could have done tells that of it."""
+    """Gapless renumbering is inferred if no other model explains the round, else the other model is."""
     _, creates, puts = round_
     after = numbered_anew(*round_, first)
     told = infer(known, *round_, after)

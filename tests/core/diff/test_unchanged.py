@@ -82,7 +82,7 @@ def test_a_glance_never_overlooks_what_the_diff_would_change(
     ids=["four digits", "six", "not of ASCII", "raised", "another folder", "no folder"],
 )
 def test_a_glance_takes_no_name_that_the_store_would_not_have_made(stored: str) -> None:
-    """What doesn't look just like the store's own renaming is left to the diff."""
+    """A name other than the store's plain renaming is left to `compare`."""
     assert is_unchanged([Wanted("https://x/b.jpg")], [StoredImage(1, "a/123/b__12345.jpg")], {}) is not None
     assert is_unchanged([Wanted("https://x/b.jpg")], [StoredImage(1, stored)], {}) is None
 

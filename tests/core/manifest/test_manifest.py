@@ -1,4 +1,4 @@
-"""What a line of a manifest means, and what is said of one that means nothing."""
+"""Lines and rows of a manifest: their values, and the error of each invalid one."""
 
 import csv
 import io
@@ -263,7 +263,7 @@ def test_an_image_file_is_taken_as_it_is(image_file, where):
 
 
 def test_a_field_that_is_left_out_is_not_managed():
-    """What a line or a row doesn't say is None in the value."""
+    """A field that a line or row leaves out is None."""
     lines = numbered(product(image(), {"image_file": "https://a.b/c", "version": "", "sort_order": -3}))
     expected = [Wanted(URL, line=1), Wanted("https://a.b/c", None, -3, None, "", 1)]
     assert list(JsonLines([], fine).products(lines)) == [WantedProduct(7, expected, 1)]

@@ -1,4 +1,4 @@
-"""What a manifest may not say twice, or say so that it could be meant otherwise: keys, addresses, numbers."""
+"""Ambiguous manifests are rejected: repeated keys, one address in two spellings, numbers in other forms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGE = '{"image_file": "https://h/a.jpg", "description": "d", "sort_order": 1, 
 
 
 def judged(line: str, form: type[JsonLines | CsvRows] = JsonLines, *, records: bool = False) -> tuple[int, list[Fault]]:
-    """How many products are found good, and the faults; by the check of a manifest in order, or by that of any other."""
+    """Return the number of valid products and the errors; `records`: as for an unsorted manifest."""
     faults: list[Fault] = []
     reader = form(faults, lambda _: None)
     numbered = [(n, each) for n, each in enumerate(line.encode().splitlines(keepends=True), 1)]

@@ -1,4 +1,4 @@
-"""What an unfinished run and a command differ in is said as it is."""
+"""The differences between an unfinished run and a command are named."""
 
 from __future__ import annotations
 

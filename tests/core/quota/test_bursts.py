@@ -33,7 +33,7 @@ def watched(
 
 
 def test_one_burst_promises_nothing() -> None:
-    """What happened once needn't happen again."""
+    """A single burst is not expected again."""
     bursts = watched([20.0], 200.0)
     assert bursts.period is None
     assert bursts.due(80.0, 1000.0) == 0.0

@@ -1,4 +1,4 @@
-"""How many calls are worth having in flight, as a pure function of what came back."""
+"""The limit of calls in flight, as a pure function of the responses."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_it_grows_while_the_throughput_grows():
 
 
 def test_it_does_not_grow_unpressed():
-    """Where the calls don't reach the bound, there is nothing to learn."""
+    """Nothing is learned while fewer calls are in flight than the limit."""
     flow = ConcurrencyLimit()
     for n in range(5000):
         flow.on_response(n / 100, n / 100 + 0.01)

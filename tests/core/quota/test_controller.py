@@ -155,7 +155,7 @@ def test_a_429_of_this_window_holds_to_the_end_that_quicker_calls_have_shown():
 
 
 def test_nothing_is_sent_between_the_stop_and_the_end():
-    """Where calls take unevenly long, the window's last moments are left out although there is room."""
+    """With uneven latency nothing is sent in the window's last moments."""
     quota = led()
     for n in range(1, 31):
         now = BEGIN + n / 2
@@ -187,7 +187,7 @@ def test_an_answer_of_the_next_window_is_carried_over():
 
 
 def test_an_old_answer_changes_nothing():
-    """What arrives after its window is over says nothing about the new one."""
+    """A response after its window's end says nothing about the next window."""
     quota = led()
     late = quota.record_send(BEGIN + 29.0)
     quota.record_response(
@@ -320,7 +320,7 @@ def test_a_call_that_died_stays_counted():
 
 
 def test_a_call_sent_before_its_time_is_counted_all_the_same():
-    """Who doesn't wait for `due` overdraws the window, and the books show it."""
+    """A caller that ignores `next_send_at` overdraws the window, and the count shows it."""
     quota = led(left=0)
     quota.record_send(BEGIN + 1)
     assert quota.left == 0

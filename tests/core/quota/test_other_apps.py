@@ -1,4 +1,4 @@
-"""What other apps take, as seen through our own answers."""
+"""Use of the quota by other apps, estimated from our own responses."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def watched(counts: list[int], window: float = 30.0) -> OtherApps:
 
 
 def test_nobody_gets_nothing():
-    """Where nobody is seen, nothing is left over."""
+    """Without other apps nothing is reserved."""
     others = watched([0, 0, 1, 0])
     assert not others.seen
     assert others.reserve(150, 150.0) == 0.0

@@ -1,4 +1,4 @@
-"""How long silence is borne."""
+"""The outage timer: when it starts, what it excludes, when it expires."""
 
 from imageferry.core.quota.outage import OutageTimer
 

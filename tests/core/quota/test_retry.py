@@ -120,7 +120,7 @@ def test_a_wait_that_was_asked_for_is_kept():
     ],
 )
 def test_each_answer_comes_to_its_error(status, error):
-    """What the caller must do is the error's class; what the store said is its text."""
+    """The error's class is what the caller must do, its text is the store's."""
     _, _, failure = classify_response(Response(status, {}, b""), lambda answer: f"said {answer.status}")
     assert type(failure) is error
     assert failure.status == status
@@ -136,7 +136,7 @@ def test_a_wait_of_the_answers_is_passed_on():
 
 
 def test_a_call_that_was_given_up_is_refused():
-    """What was seen and how often it was tried is in the text; a refusal stays what it is."""
+    """The text has the last error and the number of attempts; a refusal is unchanged."""
     assert str(given_up(UnsentError("no route"), 8)) == "no route (failed after 8 attempts)"
     missing = MissingError("gone", 404)
     assert given_up(missing, 1) is missing
@@ -157,5 +157,5 @@ def test_a_call_that_was_given_up_is_refused():
     ids=["believed", "with words", "bare", "a year"],
 )
 def test_a_429_says_why_it_is_not_just_waited_for(headers, said, reason):
-    """What the store names, if it isn't believed, and the store's own words."""
+    """The text has an implausible wait and the store's own words."""
     assert classify_response(Response(429, headers, b""), lambda _: said)[2].reason == reason

@@ -24,7 +24,7 @@ def stored(image_id):
     ids=["same", "new signature", "one of two", "another size", "another"],
 )
 def test_a_late_twin_is_known_under_a_new_signature_too(asked, rows):
-    """What was sent again last night under one signature is the same source tonight, where no other could be meant."""
+    """A source retried under another signature is the same source, unless it is ambiguous."""
     product = WantedProduct(2, [Wanted(source) for source in asked], 1)
     resent = {SIGNED.format("1" * 32): [5]}
     found = late_duplicates(product, [stored(5), stored(7), stored(8)], {7}, resent, renames_files=False)
