@@ -28,7 +28,7 @@ from imageferry.disk.filesystem import LocalDisk
 from imageferry.disk.manifest.reader import check_manifest
 from imageferry.disk.plan_file import PlanWriter
 from imageferry.runs.planner import Planner, PriorRun
-from imageferry.transport.client import MOST_WORKERS
+from imageferry.transport.load import MOST_WORKERS
 
 from .resuming import prepare, resume
 

@@ -72,7 +72,7 @@ LIBRARIES = {
         "jobs/demo/",
         "jobs/bench/",
     ),
-    "aiolimiter": ("engine/transport/client.py",),
+    "aiolimiter": ("engine/transport/admission.py",),
     "filelock": ("engine/disk/filesystem.py",),
     "psutil": ("engine/disk/processes.py",),
     "rich": ("jobs/",),

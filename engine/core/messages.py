@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from .errors import StoreError
+
 
 # The reason of a response that names none.
 NO_REASON = "no reason given"
@@ -48,3 +50,11 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def describe_call(request: Request, failure: StoreError) -> str:
+    """Return the failure with the call that it belongs to, as the sentence that ends a run must name it."""
+    call = f"{request.method} {request.path}"
+    if failure.reason.startswith(call):
+        return failure.reason
+    return f"{call}: {failure.status} {failure.reason}" if failure.status else f"{call}: {failure.reason}"

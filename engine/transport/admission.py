@@ -1,28 +1,32 @@
-"""The line before the gate: lets calls through one by one, first come first served, when slot and quota allow. Waits, sends nothing."""
+"""Admit calls one by one, first come first served, as quota, concurrency and `--rate` allow. Sends nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from aiolimiter import AsyncLimiter
 
 from ..clock import loop_time
 from ..core.errors import renewed
 from ..core.text import LONG_WAIT, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ..core.errors import StoreError
     from ..core.quota.concurrency import ConcurrencyLimit
     from ..core.quota.controller import Permit, QuotaController
+
+T = TypeVar("T")
 
 # Timers this close are due: the loop's clock is no finer.
 NEAR = 1e-6
 
 
 class AdmissionQueue:
-    """Hands out tickets. `enter` and `leave` make a pair; whoever is cancelled in `enter` holds nothing."""
+    """Hand out permits. Each `acquire` needs a `release`; a caller cancelled in `acquire` holds no permit."""
 
     def __init__(self, quota: QuotaController, concurrency: ConcurrencyLimit, say: Callable[[str], None]) -> None:
         self.in_flight = 0
@@ -34,11 +38,9 @@ class AdmissionQueue:
         self._held_until = -math.inf
 
     async def acquire(self) -> Permit:
-        """Wait for a turn. Nothing is awaited after the ticket was made, so no cancellation can lose it.
+        """Wait for a permit. Nothing is awaited after it was made, so that no cancellation can lose it.
 
-        Raises:
-            StoreError: the turnstile was shut with it.
-
+        Raises the StoreError that the queue was closed with.
         """
         async with self._waiting:
             while True:
@@ -111,3 +113,22 @@ class AdmissionQueue:
             self._news = None
             if timer is not None:
                 timer.cancel()
+
+
+class RateCeiling:
+    """Let at most `rate` calls per second through; None lets all through."""
+
+    def __init__(self, rate: float | None) -> None:
+        # A bucket of a hundredth of a second: a large one lets twice its size through at first.
+        size = max(1.0, (rate or 0.0) / 100)
+        self._bucket = None if rate is None else AsyncLimiter(size, size / rate)
+        self._single_file = asyncio.Lock()
+
+    async def admit(self, acquire: Callable[[], Awaitable[T]]) -> T:
+        """Wait for the ceiling, then for `acquire`; return what that returns."""
+        if self._bucket is None:
+            return await acquire()
+        # Single file: permits bought ahead would all be spent at once when a window opens.
+        async with self._single_file:
+            await self._bucket.acquire()
+            return await acquire()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core.errors import RefusedError
-from ..core.messages import Resend
+from ..core.messages import Resend, describe_call
 from ..core.plan.summary import PAGE, SURE_PAGE
-from .client import ApiClient, describe_call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ..core.errors import StoreError
     from ..core.messages import Request, Response
     from ..core.model import StoredImage
+    from .client import ApiClient
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ import pytest
 
 from imageferry.core.messages import Request
 from imageferry.core.quota.stats import Limits
-from imageferry.transport.client import MOST_WORKERS, ApiClient
+from imageferry.transport.client import ApiClient
+from imageferry.transport.load import MOST_WORKERS
 
 from ..quota_world import Latency, OpenStore, QuotaWorld, bursts, jobs, steady
 from ..virtual import BEGIN, run

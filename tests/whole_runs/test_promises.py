@@ -14,7 +14,7 @@ from PIL import Image
 import imageferry
 from imageferry.core import errors
 from imageferry.jobs.sandbox import Config, Fault, Sandbox, running
-from imageferry.transport.client import MOST_WORKERS
+from imageferry.transport.load import MOST_WORKERS
 
 from ..market import control, differences, lines, log, manifest_for, state, writes
 

@@ -169,6 +169,11 @@ def delay_before(tries: int, chance: random.Random, *, write: bool = False, aske
     return max(whole * (0.5 + 0.5 * chance.random()), asked or 0.0)
 
 
+def is_usable(status: int) -> bool:
+    """Return True if a response of this status shows a store at work: no 429, and no 5xx but those that are its last word."""
+    return status != 429 and (status < 500 or status in {501, 505, 507})
+
+
 def given_up(error: StoreError, tries: int) -> RefusedError:
     """Return the final error of a call after `tries` attempts."""
     if isinstance(error, RefusedError):
