@@ -1,4 +1,4 @@
-"""One call of a verb with all that it was given, and the promise that its report is told however it ends."""
+"""One call of a verb: its options, ports and watchers, and its report, however it ends."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _http_fetch() -> AbstractAsyncContextManager[Fetch]:
 
 @dataclass(slots=True)
 class Ports:
-    """Where the world comes in: the network, the disk, the wall clock (for records only) and chance."""
+    """Access to the outside: network, disk, wall clock (for records only) and randomness."""
 
     transport: Callable[[Access], AbstractAsyncContextManager[Transport]] = _aiohttp_transport
     fetch: Callable[[], AbstractAsyncContextManager[Fetch]] = _http_fetch
@@ -51,12 +51,12 @@ class Ports:
 
 
 class Interrupted(Exception):  # noqa: N818  # not an error: a person asked for it
-    """The run was asked to stop before it was over."""
+    """The run was asked to stop before its end."""
 
 
 @dataclass(slots=True)
 class RunContext:
-    """A verb, the store, the options, and those who watch or stop it."""
+    """A command with its store, options, progress and stop request."""
 
     command: str
     access: Access
@@ -74,7 +74,7 @@ class RunContext:
 
 @asynccontextmanager
 async def reporting_outcome(job: RunContext) -> AsyncIterator[None]:
-    """Whatever ends the run, its report has the traffic and the time, and goes with the error.
+    """Complete the report with traffic and time, and attach it to the error that ends the run.
 
     Raises the one FerryError that a person must hear of, out of all that task groups bring up.
     """
@@ -109,7 +109,7 @@ def _ended(job: RunContext, error: FerryError | Interrupted) -> FerryError | Non
 
 
 def the_error(group: BaseExceptionGroup[BaseException]) -> FerryError | Interrupted | None:
-    """The one failure that a person must hear of, out of all that a task group brought up; None for a fault of ours."""
+    """Return the error to report out of a task group's errors, None if one of them is a bug."""
     leaves: list[BaseException] = []
     stack: list[BaseException] = [group]
     while stack:
@@ -145,5 +145,5 @@ def new_context(
     stop: Stop | None,
     seams: Ports | None,
 ) -> RunContext:
-    """A job with defaults for what was not given."""
+    """Return a context with defaults for all that is None."""
     return RunContext(command, access, options or Options(), progress or Progress(), stop or Stop(), seams or Ports())

@@ -1,4 +1,4 @@
-"""The steps that the verbs share: open the checkpoint, read the manifest, count, survey, propose a plan, carry it."""
+"""The first steps of every verb: open the checkpoint, read the manifest, connect, count the images."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def open_checkpoint(job: RunContext, opened: ExitStack, path: Path) -> Checkpoint:
-    """Lock and load a checkpoint; what a crash left to be tidied is tidied.
+    """Lock and load a checkpoint, and clean up after a crash.
 
     Raises DiskError, LockedError, CheckpointError.
     """
@@ -56,7 +56,7 @@ def open_checkpoint(job: RunContext, opened: ExitStack, path: Path) -> Checkpoin
 
 
 def load_without_lock(job: RunContext, opened: ExitStack, path: Path) -> Checkpoint:
-    """Load a checkpoint without its lock, for who writes nothing beside it; temporary files lie elsewhere.
+    """Load a checkpoint without its lock, for verbs that write nothing beside it.
 
     Raises DiskError, CheckpointError.
     """
@@ -80,7 +80,7 @@ def load_without_lock(job: RunContext, opened: ExitStack, path: Path) -> Checkpo
 
 
 def place_for_dry_run(path: Path) -> Path:
-    """Where a dry run writes its plan: its usual place, or where no file can lie there a folder below the system's temporary one.
+    """Return the path for a dry run's plan: `path`, or one in the temporary folder if `path` can't be written.
 
     Raises DiskError.
     """
@@ -94,7 +94,7 @@ def place_for_dry_run(path: Path) -> Path:
 
 
 async def count_before(job: RunContext, store: Store) -> None:
-    """The first call: it also tells at once whether the credentials are good."""
+    """Make the first call; it fails at once if the credentials are not valid."""
     job.progress.start_phase("connecting")
     job.report.images_before = await count_images(store)
     if job.stop.stopping:
@@ -102,7 +102,7 @@ async def count_before(job: RunContext, store: Store) -> None:
 
 
 async def count_images(store: Store) -> int | None:
-    """The store's image count informs and doesn't judge: where the store won't tell it, the run goes on without."""
+    """Return the store's image count, None if the store does not answer it: it is only information."""
     try:
         return await store.count()
     except StoppedError:
@@ -114,7 +114,7 @@ async def count_images(store: Store) -> int | None:
 
 
 def read_manifest(job: RunContext, manifest: str | Path, checkpoint: Checkpoint) -> Manifest:
-    """Check the manifest whole; temporary files lie beside the checkpoint, or where it is only looked at in its scratch folder.
+    """Check the whole manifest; temporary files are beside the checkpoint, or in its scratch folder.
 
     Raises ManifestError with every fault, DiskError.
     """
@@ -125,7 +125,7 @@ def read_manifest(job: RunContext, manifest: str | Path, checkpoint: Checkpoint)
 
 
 def files_folder(job: RunContext, manifest: str | Path) -> Path:
-    """Where local pictures lie: --files, else the manifest's own folder, with `-` the working folder."""
+    """Return the folder of local images: --files, else the manifest's folder, for `-` the working folder."""
     if job.options.files is not None:
         return job.options.files.absolute()
     return Path.cwd() if str(manifest) == "-" else Path(manifest).absolute().parent
@@ -134,7 +134,7 @@ def files_folder(job: RunContext, manifest: str | Path) -> Path:
 def header_for(
     job: RunContext, mode: str, wanted: Manifest, checkpoint: Checkpoint, *, resumable: bool = False
 ) -> Header:
-    """What the plan that is about to be made is for."""
+    """Return the header of the plan to be made."""
     only = "" if job.options.only is None else "only " + ",".join(map(str, sorted(job.options.only)))
     limit = "" if job.options.limit is None else f"limit {job.options.limit}"
     return Header(
@@ -153,7 +153,7 @@ def header_for(
 
 
 def failed_alone(job: RunContext, checkpoint: Checkpoint, header: Header) -> frozenset[int] | None:
-    """The products that failed in the run before, where this one is the same again and need list no others; else None."""
+    """Return the products that failed in an identical prior run, None if all must be listed."""
     former = checkpoint.header or {}
     only = to_retry(former, header, job.report.images_before)
     if job.options.fresh or not only:
@@ -169,7 +169,7 @@ def failed_alone(job: RunContext, checkpoint: Checkpoint, header: Header) -> fro
 
 
 def read_plan(access: Access, plan_file: str | Path, seams: Ports) -> PlanFile:
-    """A whole plan for this store.
+    """Return the plan file, checked to be complete and for this store.
 
     Raises CheckpointError where there is none, or it is damaged, or for another store.
     """
@@ -186,7 +186,7 @@ def read_plan(access: Access, plan_file: str | Path, seams: Ports) -> PlanFile:
 async def connected(
     access: Access, options: Options, seams: Ports, progress: Progress, stop: Stop
 ) -> AsyncIterator[tuple[Store, ApiClient]]:
-    """A store behind its gate, watched until the end."""
+    """Connect to the store, and watch its calls until the end."""
     limits = Limits(
         concurrency=options.concurrency,
         rate=options.rate,
@@ -215,7 +215,7 @@ async def connected(
 
 
 def checkpoint_path(manifest: str | Path, options: Options) -> Path:
-    """--checkpoint, else the manifest's path with `.checkpoint.json` added.
+    """Return --checkpoint, else the manifest's path with `.checkpoint.json` added.
 
     Raises SettingsError where the manifest is standard input and no checkpoint is given.
     """
@@ -230,9 +230,7 @@ def checkpoint_path(manifest: str | Path, options: Options) -> Path:
 
 
 def check_output(output: Path, *spared: Path) -> None:
-    """A file that is to be written whole takes the place of what bears its name: not of a device, nor of what is `spared`.
-
-    Raises SettingsError.
+    """Raise SettingsError if an output path is not a regular file, or is one of the `spared`.
     """
     if output.exists() and not output.is_file():
         raise SettingsError(f"-o {output}: this is no regular file; give the name of one")

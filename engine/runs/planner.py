@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from ..transport.store import Store
 
 _WINDOW = 4096
-"""How many products may be finished ahead of the slowest one."""
+"""Products that may be finished ahead of the slowest one."""
 
 Line = tuple[ProductPlan | None, WantedProduct, int, int, int, IdentityMap | None, dict[str, int]]
 
 
 class Planner:
-    """One survey: `run` lists and diffs every product that comes, and writes the plan's lines."""
+    """Lists and diffs every product, and writes the plan's lines."""
 
     def __init__(
         self,
@@ -137,13 +137,13 @@ class Planner:
         return product_plan(product, present, found, failures), product, len(present), len(memory), lost, None, {}
 
     def _early(self) -> float:
-        """For how many seconds still a listing may lag behind what the former run wrote."""
+        """Return the seconds during which a listing may still lag behind the prior run's writes."""
         return max(0.0, self._trusted_at - loop_time())
 
     async def _compared(
         self, product: WantedProduct, present: list[StoredImage], memory: IdentityMap
     ) -> tuple[list[StoredImage], Difference]:
-        """What must change; while listings may lag, no image is written for what the listing alone says of it."""
+        """Return the difference; while listings may lag, each image to be written is read by a GET first."""
 
         def difference(images: list[StoredImage]) -> Difference:
             return compare(product, images, memory, delete_extra=self._delete_extra, model=self._reading)
@@ -155,7 +155,7 @@ class Planner:
         return await confirm(present, memory, writes, difference, lambda each: self._image(number, each))
 
     def _failed(self, product: WantedProduct, memory: IdentityMap, error: RefusedError) -> Line:
-        """A product that can't be listed fails whole. A 404 may be a sick store's: its images are lost, not forgotten."""
+        """Return the plan of a product that can't be listed: all of it fails, and its images stay known."""
         missing = isinstance(error, MissingError)
         batch = ProductPlan(product, [], Changes(), memory, [], missing)
         batch.failures = product_failures(batch, listing_reason(error), error.status)
@@ -164,7 +164,7 @@ class Planner:
     def _failures_beside(
         self, product: WantedProduct, present: list[StoredImage], found: Difference, resent: RetriedCreates | None
     ) -> list[Failure]:
-        """What migrate can't do, for it never deletes: replace an image, remove a twin that came late."""
+        """Return the failures of what migrate can't do without deletes: replace an image, remove a late duplicate."""
         if self._delete_extra:
             return []
         batch = product_plan(product, present, found, [])
@@ -207,7 +207,7 @@ class Planner:
 
 
 def _lost(present: list[StoredImage], memory: IdentityMap) -> int:
-    """How many of the remembered images a listing does not show."""
+    """Return the number of known images that a listing does not show."""
     if not memory:
         return 0
     ids = {image.image_id for image in present}
@@ -224,7 +224,7 @@ async def make_plan(
     header: Header,
     only: frozenset[int] | None = None,
 ) -> PlanFile:
-    """List and diff into a plan file; a resumable one's interrupted listing is gone on with, any other appears whole.
+    """List and diff into a plan file; an interrupted resumable one is continued.
 
     Where `only` some products are listed, the others are taken to be as the run before left them.
 
@@ -281,7 +281,7 @@ def _planner(
 
 
 def _identities(job: RunContext, checkpoint: Checkpoint, plan: PlanFile | None) -> Iterator[tuple[int, IdentityMap]]:
-    """What is remembered, what an unfinished run has learned included."""
+    """Return the known images by product, with those that an open run has learned."""
     unfinished = checkpoint.open_run
     if unfinished is None or plan is None:
         return checkpoint.identities()

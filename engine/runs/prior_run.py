@@ -26,7 +26,7 @@ _READABLE = 32 * 1024 * 1024
 
 
 def _former_writes(checkpoint: Checkpoint) -> Callable[[int], ProductLedger | None]:
-    """What the former run did, product by product; None where its history tells nothing, or is too long."""
+    """Return the prior run's ledger by product, None if its history is missing or too long."""
     try:
         told = checkpoint.history() if checkpoint.history_size() <= _READABLE else None
     except CheckpointError:
@@ -69,7 +69,7 @@ async def confirm(
 
 @dataclass(slots=True)
 class PriorRun:
-    """What the former run left to be minded: creates it sent again, whether names get lost, how long listings may lag (s).
+    """The prior run's retried creates, whether its store renames files, and its listing lag in seconds.
 
     `writes` tells what it did in a product, None where nobody knows.
     """
@@ -81,7 +81,7 @@ class PriorRun:
 
 
 def prior_run(job: RunContext, checkpoint: Checkpoint, plan: PlanFile | None) -> PriorRun:
-    """What the run before left to be minded, whether it came to its end or not."""
+    """Return what the planner must know of the prior run, finished or not."""
     settle = job.options.settle
     lag = min(max(checkpoint.trusted_from(settle) - job.ports.now(), 0.0), settle)
     former = PriorRun(checkpoint.retried_creates(), checkpoint.renames_files(), lag)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 _WITH_LOSSES, _WITHOUT_LOSSES = "with losses", "without losses"
-"""What a plan may do; one of an older version says neither, and is made anew."""
+"""The values of `selection` in an undo plan; a plan of an older version has neither, and is made again."""
 
 
 async def plan_undo(
@@ -55,7 +55,7 @@ async def plan_undo(
     copies: BackupCopies,
     path: Path,
 ) -> PlanFile:
-    """Survey what the run of a checkpoint changed, and write the plan that takes it back."""
+    """List what a run changed, and write the plan that reverts it."""
     wait = partial(_wait_until, job, loop_time() + unsure_for(job, checkpoint))
     renames_files = checkpoint.renames_files()
     done, told = history
@@ -91,7 +91,7 @@ async def plan_undo(
 
 
 def undo_header(job: RunContext, done: Checkpoint, kept: Checkpoint, folder: Path, digest: str) -> Header:
-    """The header of the plan that takes a run back."""
+    """Return the header of the plan that reverts a run."""
     return Header(
         mode="undo",
         store=job.access.store,
@@ -140,7 +140,7 @@ async def _revert_product(
 
 
 def unsure_for(job: RunContext, done: Checkpoint) -> float:
-    """For how many seconds still no listing is sure to show all that the run wrote: a settle after its last word."""
+    """Return the seconds during which a listing may not show all of the run's writes yet."""
     disk, journal = job.ports.disk, done.paths.journal
     if disk.size(journal) is None:
         journal = done.paths.history[1]
@@ -149,7 +149,7 @@ def unsure_for(job: RunContext, done: Checkpoint) -> float:
 
 
 async def _wait_until(job: RunContext, sure_at: float) -> bool:
-    """Wait until listings show all that the run did; False where that time has come already, or the undo is asked to stop."""
+    """Wait until listings show all that the run did; return False if there was no need, or the undo must stop."""
     seconds = sure_at - loop_time()
     if seconds <= 0 or job.stop.stopping:
         return False
@@ -165,7 +165,7 @@ def _unlisted(batch: ProductPlan, error: RefusedError) -> Failure:
 
 
 def _reverted_before(disk: Disk, kept: Checkpoint, digest: str) -> set[int]:
-    """The products that an earlier undo of the same run took back and finished well."""
+    """Return the products that an earlier undo of the same run has reverted without failures."""
     found = kept.history()
     if found is None:
         return set()

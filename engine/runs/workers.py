@@ -1,4 +1,4 @@
-"""Workers over one source of work, as many as the gate finds worth having, and more when it finds more."""
+"""Workers over one source of work, as many as the API client can keep busy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class WorkerPool:
-    """Runs `step` in several tasks until it says that there is no more; `wanted` tells how many tasks are worth having now."""
+    """Runs `step` in several tasks until it returns False; `size` returns the useful number of tasks."""
 
     def __init__(self, size: Callable[[], int], step: Callable[[], Awaitable[bool]]) -> None:
         self._size = size

@@ -1,4 +1,4 @@
-"""Creates whose outcome is unknown: which image of a fresh listing is theirs. Looking comes before any sending again.
+"""Unconfirmed creates: finds their images in a fresh listing, before any of them is sent again.
 
 An image is a newcomer if it was neither there when the plan was made nor made by a confirmed create. The right name
 makes it ours; among several of that name the one with the very fields that were sent. On a store that has been seen
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Match:
-    """What a look told: rows found with their image ids, rows not there, and newcomers that nothing explains."""
+    """The result of one listing: rows found (row -> image id), rows missing, and images that nothing explains."""
 
     found: dict[int, int] = field(default_factory=dict)
     missing: list[int] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Match:
 def match_unconfirmed(
     batch: ProductPlan, course: ProductLedger, present: list[StoredImage], *, renames_files: bool, settled: bool = False
 ) -> Match:
-    """Match the product's unknown creates with the newcomers of a listing; `settled`: what is not there now is sent again."""
+    """Match the unconfirmed creates with the new images of a listing; `settled`: a missing one is sent again."""
     explained = {image.image_id for image in batch.present} | set(course.made)
     newcomers = [image for image in present if image.image_id not in explained]
     sighting = Match()
@@ -56,13 +56,13 @@ def match_unconfirmed(
 
 
 def _only_explanation(course: ProductLedger, row: int, outstanding: list[int], newcomers: list[StoredImage]) -> bool:
-    """Whether the one newcomer can be nothing but this create: none other is outstanding or was ever sent twice."""
+    """Return True if only this create can explain the one new image."""
     others = (set(outstanding) | set(course.may_have_duplicates())) - {row}
     return len(newcomers) == 1 and not others
 
 
 def _closest(wanted: Wanted, newcomers: list[StoredImage]) -> StoredImage | None:
-    """The newcomer that bears the name most closely, of several the one that differs least from what was sent."""
+    """Return the new image with the closest name, of several the one that differs least from what was sent."""
     alike = [
         (close, _differs(wanted, image), image.image_id, image)
         for image in newcomers
@@ -72,7 +72,7 @@ def _closest(wanted: Wanted, newcomers: list[StoredImage]) -> StoredImage | None
 
 
 def _tells_otherwise(wanted: Wanted, image: StoredImage) -> bool:
-    """Whether an image's description can't be what a store made of the one that was sent, trimmed, cut or escaped."""
+    """Return True if the description is not the sent one, even trimmed, cut or escaped."""
     sent, kept = (wanted.description or "").strip(), html.unescape(image.description).strip()
     return bool(sent) and not (kept and (sent.startswith(kept) or kept.startswith(sent)))
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from ..plan.batch import ProductPlan
 
 RetriedCreates = dict[str, list[int]]
-"""Of one product, the sources whose create was sent again after a look in vain -> the images that are no twins of theirs."""
+"""Sources of one product whose create was retried -> the image ids that are no duplicates of theirs."""
 
 
 def duplicates(
     batch: ProductPlan, course: ProductLedger, unexplained: list[StoredImage], *, renames_files: bool
 ) -> dict[int, list[StoredImage]]:
-    """Newcomers that bear the name of a create which was sent again after a look in vain; row -> those newcomers.
+    """Return the unexplained images that bear the name of a retried create, by manifest row.
 
     On a store that loses names any of them may be one.
     """
@@ -33,7 +33,7 @@ def duplicates(
 
 
 def retried_in(batch: ProductPlan, course: ProductLedger) -> RetriedCreates:
-    """The product's creates that were sent again after a look in vain, and the images that are explained without them."""
+    """Return the sources whose create was retried, each with the images that are explained without it."""
     explained = [image.image_id for image in batch.present] + list(course.made)
     return {batch.product.images[row].image_file: explained for row in course.may_have_duplicates()}
 
@@ -46,7 +46,7 @@ def late_duplicates(
     *,
     renames_files: bool,
 ) -> dict[int, list[StoredImage]]:
-    """Twins that the former run could not see, or left: row -> images that it can't explain and that have no row.
+    """Return the duplicates that the prior run could not see, or left, by manifest row.
 
     A source whose signature alone is new is the one that was sent again, unless another source of the product could be; the
     twin then bears what the store made of the former one.

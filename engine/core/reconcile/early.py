@@ -1,4 +1,4 @@
-"""What a listing that may be older than a former run's writes tells for sure, and of which images it does not."""
+"""Listings that may be older than the prior run's writes: finds the images that need a GET of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOVING = frozenset({"sort_order", "is_thumbnail"})
 
 
 def to_confirm(found: Difference, known: set[int], former: ProductLedger | None) -> set[int]:
-    """The images that would be written, or paired for the first time, for what the former run may have changed of them since.
+    """Return the ids of images to be written, or matched for the first time, that the prior run may have changed.
 
     `known` are the ids that are remembered; `former` is what that run did in this product, None where nobody knows.
     """
@@ -29,7 +29,7 @@ def to_confirm(found: Difference, known: set[int], former: ProductLedger | None)
 
 
 def hides(former: ProductLedger, present: list[StoredImage]) -> bool:
-    """Whether a listing does not show something that the former run did: it may be older, or somebody took it back since."""
+    """Return True if a listing lacks something that the prior run did: it may be older than that."""
     listed = {image.image_id: image for image in present}
     if (former.made.keys() - former.deleted - listed.keys()) or (former.deleted & listed.keys()):
         return True

@@ -1,4 +1,4 @@
-"""When refusals in a row are no image's own any more, so that a run had better stop. Pure.
+"""Refusals in a row that concern the store or the account, and therefore stop the run.
 
 What an image or a product is refused for itself (a dead source, a wrong type, a 404, a 403 on one product) never stops a
 run, however many there are. What stops it (contract, exit codes 1 and 5): refusals whose status or words concern the
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ..errors import StoreError
 
 SAME_REJECTIONS = 50
-"""So many creates refused in a row in the same way stop the run, where the refusal concerns the store or the account."""
+"""Creates refused in a row, for the same reason that concerns the store or the account, that stop the run."""
 SEVERAL = 3
-"""The fewest products that those creates are for."""
+"""The minimum number of products that those creates belong to."""
 FORBIDDEN_PRODUCTS = 10
-"""So many products in a row of which a write was answered 403 stop the run: the token may not write."""
+"""Products in a row with a write answered 403 that stop the run: the token may not write."""
 
 # Payment, method, representation, legal reasons, not implemented, HTTP version, storage; a redirect is the address's.
 _OF_THE_STORE = frozenset({402, 405, 406, 411, 415, 426, 451, 501, 505, 507, 511})
@@ -33,14 +33,14 @@ _WORDS = re.compile(
 
 
 def concerns_store(status: int, reason: str) -> bool:
-    """Whether a refusal speaks of the store or the account, and not of the image or product that was sent."""
+    """Return True if a refusal concerns the store or the account, not one image or product."""
     if status in {404, 409, 423}:
         return False
     return status in _OF_THE_STORE or 300 <= status < 400 or _WORDS.search(_own_words(reason)) is not None
 
 
 def _own_words(reason: str) -> str:
-    """The store's words without what it quotes: an address or a file name may hold any word."""
+    """Return the reason without its quotations: an address or a file name may hold any word."""
     return re.sub(r"'[^']*'|\"[^\"]*\"|\bhttps?://\S+", "''", reason)
 
 
@@ -55,13 +55,13 @@ class Refusals:
         self._forbidden: set[int] = set()
 
     def accepted(self) -> None:
-        """The store has taken a write."""
+        """Reset the counts: the store has accepted a write."""
         self._count = 0
         self._products.clear()
         self._forbidden.clear()
 
     def of_create(self, product_id: int, error: StoreError) -> str | None:
-        """Count a refused create; the sentence with which the run stops where it is time, else None."""
+        """Count a refused create; return the reason to stop the run, else None."""
         if not concerns_store(error.status, error.reason):
             return None
         same = f"{error.status} {error.reason.partition(':')[0].partition(' The ')[0]}"
@@ -78,7 +78,7 @@ class Refusals:
         )
 
     def of_write(self, product_id: int, error: StoreError) -> str | None:
-        """Count a refused write; the reason with which the credentials count as refused where it is time, else None.
+        """Count a refused write; return the reason to take the credentials as refused, else None.
 
         A product that failed before does not count: it may be the very product whose writes are always refused.
         """

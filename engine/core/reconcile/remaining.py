@@ -1,4 +1,4 @@
-"""What is still to do in a product that is under way, judged from a fresh listing by the diff that made the plan.
+"""The changes that remain in a product under way: the plan's diff, applied to a fresh listing.
 
 The plan bounds it: nothing is deleted that the plan did not name, nothing refused is sent again in this run, and what
 somebody else added meanwhile is left alone.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _unmanaged(product: WantedProduct, memory: IdentityMap, frozen: set[int]) -> WantedProduct:
-    """The product with nothing asked of the images that can't be updated."""
+    """Return the product without wishes for the `frozen` images."""
     if not frozen:
         return product
     images = [
@@ -39,13 +39,13 @@ def _unmanaged(product: WantedProduct, memory: IdentityMap, frozen: set[int]) ->
 
 
 MAX_LOSSES = 8
-"""A write whose answer was lost so often in a row, and which had not happened each time, is given up for this run."""
+"""Lost answers in a row, to a write that had not happened each time, after which this run abandons it."""
 MAX_PASSES = 3
-"""How often a product is looked at and mended before it counts as failed."""
+"""Passes over a product before what is left counts as failed."""
 
 
 def identities_after(batch: ProductPlan, course: ProductLedger, gone: Container[int] = ()) -> IdentityMap:
-    """What the ledger knows of the product now: the plan's pairs, and what this run made since.
+    """Return the known images of a product: the plan's, and those that this run has created.
 
     What was made and is `gone` has been taken away by somebody else. An image that was replaced and could not be deleted
     is remembered by its id, lest it be taken for the new one some day.
@@ -65,7 +65,7 @@ def identities_after(batch: ProductPlan, course: ProductLedger, gone: Container[
 
 
 def _with_own(batch: ProductPlan, course: ProductLedger, memory: IdentityMap) -> IdentityMap:
-    """The memory with what the store made of what it was sent in this run."""
+    """Return the identities with the values that the store changed in this run."""
     wanted = {image.image_file: image for image in batch.product.images}
     for source, pair in memory.items():
         own, image = course.own.get(pair[0]), wanted.get(source)
@@ -85,7 +85,7 @@ def remaining_changes(
     *,
     delete_extra: bool,
 ) -> Difference:
-    """The changes that are left.
+    """Return the changes that are left, bounded by the plan.
 
     `refused` are the rows that the store would not take in this run, `barred` the images that it would not update: they
     stay as they are, and nothing is arranged as if they moved.
@@ -111,7 +111,7 @@ def remaining_changes(
 
 
 def _moves(write: Written, former: dict[int, StoredImage]) -> bool:
-    """Whether a write of the order may have moved anything."""
+    """Return True if the write of a sort order may have moved any image."""
     if write.sort_order is None:
         return False
     there = former.get(write.image_id)
@@ -119,21 +119,21 @@ def _moves(write: Written, former: dict[int, StoredImage]) -> bool:
 
 
 def contradicted(course: ProductLedger, present: list[StoredImage], written: list[Written]) -> set[int]:
-    """The images of which a listing that lags may be wrong: those made, deleted or written, as far as it can be told."""
+    """Return the images that a lagging listing may show wrong: those created, deleted or written."""
     ids = {image.image_id for image in present}
     made = course.made.keys() - course.deleted - ids
     return made | (course.deleted & ids) | {write.image_id for write in written}
 
 
 def unmoved(course: ProductLedger, present: list[StoredImage]) -> list[int]:
-    """One image of those that a delete-many call was to take, where all of them still show: gone or not, it tells of them all."""
+    """Return one image of an unconfirmed delete-many call if all of them are still listed; it stands for all."""
     change = course.changes.get("empty")
     ids = (change.sent or {}).get("image_ids", []) if change is not None and change.unconfirmed else []
     return ids[:1] if ids and {image.image_id for image in present}.issuperset(ids) else []
 
 
 def matches_plan(batch: ProductPlan, present: list[StoredImage]) -> bool:
-    """Whether a product still is as it was when the plan was made: the same images with the same fields."""
+    """Return True if a product has the images and fields that its plan saw."""
     return {_seen(image) for image in present} == {_seen(image) for image in batch.present}
 
 
@@ -142,7 +142,7 @@ def _seen(image: StoredImage) -> tuple[int, str, str, int, bool]:
 
 
 def unfinished(batch: ProductPlan, course: ProductLedger, changes: Changes) -> list[Failure]:
-    """What is still to be changed when nothing more is tried: the images concerned, each with its field and its values."""
+    """Return a failure for each change that is left after the last pass, with field and values."""
     said = f"still not as asked after {MAX_PASSES} rounds of mending"
     told = [row_failure(batch, create.row, f"{said}: the store does not have it") for create in changes.creates]
     told += [failure for update in changes.updates for failure in field_failures(batch, course, update, f"{said}: ")]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Written:
-    """One confirmed create or update: the fields that were sent, with the values that the store answered.
+    """One confirmed create or update: the sent fields, with the values in the answer.
 
     `own_order`: the order that it answered is not the one that it was sent.
     """
@@ -31,7 +31,7 @@ class Written:
 def contradicts(
     course: ProductLedger, present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]
 ) -> bool:
-    """Whether a listing contradicts what the store has confirmed: then it lags behind, and tells nothing yet.
+    """Return True if a listing contradicts a confirmed write: then it lags.
 
     It lacks an image that was made, shows one that was deleted, or does not show what was `written` in this round where
     nothing written after it could have changed that. Nor does it where a sort order was written and all is as `before`
@@ -57,7 +57,7 @@ def _looks(gallery: Iterable[StoredImage]) -> set[tuple[int, str, int, bool]]:
 
 
 def _hides(image: StoredImage, write: Written, later: list[Written]) -> bool:
-    """Whether an image does not show a write, although no later one touched it or could have moved it."""
+    """Return True if an image does not show a write that no later write can have changed."""
     if any(other.image_id == write.image_id for other in later):
         return False
     if write.description is not None and image.description != write.description:
@@ -72,7 +72,7 @@ def _hides(image: StoredImage, write: Written, later: list[Written]) -> bool:
 
 
 def witnesses(present: list[StoredImage], written: list[Written], before: Iterable[StoredImage]) -> set[int]:
-    """The images that tell whether a listing is older than the round's writes of orders, where it may be and may not be.
+    """Return the images that show by a GET if a listing is older than this round's sort orders.
 
     One that does not show its own order may have been moved by a later write, or not be written yet. One that was written
     last and had its order already, or was moved there by earlier writes, tells nothing; but a store that then moves its

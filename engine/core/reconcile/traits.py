@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class StoreTraits:
-    """What the store was seen to do: how it renumbers, whether it loses names, how many seconds its listings lag.
+    """Observed behaviour of the store: renumbering, renamed files, listing lag in seconds.
 
     `delete_many`: it has the call that deletes all images of a product. All but the lag is kept in the checkpoint.
     """
@@ -26,7 +26,7 @@ class StoreTraits:
 
 
 class WriteRound:
-    """A gallery's sort orders before a round of writes, and the writes: what the next look learns from."""
+    """The sort orders before a round of writes, and those writes; the next listing is compared with them."""
 
     def __init__(self, present: list[StoredImage]) -> None:
         self.orders = {image.image_id: image.sort_order for image in present}
@@ -35,22 +35,22 @@ class WriteRound:
         self.blurred = False
 
     def created(self, image_id: int, fields: dict[str, Any]) -> None:
-        """A create was confirmed; where the store chose its place, nothing can be learned."""
+        """Record a confirmed create; if the store chose its place, the round teaches nothing."""
         self.blurred = self.blurred or "sort_order" not in fields
         self.creates.append((image_id, fields.get("sort_order", 0)))
 
     def blur(self) -> None:
-        """A PUT may have happened or not, or twice: nothing can be learned of what it moved."""
+        """Record an update that may have happened any number of times: the round teaches nothing."""
         self.blurred = True
 
     def explains(self, present: list[StoredImage], model: RenumberingModel) -> bool:
-        """Whether the listing shows all of this round, by a model that is more than the documentation's."""
+        """Return True if an observed model predicts exactly this listing."""
         expected = renumbering.predict(self.orders, self.creates, self.puts, model)
         after = {image.image_id: image.sort_order for image in present}
         return model.update_seen and not self.blurred and {**expected, **after} == expected
 
     def infer(self, present: list[StoredImage], reading: RenumberingModel) -> RenumberingModel:
-        """The reading, with what the listing after this round tells of the store."""
+        """Return the renumbering model, corrected by the listing after this round."""
         if self.blurred:
             return reading
         after = {image.image_id: image.sort_order for image in present}
