@@ -230,8 +230,7 @@ def checkpoint_path(manifest: str | Path, options: Options) -> Path:
 
 
 def check_output(output: Path, *spared: Path) -> None:
-    """Raise SettingsError if an output path is not a regular file, or is one of the `spared`.
-    """
+    """Raise SettingsError if an output path is not a regular file, or is one of the `spared`."""
     if output.exists() and not output.is_file():
         raise SettingsError(f"-o {output}: this is no regular file; give the name of one")
     if any(output.absolute() == each.absolute() for each in spared):

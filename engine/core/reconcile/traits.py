@@ -1,4 +1,4 @@
-"""How the store behaves, as observed in this run: renumbering, file names, listing lag."""
+"""Behaviour of the store, as observed in this run: renumbering, file names, listing lag."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WriteLog:
-    """What was written to one product, and when; times are seconds of the caller's clock.
+    """The writes to one product, with times in seconds of the caller's clock.
 
     `wrote_at` is the last confirmed write, `lost_at` the last lost answer. `relist` asks for a listing after this round.
     `shown` is the gallery before the round, by image id.
