@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 
 class FerryError(Exception):
-    """Base class of all errors that the engine raises; its text is for users.
+    """Base class of all errors that the engine raises.
+
+    Its text is for users.
 
     `report` holds the counts up to the error, if a run had started.
     """
@@ -157,7 +159,10 @@ class UnsentError(StoreError):
 
 
 class StoppedError(StoreError):
-    """A call that still waited when the run was stopped; with `tries` 0 it was never sent."""
+    """A call that still waited when the run was stopped.
+
+    With `tries` 0 it was never sent.
+    """
 
 
 ENDS_RUN = (ForbiddenError, UnreachableError, StoppedError)

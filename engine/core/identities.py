@@ -1,4 +1,6 @@
-"""Known images of a product: which image each source is, and values the store changed. Pure.
+"""Known images of a product.
+
+Which image each source is, and values the store changed. Pure.
 
 A store may trim, cut or escape a text, or keep a sort order of its own. The response to a POST or PUT shows it. Both
 values are remembered, so that the same value is not sent again on every run. If either has changed since, the field
@@ -64,7 +66,9 @@ def still_valid(image: Wanted, there: StoredImage, kept: OwnValues) -> OwnValues
 
 
 def merge_own_values(image: Wanted, own: OwnValues, prior: OwnValues, written: Iterable[str]) -> OwnValues:
-    """Return the own values to remember: each wanted value with the stored one.
+    """Return the own values to remember.
+
+    Each wanted value with the stored one.
 
     `own` has the values sent and stored in this run, `prior` those known before, `written` the fields sent. The value sent
     for a sort order can differ from the wanted one, if siblings will move the image or only the order of equal values

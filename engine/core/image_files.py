@@ -1,4 +1,6 @@
-"""Names of images: kind of source, and the name under which the store keeps it.
+"""Names of images.
+
+Kind of source, and the name under which the store keeps it.
 
 The store keeps `a b(2).JPG` as `k/392/a_b_2___43888.JPG`. On a second import the suffix is added again, and a CDN copy
 also has rendition parts (store-api.md 1.5). `base_name` removes all of it, from sources and stored names alike. A
@@ -28,7 +30,9 @@ _RUN = re.compile(r"_{2,}")
 
 
 def kind(image_file: str) -> str:
-    """Return the kind of a source: "url", "import", "file" (contract, Manifest) or "gone".
+    """Return the kind of a source.
+
+    "url", "import", "file" (contract, Manifest) or "gone".
 
     "gone" is an image that undo finds in the store and that cannot be created again; a manifest cannot name one.
     """
@@ -124,7 +128,10 @@ def is_cut(source: str, stored: str) -> bool:
 
 
 def is_uncertain(source: str) -> bool:
-    """Return True if the stored name cannot be predicted: completed, cut or empty."""
+    """Return True if the stored name cannot be predicted.
+
+    Completed, cut or empty.
+    """
     return is_completed(source) or len(cut_key(source)) > CUT_FROM
 
 
@@ -134,7 +141,10 @@ def same_name(source: str, stored: str) -> bool:
 
 
 def likeness(source: str, stored: str) -> int | None:
-    """Return the distance between source and stored name: 0 is best, None no match."""
+    """Return the distance between source and stored name: 0 is best.
+
+    None is no match.
+    """
     name = source[source.rfind("/") + 1 :]
     dot = name.rfind(".")
     if (

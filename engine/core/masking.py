@@ -1,4 +1,7 @@
-"""Masking of user names and passwords in addresses, for output and logs. Pure."""
+"""Masking of user names and passwords in addresses, for output and logs.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ def masked(text: str) -> str:
 
 
 def all_masked(value: Any) -> Any:
-    """Return the same JSON value with all its texts masked; keys are not changed."""
+    """Return the same JSON value with all its texts masked.
+
+    Keys are not changed.
+    """
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, list | tuple):

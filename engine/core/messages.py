@@ -34,7 +34,10 @@ class Upload:
 
 @dataclass(slots=True)
 class Request:
-    """One call. `path` follows `/stores/{hash}` and includes the encoded query; `body` is JSON."""
+    """One call. `path` follows `/stores/{hash}` and includes the encoded query.
+
+    `body` is JSON.
+    """
 
     method: str
     path: str

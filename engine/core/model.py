@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Wanted:
-    """One image of the manifest. A field that is None is neither compared nor written."""
+    """One image of the manifest.
+
+    A field that is None is neither compared nor written.
+    """
 
     image_file: str
     description: str | None = None
@@ -31,7 +34,10 @@ class WantedProduct:
 
 @dataclass(slots=True)
 class StoredImage:
-    """One image as the store lists it; a null description reads as "" (store-api.md 1.1)."""
+    """One image as the store lists it.
+
+    A null description reads as "" (store-api.md 1.1).
+    """
 
     image_id: int
     image_file: str

@@ -25,13 +25,18 @@ class Failure:
 
 
 def images_in(failures: list[Failure]) -> int:
-    """Return the number of images in these failures; one image may fail in several fields."""
+    """Return the number of images in these failures.
+
+    One image may fail in several fields.
+    """
     return len({(failure.image_file, failure.image_id) for failure in failures})
 
 
 @dataclass(slots=True)
 class Report:
-    """Counts of a run since its first start; `requests` to `elapsed_s` cover this process only.
+    """Counts of a run since its first start.
+
+    `requests` to `elapsed_s` cover this process only.
 
     `resumed`: earlier processes contributed to the other counts.
     """

@@ -1,4 +1,7 @@
-"""Comparison of source addresses: one spelling for all, and addresses without their signatures."""
+"""Comparison of source addresses.
+
+One spelling for all, and addresses without their signatures.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Backup of images before they are deleted: the best rendition, all fields, and a sealed index line.
+"""Backup of images before they are deleted.
+
+The best rendition, all fields, and a sealed index line.
 
 `FOLDER/STORE/PRODUCT/IMAGE/NAME` has the bytes under the image's original name, so that an upload of the file restores
 the name; `FOLDER/index.jsonl` describes it. File and line are synced before the delete is sent. No existing file is
@@ -44,7 +46,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Backup:
-    """A backup folder, which other runs may write to as well. Intact copies are not fetched again."""
+    """A backup folder, which other runs may write to as well.
+
+    Intact copies are not fetched again.
+    """
 
     def __init__(
         self, disk: Disk, folder: Path, store: str, fetch: Fetch, storefront_url: str | None, *, mark: str
@@ -205,5 +210,8 @@ class Backup:
 
 
 def _safe_name(name: str) -> str:
-    """Return a name that any file system accepts, with its extension; the index has the original."""
+    """Return a name that any file system accepts, with its extension.
+
+    The index has the original.
+    """
     return _UNSAFE.sub("_", name)[-LONGEST_NAME:].lstrip(".") or "_"

@@ -34,7 +34,9 @@ class BackupCopies:
             self._images.setdefault(product_id, []).append(image_id)
 
     def of_deleted(self, plan: ProductPlan, ledger: ProductLedger) -> dict[int, BackupCopy]:
-        """Return the copy of each image that the run deleted; the digest of each file is checked.
+        """Return the copy of each image that the run deleted.
+
+        The digest of each file is checked.
 
         Raises DiskError.
         """

@@ -1,4 +1,6 @@
-"""Index of a backup folder: the files of each image, and checks that they are intact.
+"""Index of a backup folder.
+
+The files of each image, and checks that they are intact.
 
 Several runs may append to one index, and each may be killed while it does: a damaged line is ignored, the others are
 valid. Symbolic links below the folder are refused, since they may lead to another store's images.
@@ -27,7 +29,9 @@ _BELOW = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9.
 
 @dataclass(slots=True, frozen=True)
 class BackupEntry:
-    """One file of a backup: its place below the folder and its rendition.
+    """One file of a backup.
+
+    Its place below the folder and its rendition.
 
     The rendition is "original" or "largest".
     """
@@ -75,7 +79,10 @@ def read_index(disk: Disk, folder: Path, store: str, products: Container[int] | 
 
 
 def _read(row: dict[str, Any]) -> BackupEntry | None:
-    """Return the entry of a line, None if it is invalid or leads out of the folder."""
+    """Return the entry of a line.
+
+    None if it is invalid or leads out of the folder.
+    """
     try:
         name, file, rendition, digest = (row[n] for n in ("image_file", "file", "rendition", "sha256"))
         fields = {name: row[name] for name in ("description", "sort_order", "is_thumbnail")}
@@ -88,7 +95,9 @@ def _read(row: dict[str, Any]) -> BackupEntry | None:
 
 
 def best(disk: Disk, folder: Path, kept: Iterable[BackupEntry]) -> BackupEntry | None:
-    """Return the best intact copy of one image: the original before a rendition, then the newest.
+    """Return the best intact copy of one image.
+
+    The original before a rendition, then the newest.
 
     Raises DiskError if a symbolic link is on its path.
     """
@@ -107,7 +116,10 @@ def is_intact(disk: Disk, folder: Path, kept: BackupEntry) -> bool:
 
 
 def digest_of(disk: Disk, path: Path) -> str | None:
-    """Return the SHA-256 of a file in hex, None if it does not exist."""
+    """Return the SHA-256 of a file in hex.
+
+    None if it does not exist.
+    """
     if disk.size(path) is None:
         return None
     digest = hashlib.sha256()
@@ -117,7 +129,10 @@ def digest_of(disk: Disk, path: Path) -> str | None:
 
 
 def store_folder(store: str) -> str:
-    """Return the folder name of a store: its readable hash and a digest that makes it unique."""
+    """Return the folder name of a store.
+
+    Its readable hash and a digest that makes it unique.
+    """
     name = _UNSAFE.sub("_", store.rpartition("/")[2])[:64].lstrip(".") or "_"
     return f"{name}-{hashlib.sha256(store.encode()).hexdigest()[:12]}"
 

@@ -1,4 +1,6 @@
-"""Downloads of stored images: a few attempts each, bounded in time, ended by a stop of the run.
+"""Downloads of stored images.
+
+A few attempts each, bounded in time, ended by a stop of the run.
 
 A download is aborted after --stall-after. A host without a response for --give-up-after is not asked again in this run,
 because each of its images would take as long. The clock is the running loop's.
@@ -26,7 +28,10 @@ _SHOWN = 200
 
 
 class PictureDownloader:
-    """`await downloader(url)` returns the bytes. Times in seconds; `say` gets a line per abort."""
+    """`await downloader(url)` returns the bytes.
+
+    Times in seconds; `say` gets a line per abort.
+    """
 
     def __init__(
         self, fetch: Fetch, *, stall_after: float, give_up_after: float, stop: Stop, say: Callable[[str], None]

@@ -1,4 +1,6 @@
-"""Interface of an API version. Only its module knows paths, JSON and error texts.
+"""Interface of an API version.
+
+Only its module knows paths, JSON and error texts.
 
 `core/dialects/v2.py` implements it.
 """
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Dialect(Protocol):
-    """Requests that the engine sends, and readers of their responses; documented in `v2.py`."""
+    """Requests that the engine sends, and readers of their responses.
+
+    Documented in `v2.py`.
+    """
 
     def list_images(self, product_id: int, page: int) -> Request:
         """Return the request for one page of a product's images."""

@@ -144,7 +144,9 @@ def read_nothing(response: Response) -> None:
 
 
 def explain(response: Response) -> str:
-    """Return the store's own text about a refusal: one line, at most 300 characters.
+    """Return the store's own text about a refusal.
+
+    One line, at most 300 characters.
 
     V2 sends it in a list (1.7).
     """
@@ -180,7 +182,10 @@ def _read(response: Response) -> Any:
 
 
 def _images(rows: list[Any], status: int) -> list[StoredImage]:
-    """Return the images of a page's rows. The hot path of listing: no call per row."""
+    """Return the images of a page's rows.
+
+    The hot path of listing: no call per row.
+    """
     images = []
     for row in rows:
         try:

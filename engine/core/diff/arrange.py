@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class _Path(NamedTuple):
-    """The cheapest way to a state: its cost, its last PUT, and the path before it.
+    """The cheapest way to a state.
+
+    Its cost, its last PUT, and the path before it.
 
     `shifting` is true if that PUT made room.
     """
@@ -75,7 +77,10 @@ def _arrange_values(
 def _longer(
     path: _Path, room: int, place: Place, orders: dict[int, int], model: RenumberingModel, written: Collection[int]
 ) -> Iterator[tuple[int, _Path]]:
-    """Yield each way to place one more image: the shifts after it, and the path."""
+    """Yield each way to place one more image.
+
+    The shifts after it, and the path.
+    """
     image_id = place.image_id
     if image_id is None:
         yield room + bool(model.on_create), path

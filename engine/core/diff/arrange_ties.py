@@ -1,4 +1,6 @@
-"""The fewest writes if equal sort orders are wanted: only the order by (sort order, id) counts.
+"""The fewest writes if equal sort orders are wanted.
+
+Only the order by (sort order, id) counts.
 
 The images are placed upwards, level by level. A level is a number at which managed images stand, in ascending order of
 id. Inserting an image at a level (a raise, any PUT or a POST, by the model) moves all images there and above up by one.
@@ -28,7 +30,10 @@ _NEWEST = 1 << 62
 
 
 class _LevelKind(IntEnum):
-    """The images that may still be placed at a level; each kind allows those of the one before it."""
+    """The images that may still be placed at a level.
+
+    Each kind allows those of the one before it.
+    """
 
     SHUT = 0
     """An image was inserted: only images written later without moving any."""
@@ -45,7 +50,10 @@ class _Placement(IntEnum):
 
 
 class _Node(NamedTuple):
-    """One placed image: cost so far, the level's ground, kind and highest id."""
+    """One placed image.
+
+    Cost so far, the level's ground, kind and highest id.
+    """
 
     cost: int
     ground: int
@@ -65,7 +73,10 @@ class _Level:
         return any(placement is _Placement.IN for _, placement in self.images)
 
     def stands(self, orders: dict[int, int]) -> int | None:
-        """Return the sort order of the images that stay at this level, None without any."""
+        """Return the sort order of the images that stay at this level.
+
+        None without any.
+        """
         return next(
             (orders[p.image_id] for p, d in self.images if d is _Placement.STAY and p.image_id is not None), None
         )
@@ -123,7 +134,10 @@ def _placements(
 
 
 def _made(node: _Node, *, moves: bool) -> _Node:
-    """Return the placement of a create: the highest id, hence last at its level."""
+    """Return the placement of a create.
+
+    The highest id, hence last at its level.
+    """
     cost, ground, kind, *_ = node
     if not moves:
         joins = kind is not _LevelKind.SHUT

@@ -1,4 +1,7 @@
-"""The changes of one product: creates, updates and deletes, and what the comparison found beside them."""
+"""The changes of one product.
+
+Creates, updates and deletes, and what the comparison found beside them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Create:
-    """POST the image of manifest row `row`; `replaces` is the image with outdated bytes."""
+    """POST the image of manifest row `row`.
+
+    `replaces` is the image with outdated bytes.
+    """
 
     row: int
     fields: dict[str, Any]
@@ -45,7 +51,9 @@ class Changes:
 
 @dataclass(slots=True)
 class Difference:
-    """The result of comparing one product: `matches` (row to image id) and `outdated` rows.
+    """The result of comparing one product.
+
+    `matches` (row to image id) and `outdated` rows.
 
     `identities` are the known images from now on. `guessed` has the rows matched by an ambiguous name only. `own` has, by
     row, the fields that stay as the store changed them, because sending them again would change nothing.

@@ -147,7 +147,9 @@ def _shift_for_replacements(images: list[Wanted], replaced: dict[int, int], orde
 
 
 def _creation_rank(create: Create, images: list[Wanted], model: RenumberingModel) -> tuple[int, int, int, int]:
-    """Return the sort key of creates: ascending by the value sent, then by the value wanted.
+    """Return the sort key of creates.
+
+    Ascending by the value sent, then by the value wanted.
 
     Of equal values the first one created gets the lower id. Replacements that keep the sort order of the old image come
     first, from the highest downwards: then none moves an image that a later one is placed beside.
@@ -175,7 +177,9 @@ def _arrangement(
 def _create_fields(
     image: Wanted, sort_order: int | None, old: StoredImage | None, *, claimed: bool = False
 ) -> dict[str, Any]:
-    """Return the fields of a POST; a replacement keeps unmanaged fields of the old image.
+    """Return the fields of a POST.
+
+    A replacement keeps unmanaged fields of the old image.
 
     It does not keep the thumbnail if the manifest has `claimed` it for an image.
     """

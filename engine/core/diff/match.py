@@ -36,7 +36,10 @@ _FIELDS = ("description", "sort_order", "is_thumbnail")
 
 @dataclass(slots=True)
 class Matching:
-    """Matched rows and image ids; `guessed` has the rows that could match another image."""
+    """Matched rows and image ids.
+
+    `guessed` has the rows that could match another image.
+    """
 
     matches: dict[int, int] = field(default_factory=dict)
     guessed: list[int] = field(default_factory=list)
@@ -45,7 +48,10 @@ class Matching:
 def match_images(
     images: list[Wanted], present: list[StoredImage], identities: IdentityMap, *, by_name: bool = True
 ) -> Matching:
-    """Match each row with at most one image: known ids first, then names."""
+    """Match each row with at most one image.
+
+    Known ids first, then names.
+    """
     found = Matching()
     left = {image.image_id: image for image in present}
     if identities:
@@ -109,7 +115,10 @@ class _Names:
             self._match(rows[name], alike)
 
     def _cut(self) -> None:
-        """Match names that the store may have cut, the longest first. All are guesses."""
+        """Match names that the store may have cut, the longest first.
+
+        All are guesses.
+        """
         whole = sorted(
             (key, row)
             for row, image in enumerate(self._images)
@@ -153,7 +162,9 @@ def _completion(source: str, place: int) -> str | None:
 
 
 def match(images: list[Wanted], rows: list[int], alike: list[StoredImage]) -> list[tuple[int, StoredImage]]:
-    """Match rows and images of one name: by managed fields, description, thumbnail, order.
+    """Match rows and images of one name.
+
+    By managed fields, description, thumbnail, order.
 
     The sort order alone matches only if it matches all of them: stores move whole galleries by one.
     """

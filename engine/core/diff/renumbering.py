@@ -1,4 +1,6 @@
-"""Renumbering of siblings on update and create: the models, and inferring one from a listing.
+"""Renumbering of siblings on update and create.
+
+The models, and inferring one from a listing.
 
 The store's rule is unknown until it is observed (store-api.md 1.6). A round is its creates, then its updates. Each of
 the six models (three for updates, two for creates) is tried on a whole round, because a shift by a create can look like

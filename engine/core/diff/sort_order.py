@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Place:
-    """An image with a managed sort order; `image_id` is None if it is still to be created."""
+    """An image with a managed sort order.
+
+    `image_id` is None if it is still to be created.
+    """
 
     asked: int
     image_id: int | None

@@ -1,4 +1,6 @@
-"""Fast check that a product needs no change; most products of a nightly run pass it.
+"""Fast check that a product needs no change.
+
+Most products of a nightly run pass it.
 
 `is_unchanged` never says yes if `compare` would find a change; if in doubt it returns None and `compare` decides
 (held by tests/core/diff/test_unchanged.py; measured in benchmarks/).
@@ -16,7 +18,10 @@ _BELOW_ALL = -(1 << 31) - 1
 
 
 def is_unchanged(images: list[Wanted], present: list[StoredImage], identities: IdentityMap) -> IdentityMap | None:
-    """Return the known images if nothing is to be done, None if only `compare` can tell."""
+    """Return the known images if nothing is to be done.
+
+    None if only `compare` can tell.
+    """
     if len(images) != len(present):
         return None
     return _by_known_id(images, present, identities) if identities else _by_name(images, present)
@@ -47,7 +52,10 @@ def _by_known_id(images: list[Wanted], present: list[StoredImage], identities: I
 
 
 def _by_name(images: list[Wanted], present: list[StoredImage]) -> IdentityMap | None:
-    """Check that rows and images agree one by one, by plain names; nothing is known yet."""
+    """Check that rows and images agree one by one, by plain names.
+
+    Nothing is known yet.
+    """
     learned: IdentityMap = {}
     names = set()
     last = _BELOW_ALL

@@ -43,7 +43,10 @@ def is_complete_jpeg(read: Read, size: int, at: int) -> bool:
 
 
 def is_complete_png(read: Read, size: int) -> bool:
-    """Return True if the last chunk is there; other data may come after it."""
+    """Return True if the last chunk is there.
+
+    Other data may come after it.
+    """
     if read(max(0, size - len(_IEND)), len(_IEND)) == _IEND:
         return True
     at = 8
@@ -87,7 +90,10 @@ def is_complete_webp(head: bytes, size: int) -> bool:
 
 @dataclass(slots=True, frozen=True)
 class Bitmap:
-    """The header of a BMP; `claims` has the file sizes that it states."""
+    """The header of a BMP.
+
+    `claims` has the file sizes that it states.
+    """
 
     header: int
     width: int
@@ -99,7 +105,10 @@ class Bitmap:
 
 
 def bmp(head: bytes) -> Bitmap | None:
-    """Return the header of a BMP, None if it ends before its dimensions."""
+    """Return the header of a BMP.
+
+    None if it ends before its dimensions.
+    """
     length = little(head, 14, 4)
     if len(head) < (26 if length == 12 else 30):
         return None

@@ -1,4 +1,6 @@
-"""Detection of an image's kind by its signature and header. Pure; reads only the bytes it needs.
+"""Detection of an image's kind by its signature and header.
+
+Pure; reads only the bytes it needs.
 
 The file's name decides nothing. No decoder is used: decoders reject valid images with a large comment, colour profile or
 rare depth, and an image that the store accepts must not be refused here. The kinds are those of store-api.md 1.8. A
@@ -38,14 +40,20 @@ _XBM = re.compile(
 
 @dataclass(slots=True, frozen=True)
 class DetectedImage:
-    """An image of a kind that the store accepts; `truncated` is true if the file is truncated."""
+    """An image of a kind that the store accepts.
+
+    `truncated` is true if the file is truncated.
+    """
 
     kind: str
     truncated: bool
 
 
 def identify(read: Read, size: int) -> DetectedImage | None:
-    """Return the image in a file of this size, None if it is no kind that the store accepts."""
+    """Return the image in a file of this size.
+
+    None if it is no kind that the store accepts.
+    """
     head = read(0, HEAD)
     if head.startswith(b"\xff\xd8\xff"):
         at = _jpeg(read)
@@ -119,7 +127,10 @@ def _webp(head: bytes) -> bool:
 
 
 def _bmp(head: bytes) -> bool:
-    """Check a header of 12 bytes (OS/2 1), 16 to 64 (OS/2 2; Windows 40, 52, 56), 108 or 124."""
+    """Check the length and the pixel format of a BMP header.
+
+    Lengths: 12 bytes (OS/2 1), 16 to 64 (OS/2 2; Windows 40, 52, 56), 108 or 124.
+    """
     about = end.bmp(head)
     if about is None:
         return False

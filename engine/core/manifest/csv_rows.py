@@ -1,4 +1,6 @@
-"""CSV rows to wanted products, or to errors with line and column. Pure.
+"""CSV rows to wanted products, or to errors with line and column.
+
+Pure.
 
 Same interface as `json_lines`, for one image per row.
 """
@@ -186,7 +188,9 @@ class _Gallery:
         self._empty_row: int | None = None  # the row without an image
 
     def refusal(self, line: int, image: Wanted | None, *, once: bool) -> tuple[str, str] | None:
-        """Add one row; return column and reason if it contradicts the rows before it.
+        """Add one row.
+
+        Return column and reason if it contradicts the rows before it.
 
         `once` is true if its source has only one spelling.
         """
@@ -232,7 +236,10 @@ def _unpacked(record: Record) -> Row:
 
 
 def _value(name: str, cell: str) -> Any:
-    """Convert a cell to its column's type; an invalid one stays text for the rule to report."""
+    """Convert a cell to its column's type.
+
+    An invalid one stays text for the rule to report.
+    """
     if name == "is_thumbnail":
         return _FLAGS.get(cell.strip().lower(), cell)
     if name in {"product_id", "sort_order"}:

@@ -1,4 +1,7 @@
-"""All errors of one JSON line. Slow and complete; used for lines that `json_lines` rejects."""
+"""All errors of one JSON line.
+
+Slow and complete; used for lines that `json_lines` rejects.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _BACKSLASH, _QUOTE = ord("\\"), b'"'
 
 
 def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
-    """Return every error of the line with its field; empty for a valid line."""
+    """Return every error of the line with its field.
+
+    Empty for a valid line.
+    """
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -42,7 +48,10 @@ def explain(line: bytes, number: int, image_files: ImageFiles) -> list[Fault]:
 
 
 def quotes(line: bytes) -> int:
-    """Return the number of string delimiters in a valid JSON line: two for each key or string."""
+    """Return the number of string delimiters in a valid JSON line.
+
+    Two for each key or string.
+    """
     if _BACKSLASH not in line:
         return line.count(_QUOTE)
     bare = line.replace(b"\\\\", b"")

@@ -1,4 +1,6 @@
-"""JSON lines to wanted products, or to errors with line and field. Pure; the hot path of planning.
+"""JSON lines to wanted products, or to errors with line and field.
+
+Pure; the hot path of planning.
 
 A manifest is read twice: first checked as a whole before anything is sent, then built product by product. The check
 builds no values and the build checks nothing, so each takes about three times as long as orjson alone.
@@ -29,7 +31,9 @@ _BACKSLASH, _DELETE, _QUOTE, _PERCENT, _HASH = ord("\\"), 0x7F, ord('"'), ord("%
 
 
 class JsonLines:
-    """A JSON Lines manifest: one product per line. `CsvRows` has the same interface.
+    """A JSON Lines manifest: one product per line.
+
+    `CsvRows` has the same interface.
 
     Errors are appended to the given list; reading ends when it has `MAX_FAULTS`.
     """
@@ -68,7 +72,10 @@ class JsonLines:
             yield build(line, number)
 
     def _parse_valid(self, line: bytes) -> Any:
-        """Return the parsed line if it is valid, else None; `explain` then finds the errors."""
+        """Return the parsed line if it is valid, else None.
+
+        `explain` then finds the errors.
+        """
         self._image_files.uploads = 0
         try:
             value = orjson.loads(line)
@@ -88,7 +95,9 @@ class JsonLines:
         return None
 
     def _strings(self, images: list[Any], plain: bool, marked: bool) -> int | None:
-        """Return the number of strings in the images, keys included; None if one is invalid.
+        """Return the number of strings in the images, keys included.
+
+        None if one is invalid.
 
         `plain`: ASCII without control characters and escapes. `marked`: there may be a `%` or a fragment.
         """

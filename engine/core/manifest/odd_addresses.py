@@ -48,7 +48,10 @@ _WORDS = {
 
 
 def oddity(image_file: str) -> str | None:
-    """Return the kind of problem that a source probably has, None without one."""
+    """Return the kind of problem that a source probably has.
+
+    None without one.
+    """
     if image_file.startswith(_REPEATED):
         return "repeated"
     if image_file.find(":", 6) > 0 and _PORT.match(image_file):

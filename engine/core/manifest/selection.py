@@ -1,4 +1,7 @@
-"""Selection of a manifest's products, and checks across products: order, duplicates, missing ones. Pure."""
+"""Selection of a manifest's products, and checks across products.
+
+Order, duplicates, missing ones. Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class Selection:
-    """A part of a manifest: products in `only`, the first `limit` of them in manifest order."""
+    """A part of a manifest.
+
+    Products in `only`, the first `limit` of them in manifest order.
+    """
 
     only: frozenset[int] | None = None
     limit: int | None = None
@@ -69,7 +75,10 @@ class ProductCounter:
         self._absent = set(selection.only or ())
 
     def count_sorted(self, counts: Iterable[ProductCount]) -> bool:
-        """Count all products; return False, with the counts void, at the first unsorted one."""
+        """Count all products.
+
+        Return False, with the counts void, at the first unsorted one.
+        """
         last_id = last_line = 0
         whole = self._selection.only is None and self._selection.limit is None and self.last_line is None
         products, all_images, all_uploads = 0, 0, 0

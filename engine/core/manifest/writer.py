@@ -64,7 +64,10 @@ class Writer:
         return _csv([(product_id, *map(_cell, map(row.get, _COLUMNS))) for row in rows])
 
     def pack(self, product: bytes) -> bytes:
-        """Return the bytes to append to the file; empty while the compressor buffers them."""
+        """Return the bytes to append to the file.
+
+        Empty while the compressor buffers them.
+        """
         return self._squeeze(product)
 
     def end(self) -> bytes:
@@ -90,7 +93,10 @@ def _csv(rows: list[tuple[Any, ...]]) -> bytes:
 
 
 def tame(line: bytes) -> bytes:
-    r"""The same JSON with everything that a terminal might obey (C1, DEL, bidi and other format characters) as `\uXXXX`."""
+    r"""Return the JSON with all characters that control a terminal as `\uXXXX`.
+
+    These are C1, DEL, bidi and other format characters.
+    """
     if line.isascii() and b"\x7f" not in line:
         return line  # JSON escapes all characters below the blank
     text = line.decode()

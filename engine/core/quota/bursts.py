@@ -1,4 +1,6 @@
-"""Periodic bursts of calls by other apps, such as a scheduled job: time and size of the next one. Pure.
+"""Periodic bursts of calls by other apps, such as a scheduled job.
+
+Time and size of the next one. Pure.
 
 A burst is a run of time slots in which others made clearly more calls than usual. If bursts were followed by others
 after the same time (once is enough, until one is missing), the next ones are expected after that time, too, and as many
@@ -27,7 +29,10 @@ CUT_SHORT = 2.0
 
 @dataclass(slots=True)
 class Burst:
-    """`size` calls beyond usual use from `began` to `ended`; reserve `room` for the next one."""
+    """`size` calls beyond usual use from `began` to `ended`.
+
+    Reserve `room` for the next one.
+    """
 
     began: float
     ended: float
@@ -72,7 +77,10 @@ class Bursts:
         self._observed_at = now
 
     def end_window(self, now: float, usual: float, *, since: float) -> float:
-        """End the window that began at `since`; return its calls that belong to periodic bursts."""
+        """End the window that began at `since`.
+
+        Return its calls that belong to periodic bursts.
+        """
         self._close(now, usual)
         self._observed_at = now
         self._expect(now)

@@ -36,7 +36,10 @@ NEWEST_WEIGHT = 0.05
 
 
 class ConcurrencyLimit:
-    """The limit of calls in flight; `fixed` is the user's number and never changes."""
+    """The limit of calls in flight.
+
+    `fixed` is the user's number and never changes.
+    """
 
     def __init__(self, fixed: int | None = None) -> None:
         self.limit = fixed or INITIAL_LIMIT

@@ -1,4 +1,6 @@
-"""The quota controller: from response headers to the time of the next call. Pure; `now` is an argument.
+"""The quota controller.
+
+From response headers to the time of the next call. Pure; `now` is an argument.
 
 The quota is a fixed window, counted by the server on arrival and shared by all apps of the store (performance.md section
 3, store-api.md section 4). Rules:
@@ -69,7 +71,10 @@ class QuotaController:
         self._paced_from = 0.0
 
     def next_send_at(self, now: float) -> float:
-        """Return the earliest time of the next call; inf means after a response only."""
+        """Return the earliest time of the next call.
+
+        `inf` means after a response only.
+        """
         if now < self._held_until:
             return self._held_until
         if self._no_quota:
@@ -92,7 +97,10 @@ class QuotaController:
         return self._paced_from + (stop - self._paced_from) / free
 
     def _must_check(self, rest: float) -> bool:
-        """Return True if other apps will probably use the rest; then single calls check it."""
+        """Return True if other apps will probably use the rest.
+
+        Then single calls check it.
+        """
         return rest - self.others.reserve(self.quota or 0, self._window.at) < 1.0
 
     def _next_check_at(self, when: float) -> float:
@@ -101,7 +109,10 @@ class QuotaController:
         return when if self._rest - self.others.unseen(when) >= 1.0 else self._window.start
 
     def _must_probe(self, now: float) -> bool:
-        """Return True if a single call must go first: nothing known, or not for two windows."""
+        """Return True if a single call must go first.
+
+        Nothing known, or not for two windows.
+        """
         return self.quota is None or (now >= self._window.start and now - self._learned_at > 2.0 * self.window + 1.0)
 
     @property
@@ -111,7 +122,10 @@ class QuotaController:
 
     @property
     def _rest(self) -> int:
-        """Calls of this window that nobody has made. Other apps' reserve is taken from these."""
+        """Calls of this window that nobody has made.
+
+        Other apps' reserve is taken from these.
+        """
         return (self.quota or 0) - self.others.taken - self._own_calls
 
     @property
@@ -142,7 +156,10 @@ class QuotaController:
         self._paced_from = max(min(planned, now), now - CATCH_UP)
 
     def record_loss(self, permit: Permit) -> None:
-        """Record a call without a response. It stays counted; a lost probe is repeated."""
+        """Record a call without a response.
+
+        It stays counted; a lost probe is repeated.
+        """
         if self._probe is permit:
             self._probe = None
         if self._check is permit:
@@ -205,7 +222,10 @@ class QuotaController:
         self._window.length = self.others.window = headers.window
 
     def _start_window(self, permit: Permit, now: float, headers: RateLimitHeaders, shown: float) -> None:
-        """Start a window with this response; calls sent after it count to the window."""
+        """Start a window with this response.
+
+        Calls sent after it count to the window.
+        """
         self._no_quota = False
         self._adopt_headers(headers)
         self.others.start_midway(headers.quota - headers.left - 1, permit.sent)
@@ -227,12 +247,18 @@ class QuotaController:
 
     @property
     def left(self) -> int | None:
-        """Calls left in this window, as far as known; None without a quota."""
+        """Calls left in this window, as far as known.
+
+        None without a quota.
+        """
         return None if self.quota is None else max(0, self.quota - self._own_calls - self.others.taken)
 
     @property
     def pace(self) -> float | None:
-        """Calls per second that the quota grants on average; None without a quota."""
+        """Calls per second that the quota grants on average.
+
+        None without a quota.
+        """
         return None if self.quota is None else self.share * self.quota / self.window
 
     def resets_in(self, now: float) -> float | None:

@@ -1,4 +1,6 @@
-"""Rate-limit headers of one response, if plausible (store-api.md section 4). Pure, without state.
+"""Rate-limit headers of one response, if plausible (store-api.md section 4).
+
+Pure, without state.
 
 A missing, infinite, negative or implausible number counts as absent: it must neither crash nor stall a run.
 """
@@ -51,7 +53,9 @@ def read_headers(headers: Mapping[str, str]) -> RateLimitHeaders | None:
 
 
 def read_retry_after(headers: Mapping[str, str], wall: float | None = None) -> float | None:
-    """Return the requested wait in seconds, up to an hour; None if absent or implausible.
+    """Return the requested wait in seconds, up to an hour.
+
+    None if absent or implausible.
 
     `X-Retry-After` (the store's own) is in seconds. `Retry-After` (RFC 9110) is in seconds or a date, which is compared with
     the response's own `Date` or else with `wall`, the local time (seconds since 1970).
@@ -66,7 +70,10 @@ def read_retry_after(headers: Mapping[str, str], wall: float | None = None) -> f
 
 
 def _seconds_until(text: str, date: str | None, wall: float | None) -> float | None:
-    """Return the seconds that a Retry-After names; 0 for a date in the past."""
+    """Return the seconds that a Retry-After names.
+
+    0 for a date in the past.
+    """
     if (seconds := _number(text, MOST_CALLS)) is not None:
         return seconds
     until, now = _date(text), wall if date is None else _date(date) or wall

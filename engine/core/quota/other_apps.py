@@ -1,8 +1,8 @@
-"""Use of the shared quota by other apps, and the reserve for them until the reset. Pure; `now` is an argument.
+"""Use of the shared quota by other apps, and the reserve for them.
 
-Each response gives one estimate of the calls that others made in this window: quota - left - own calls sent so far
-(performance.md section 3). Calls overtake each other on the way, so one estimate can be wrong in both directions. The
-median of three decides whether there are other apps.
+Pure; `now` is an argument. Each response gives one estimate of the calls that others made in this window: quota - left -
+own calls sent so far (performance.md section 3). Calls overtake each other on the way, so one estimate can be wrong in
+both directions. The median of three decides whether there are other apps.
 """
 
 from __future__ import annotations

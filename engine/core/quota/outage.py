@@ -1,4 +1,6 @@
-"""Detection of an outage: the time without a usable response. Pure; `now` is an argument.
+"""Detection of an outage: the time without a usable response.
+
+Pure; `now` is an argument.
 
 An outage is the time in which calls are sent and no usable response comes: none at all, or only 5xx and 429 without
 headers (contract.md, `--give-up-after`). Waiting for a reset that the store has named does not count, nor does time in
@@ -39,7 +41,10 @@ class OutageTimer:
             self.status = 0
 
     def on_response(self, now: float, *, waits_for_more: bool) -> None:
-        """Reset the timer on a usable response; `waits_for_more` if other calls are in flight."""
+        """Reset the timer on a usable response.
+
+        `waits_for_more` if other calls are in flight.
+        """
         self._since = now if waits_for_more else None
         self._warned = False
         self._excused = self._excused_until = 0.0

@@ -1,4 +1,6 @@
-"""Meaning of a 403: the credentials, or one product only (contract, exit code 5). Pure; `now` is an argument.
+"""Meaning of a 403.
+
+The credentials, or one product only (contract, exit code 5). Pure; `now` is an argument.
 
 A 403 can mean a missing scope, a platform limit, or a product that this account may not change. Once the token has
 worked, a 403 about one product concerns that product. For a read some time after the last success, a plain read of the
@@ -38,7 +40,10 @@ class TokenPermissions:
         self._refused_reads = 0
 
     def refused(self, now: float, *, own: bool, write: bool) -> ForbiddenScope:
-        """Return the scope of a 403; `own` if the call was about one product."""
+        """Return the scope of a 403.
+
+        `own` if the call was about one product.
+        """
         if not own or math.isinf(self._good_at):
             return ForbiddenScope.CREDENTIALS
         if write:

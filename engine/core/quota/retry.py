@@ -1,4 +1,6 @@
-"""Decision after each attempt of a call: retry, check first, or fail. Pure; time and randomness are arguments.
+"""Decision after each attempt of a call: retry, check first, or fail.
+
+Pure; time and randomness are arguments.
 
 | response                               | Resend.SAFE        | Resend.CHECK_FIRST |
 |----------------------------------------|--------------------|--------------------|
@@ -104,7 +106,10 @@ UNUSABLE = frozenset({Outcome.BUSY, Outcome.TROUBLE, Outcome.LOST, Outcome.UNSEN
 
 
 def classify(status: int, *, has_retry_time: bool) -> Outcome:
-    """Return the outcome for a status; `has_retry_time` if a 429 has a plausible wait or reset."""
+    """Return the outcome for a status.
+
+    `has_retry_time` if a 429 has a plausible wait or reset.
+    """
     if 200 <= status < 300:
         return Outcome.DONE
     if status == 429:
@@ -140,7 +145,10 @@ def classify_response(
 
 
 def _throttled_reason(response: Response, said: str, *, dated: bool) -> str:
-    """Return the reason of a 429: too many requests, the unusable wait, the store's text."""
+    """Return the reason of a 429.
+
+    Too many requests, the unusable wait, the store's text.
+    """
     why = "too many requests" if dated else f"too many requests, and {why_ignored(response.headers)}"
     return why if said == NO_REASON else f"{why}: {said}"
 

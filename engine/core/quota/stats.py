@@ -1,4 +1,7 @@
-"""Limits set by the user, and figures of the API client. Shapes only."""
+"""Limits set by the user, and figures of the API client.
+
+Shapes only.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits set by the user with the flags of the same names; times in seconds (contract.md).
+    """Limits set by the user with the flags of the same names.
+
+    Times in seconds (contract.md).
 
     `concurrency` None: automatic. `rate`: calls per second at most, None: unlimited. `quota_share`: 0 to 1. `timeout` covers
     one call: a create makes the store fetch an image, and clients that sync images regularly wait 60 s and more (store-api.md

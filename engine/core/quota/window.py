@@ -1,7 +1,8 @@
-"""The end of the quota's window, in time of sending, and the margin around it. Pure arithmetic.
+"""The end of the quota's window, and the margin around it. Pure arithmetic.
 
-A call's time of sending plus its `Reset-Ms` is the end minus the way to the server. The next call pays the same way
-again, so latency cancels out and only its jitter needs a margin (performance.md section 3). The largest sum is the end.
+All times are times of sending. A call's time of sending plus its `Reset-Ms` is the end minus the way to the server. The
+next call pays the same way again, so latency cancels out and only its jitter needs a margin (performance.md section 3).
+The largest sum is the end.
 """
 
 from __future__ import annotations
@@ -28,13 +29,19 @@ class Window:
 
     @property
     def start(self) -> float:
-        """Time of the next window's first call: `GUARD` after the end, more while jitter is unknown."""
+        """Time of the next window's first call.
+
+        `GUARD` after the end, more while jitter is unknown.
+        """
         unsure = 2.0 / self._shown if self._shown else 0.0
         return self.at + min(GUARD + (0.1 + unsure) * self._jitter, self.length / 100)
 
     @property
     def stop(self) -> float:
-        """Time of this window's last call: the jitter before the end, so that none crosses it."""
+        """Time of this window's last call.
+
+        The jitter before the end, so that none crosses it.
+        """
         return self.at - min(GUARD + self._jitter + 2.0 * self._spread, self.length / 4)
 
     def show(self, shown: float) -> None:
