@@ -18,11 +18,9 @@ from ...core.checkpoint.records import is_whole, seal, unseal
 from ...core.checkpoint.replay import replay
 from ...core.diff.renumbering import Renumbering, RenumberingModel
 from ...core.errors import CheckpointError
-from ...core.identities import read_known_image
-from ...core.masking import masked
 from ...core.plan.run_header import FIELDS
 from ..sorter import ExternalSorter
-from .lines import _PRODUCT, FORMAT, _copy, _last_of_each, _memory_line
+from .lines import FORMAT, PRODUCT, copy, merge, read_identities
 from .run_files import UNDONE, OpenRun, RunFiles
 
 if TYPE_CHECKING:
@@ -71,8 +69,8 @@ class Checkpoint:
         if self.open_run is None or self.paths.scratch is None or self._disk.size(self.paths.plan) is None:
             return
         copied = replace(self.paths, copied=True)
-        _copy(self._disk, self.paths.journal, copied.journal, self.open_run.whole_bytes)
-        _copy(self._disk, self.paths.plan, copied.plan)
+        copy(self._disk, self.paths.journal, copied.journal, self.open_run.whole_bytes)
+        copy(self._disk, self.paths.plan, copied.plan)
         self.paths = copied
 
     def _check(self) -> dict[str, Any]:
@@ -128,22 +126,8 @@ class Checkpoint:
     ) -> Iterator[tuple[int, IdentityMap]]:
         """What is known, product by product, in product order: by finished runs, and what was `learned` since."""
         with self._identity_lines(learned_identities) as lessons:
-            for line in self._merged(lessons):
-                yield self._identity(line)
-
-    def _identity(self, line: bytes) -> tuple[int, IdentityMap]:
-        """A product's line, whose seal is good, read; its shape is checked all the same, for a hand may have written it."""
-        try:
-            row = orjson.loads(line)
-            return row["product_id"], {source: read_known_image(known) for source, known in row["images"].items()}
-        except (orjson.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError):
-            raise self._misshapen(line) from None
-
-    def _misshapen(self, line: bytes) -> CheckpointError:
-        return CheckpointError(
-            f"{self.paths.checkpoint}: not a product's line: {masked(line.decode('utf-8', 'replace'))[:60]!r}. It was left as it is: "
-            "restore a copy, or move it away and start without it (images are then told by their names)."
-        )
+            for line in merge(self._old_lines(), lessons, self.paths.checkpoint):
+                yield read_identities(line, self.paths.checkpoint)
 
     def _identity_lines(self, learned: Iterable[tuple[int, IdentityMap]]) -> ExternalSorter:
         lessons = ExternalSorter(self.paths.temporary(".lessons"), IDENTITIES_HELD)
@@ -201,7 +185,7 @@ class Checkpoint:
             try:
                 count = 0
                 buffer = [seal(header)]
-                for line in self._merged(lessons):
+                for line in merge(self._old_lines(), lessons, self.paths.checkpoint):
                     count += 1
                     buffer.append(line)
                     if len(buffer) >= 1024:
@@ -215,38 +199,16 @@ class Checkpoint:
         await self._disk.replace(made, self.paths.checkpoint)
         self.close_run(changed=bool(run.get("changed")))
 
-    def _merged(self, lessons: ExternalSorter) -> Iterator[bytes]:
-        """Old lines as they are, new lines where something was learned; both come in product order."""
-        fresh = _last_of_each(lessons)
-        following = next(fresh, None)
-        for line in self._old_lines():
-            digits = line[len(_PRODUCT) : line.find(b",")]
-            if not digits.isdigit():
-                raise self._misshapen(line)
-            product_id = int(digits)
-            while following is not None and following[0] < product_id:
-                yield from _memory_line(*following)
-                following = next(fresh, None)
-            if following is not None and following[0] == product_id:
-                yield from _memory_line(*following)
-                following = next(fresh, None)
-            else:
-                yield line
-        while following is not None:
-            yield from _memory_line(*following)
-            following = next(fresh, None)
-
     def _old_lines(self) -> Iterator[bytes]:
         if self.header is not None:
             for line in self._disk.lines(self.paths.checkpoint):
-                if line.startswith(_PRODUCT):
+                if line.startswith(PRODUCT):
                     yield line
 
     def close_run(self, *, changed: bool) -> None:
-        """The run is over. Its plan and journal become the history that undo reads, if it changed anything.
+        """Close the run. Its plan and journal become the history that undo reads, if it changed anything.
 
-        The plan goes first, and what is there is moved again after a crash: a plan without its journal would look like
-        a listing that may be gone on with. One that is that indeed is of no use any more.
+        The plan is renamed first: a plan without its journal would look like an interrupted listing.
         """
         changed = changed and self._disk.size(self.paths.journal) is not None
         for path, history in zip((self.paths.plan, self.paths.journal), self.paths.history, strict=True):
@@ -308,10 +270,7 @@ class Checkpoint:
         return journal if kept is not None and header.get("state") != UNDONE and not waits else None
 
     def drop_history(self) -> None:
-        """The last run was taken back whole: there is nothing left to undo.
-
-        The journal goes first: one without its plan would look like a part that somebody has lost.
-        """
+        """Remove the history of a run that was undone; the journal first, as one without its plan looks like a lost part."""
         for path in reversed(self.paths.history):
             self._disk.remove(path)
 
@@ -326,7 +285,7 @@ class Checkpoint:
             if self._disk.size(path) is not None:
                 to = path.with_name(f"{path.name}.aside-{now}-{os.getpid()}")
                 if settle:
-                    _copy(self._disk, path, to)
+                    copy(self._disk, path, to)
                 else:
                     self._disk.rename(path, to)
                 aside.append(to)
