@@ -95,9 +95,7 @@ class JsonLines:
         return None
 
     def _strings(self, images: list[Any], plain: bool, marked: bool) -> int | None:
-        """Return the number of strings in the images, keys included.
-
-        None if one is invalid.
+        """Return the number of strings in the images, None if one is invalid.
 
         `plain`: ASCII without control characters and escapes. `marked`: there may be a `%` or a fragment.
         """
