@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP and SIGCONT are POSIX")
+@pytest.mark.slow
 @pytest.mark.parametrize("sick", [0.0, 1.0], ids=["answers", "503s"])
 def test_a_stopped_process_goes_on_where_the_answers_lie(tmp_path: Path, sick: float) -> None:
     """Stopped with calls in flight for longer than --give-up-after and --stall-after: it ends well, and no call counts as lost."""
@@ -41,6 +42,7 @@ def test_a_stopped_process_goes_on_where_the_answers_lie(tmp_path: Path, sick: f
         assert b"nothing has come back" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_a_store_that_is_down_for_maintenance_is_waited_for(tmp_path: Path, form: str) -> None:
     """503 with the standard Retry-After: longer than --give-up-after, nothing is sent meanwhile, and the run ends well."""

@@ -10,12 +10,17 @@ from .runner import by_law, try_seeds, workplace
 from .world import simulate
 
 SEEDS = 3000
+QUICK = 1000
+"""So many seeds are tried by a plain `pytest`, the others by `pytest -m slow`."""
 CHUNK = 100
 CAUGHT_WITHIN = 300
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("start", range(0, SEEDS, CHUNK))
+@pytest.mark.parametrize(
+    "start",
+    [pytest.param(start, marks=pytest.mark.slow if start >= QUICK else ()) for start in range(0, SEEDS, CHUNK)],
+)
 def test_every_law_holds_in_every_story(start: int) -> None:
     """Converged, nothing lost, nothing doubled, nobody else's touched, and the summary true: whatever went wrong."""
     tally = try_seeds(range(start, start + CHUNK))

@@ -34,6 +34,7 @@ async def counted(url: str) -> dict[str, int]:
     return {"created": len(created), "updated": len(updated - created), "deleted": len(deleted)}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_fifth_of_all_calls_going_wrong_leaves_the_store_as_asked(tmp_path: Path) -> None:
     """2,000 images, half of the faults after the commit: converged, none doubled, and the summary is the log's."""
@@ -55,6 +56,7 @@ async def test_a_fifth_of_all_calls_going_wrong_leaves_the_store_as_asked(tmp_pa
         assert report.adopted > 20
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_creates_answered_504_and_carried_out_six_seconds_later_are_not_doubled(tmp_path: Path) -> None:
     """5% of creates, with --settle as it comes: converged, none doubled, done."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imageferry.core.errors import RefusedError
-from imageferry.core.quota.permissions import RECENTLY, SEVERAL_READS, ForbiddenScope, TokenPermissions
+from imageferry.core.quota.permissions import RECENT, MAX_REFUSED_READS, ForbiddenScope, TokenPermissions
 from imageferry.core.reconcile.rejection_streak import FORBIDDEN_PRODUCTS, SAME_REJECTIONS, Refusals, concerns_store
 
 DEAD = "The field 'image_file' is invalid. The resource at 'https://x.example/storage/this account.jpg' could not be downloaded and may be invalid."
@@ -100,15 +100,15 @@ def test_a_403_after_the_token_has_worked_is_the_products_own() -> None:
     rights = TokenPermissions()
     rights.granted(1.0)
     assert rights.refused(1000.0, own=True, write=True) is ForbiddenScope.PRODUCT
-    assert rights.refused(1.0 + RECENTLY, own=True, write=False) is ForbiddenScope.PRODUCT
-    assert rights.refused(1.1 + RECENTLY, own=True, write=False) is ForbiddenScope.UNKNOWN
+    assert rights.refused(1.0 + RECENT, own=True, write=False) is ForbiddenScope.PRODUCT
+    assert rights.refused(1.1 + RECENT, own=True, write=False) is ForbiddenScope.UNKNOWN
 
 
 def test_refused_reads_in_a_row_are_asked_about() -> None:
     """However recent the last success: the token may have lost its rights a moment ago."""
     rights = TokenPermissions()
     rights.granted(1.0)
-    told = [rights.refused(1.0, own=True, write=False) for _ in range(SEVERAL_READS)]
-    assert told == [ForbiddenScope.PRODUCT] * (SEVERAL_READS - 1) + [ForbiddenScope.UNKNOWN]
+    told = [rights.refused(1.0, own=True, write=False) for _ in range(MAX_REFUSED_READS)]
+    assert told == [ForbiddenScope.PRODUCT] * (MAX_REFUSED_READS - 1) + [ForbiddenScope.UNKNOWN]
     rights.granted(1.0)
     assert rights.refused(1.0, own=True, write=False) is ForbiddenScope.PRODUCT
