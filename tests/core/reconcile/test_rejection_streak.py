@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imageferry.core.errors import RefusedError
-from imageferry.core.quota.permissions import RECENT, MAX_REFUSED_READS, ForbiddenScope, TokenPermissions
+from imageferry.core.quota.permissions import MAX_REFUSED_READS, RECENT, ForbiddenScope, TokenPermissions
 from imageferry.core.reconcile.rejection_streak import FORBIDDEN_PRODUCTS, SAME_REJECTIONS, Refusals, concerns_store
 
 DEAD = "The field 'image_file' is invalid. The resource at 'https://x.example/storage/this account.jpg' could not be downloaded and may be invalid."
