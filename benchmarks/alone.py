@@ -68,11 +68,15 @@ async def _merge(manifest: Path, pages: Path, folder: Path) -> dict[str, Any]:
         async def listing(_product_id: int) -> list[StoredImage]:
             return v2.read_images(Response(200, {}, file.readline()))
 
+        async def no_image(_product_id: int, _image_id: int) -> StoredImage:
+            raise NotImplementedError  # a first run asks for no single image
+
         header = Header("sync", "store", str(manifest), wanted.digest, "", "", "", 0.0, RenumberingModel())
         writer = PlanWriter(LocalDisk(), folder / "plan", header)
         survey = Planner(
             listing,
             writer,
+            image=no_image,
             delete_extra=True,
             reading=RenumberingModel(),
             prior=PriorRun(),
