@@ -52,7 +52,7 @@ def warnings(case: Evidence) -> Iterator[tuple[int, str, str]]:
         names = _local(case.nights[start.night])
         cut = {name for name in names if picture(case.world.scenario.seed, name) in _CUT}
         for notes, looked_at in _told(case, start, names):
-            said = [note for note in notes if "before the picture" in note]
+            said = [note for note in notes if "truncated" in note]
             named = {name for name in names if any(f'"{name}"' in note for note in said)}
             if len(said) > 1 or not named <= cut or len(named) < min(len(cut & looked_at), _MOST_NAMED):
                 yield 0, "", f"process {start.number}: cut off are {sorted(cut)}, it says {said}"
