@@ -1,4 +1,7 @@
-"""The command line: which command, and what its end means to whoever called. Loads a command's rooms only when it is given."""
+"""Entry point of the command line: runs one command and returns its exit code.
+
+The modules of a command are imported only when it is given: they take longer to load than `--version` and `--help` may take.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,16 @@ _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (contract, Exit codes)."""
+    """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console.standard()
     return console.exit_code(_run(words, console))
 
 
 def process() -> int:
-    """As `main`, for a process that ends with it: a signal that comes once all is told does not change how it ended."""
+    """Run one command, then ignore one more signal, so that it cannot change the exit code of a finished run."""
     code = main()
-    signals = sys.modules.get(f"{__package__}.signals")
+    signals = sys.modules.get(f"{__package__}.cli.signals")
     if signals is not None:
         signals.over()
     return code
@@ -39,7 +42,7 @@ def _run(words: list[str], console: Console) -> int:
         return _dispatch(words, console)
     except KeyboardInterrupt:
         return _interrupted(words, console)
-    except Exception as error:  # noqa: BLE001  # the last resort: a fault of ours must not look like one of the world's
+    except Exception as error:  # noqa: BLE001  # last resort: a crash must print one line and keep to --json
         return _bug(words, error, console)
 
 
@@ -47,7 +50,7 @@ def _dispatch(words: list[str], console: Console) -> int:
     if words == ["--version"]:
         console.out([f"imageferry {__version__}"])
         return 0
-    from .cli.parser import UsageError, parse, parser_for  # noqa: PLC0415  # argparse doubles the time of --version
+    from .cli.parser import UsageError, parse, parser_for  # noqa: PLC0415  # argparse doubles the start-up time of --version
 
     if not words:
         console.err(parser_for(words).format_help().splitlines())
@@ -59,34 +62,34 @@ def _dispatch(words: list[str], console: Console) -> int:
     except SystemExit as asked_for_help:
         return int(asked_for_help.code or 0)
     if arguments.command is None:
-        return _unusable(words, "a command is missing (`imageferry --help` shows what there is)", console)
+        return _unusable(words, "no command given (see `imageferry --help`)", console)
     return _start(arguments, console)
 
 
 def _start(arguments: Namespace, console: Console) -> int:
-    """Each command's rooms are loaded here, when it is given, and not before."""
-    from .cli.signals import as_interrupts  # noqa: PLC0415  # see above
+    """Import and run the command."""
+    from .cli.signals import as_interrupts  # noqa: PLC0415  # loaded for this command only
 
     with as_interrupts():
         if arguments.command == "sandbox":
-            from .sandbox.cli import serve  # noqa: PLC0415  # see above
+            from .sandbox.cli import serve  # noqa: PLC0415  # loaded for this command only
 
             return serve(arguments)
         if arguments.command == "bench":
-            from .bench.cli import run  # noqa: PLC0415  # see above
+            from .bench.cli import run  # noqa: PLC0415  # loaded for this command only
 
             return run(arguments, console)
         if arguments.command == "demo":
-            from .demo.demo import demonstrate  # noqa: PLC0415  # see above
+            from .demo.demo import demonstrate  # noqa: PLC0415  # loaded for this command only
 
             return demonstrate(arguments, console)
-        from .cli.commands import CommandRun  # noqa: PLC0415  # see above
+        from .cli.commands import CommandRun  # noqa: PLC0415  # loaded for this command only
 
         return CommandRun(arguments, console)()
 
 
 def _interrupted(words: list[str], console: Console) -> int:
-    sentence = "interrupted outside of the run itself; nothing was in flight"
+    sentence = "interrupted before or after the run; no call was in flight"
     console.err([f"imageferry: {sentence}"])
     _record(words, "interrupted", sentence, console)
     return _INTERRUPTED
@@ -100,22 +103,22 @@ def _unusable(words: list[str], sentence: str, console: Console) -> int:
 
 def _bug(words: list[str], error: Exception, console: Console) -> int:
     if {"-v", "--verbose"} & set(words):
-        import traceback  # noqa: PLC0415  # hoped never to be needed
+        import traceback  # noqa: PLC0415  # needed only after a crash
 
         console.err("".join(traceback.format_exception(error)).splitlines())
-    sentence = f"this is a fault of imageferry itself, please report it: {type(error).__name__}: {error}"
-    console.err([f"imageferry: {sentence} (-v shows where)"])
+    sentence = f"internal error, please report it: {type(error).__name__}: {error}"
+    console.err([f"imageferry: {sentence} (run with -v for the traceback)"])
     _record(words, "failed", sentence, console)
     return _BUG
 
 
 def _record(words: list[str], outcome: str, sentence: str, console: Console) -> None:
-    """Keep to --json even where no command could begin."""
+    """Print the --json object even if no command could start."""
     if "--json" not in words:
         return
-    import json  # noqa: PLC0415  # most command lines are fine
+    import json  # noqa: PLC0415  # needed only after an error
 
-    from .output.json_record import report_record  # noqa: PLC0415  # as above
+    from .output.json_record import report_record  # noqa: PLC0415  # needed only after an error
 
     command = None if words[0].startswith("-") else words[0]
     console.out([json.dumps(report_record(command, outcome, None, error=sentence))])

@@ -24,7 +24,7 @@ _STORE_PACE = {"--concurrency", "--rate", "--quota-share", "--give-up-after"}
 
 def _store_flags() -> list[Flag]:
     """Of the flags that all commands share, those that mean something to a run that only lists."""
-    return [*GROUPS["store"][1], *(flag for flag in GROUPS["pace"][1] if flag.names[0] in _STORE_PACE)]
+    return [*GROUPS["store"][1], *(flag for flag in GROUPS["limits"][1] if flag.names[0] in _STORE_PACE)]
 
 
 def chosen(arguments: argparse.Namespace) -> list[Scenario]:

@@ -1,6 +1,6 @@
-"""Every command and every flag as a table: the parser, the help and the README's tables are made of it, or held to it.
+"""Table of the flags: the source of the parser and the help; a test compares the README with it.
 
-Shapes and words only; what a value may be is decided in `settings`. Imports nothing, since `--help` must be quick.
+`settings` checks the values. Nothing is imported at run time, so that `--help` stays fast.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Flag:
-    """One flag: its spellings, the name of its value (None for a switch), what it means, and its default in words."""
+    """A flag of the command line.
+
+    `spelling` lists its names, separated by `/`. `metavar` names its value; None makes it a switch. `default` is shown in the help only.
+    """
 
     __slots__ = ("default", "metavar", "names", "text")
 
@@ -24,261 +27,144 @@ class Flag:
 
     @property
     def shown(self) -> str:
-        """The flag as the README's table shows it: `--limit N`."""
+        """Return the flag as the README's table shows it: `--limit N`."""
         spelled = ", ".join(self.names)
         return spelled if self.metavar is None else f"{spelled} {self.metavar}"
 
     @property
     def help(self) -> str:
-        """Meaning and default, as the help shows them."""
+        """Return the meaning and the default, escaped for argparse."""
         text = f"{self.text} [default: {self.default}]" if self.default else self.text
         return text.replace("%", "%%")
 
     def declare(self, parser: argparse._ActionsContainer) -> None:
-        """Add the flag to a parser or a group of it; nothing is said about its value but that it is one."""
+        """Add the flag to a parser or argument group. Values stay strings."""
         if self.metavar is None:
             parser.add_argument(*self.names, action="store_true", help=self.help)
         else:
             parser.add_argument(*self.names, metavar=self.metavar, help=self.help)
 
 
-class Command:
-    """One command: the argument that it must have, its groups of flags, and what its help says."""
-
-    __slots__ = ("about", "argument", "example", "groups", "name", "own", "summary")
-
-    def __init__(
-        self,
-        name: str,
-        argument: str | None,
-        summary: str,
-        about: str,
-        example: str,
-        *,
-        groups: str = "",
-        own: tuple[Flag, ...] = (),
-    ) -> None:
-        self.name = name
-        self.argument = argument
-        self.summary = summary
-        self.about = about
-        self.example = example
-        self.groups = groups.split()
-        self.own = own
-
-
 STOREFRONT = Flag(
     "--storefront-url",
     "URL",
-    "where the store serves its original pictures; without it the largest rendition is taken",
+    "where the store serves its original image files; without it, the largest rendition is used",
 )
 
 GROUPS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "store": (
-        "which store (the token comes from BIGCOMMERCE_ACCESS_TOKEN or BIGCOMMERCE_ACCESS_TOKEN_FILE only)",
+        "Store (the token is read from BIGCOMMERCE_ACCESS_TOKEN or BIGCOMMERCE_ACCESS_TOKEN_FILE)",
         (
             Flag(
-                "--store-hash", "HASH", "the store: the part after /stores/ in its API path", "BIGCOMMERCE_STORE_HASH"
+                "--store-hash", "HASH", "store hash: the part after /stores/ in the API path", "BIGCOMMERCE_STORE_HASH"
             ),
             Flag(
                 "--api-url",
                 "URL",
-                "where its API is; http is taken for this machine only",
-                "BIGCOMMERCE_API_URL, else https://api.bigcommerce.com",
+                "API URL; http is allowed to loopback only",
+                "BIGCOMMERCE_API_URL, then https://api.bigcommerce.com",
             ),
         ),
     ),
-    "memory": (
-        "what the run remembers",
+    "checkpoint": (
+        "Checkpoint",
         (
             Flag(
                 "--checkpoint",
                 "FILE",
-                "where the run is remembered; needed where the manifest is -",
+                "checkpoint file; required if the manifest is -",
                 "MANIFEST.checkpoint.json",
             ),
-            Flag("--fresh", None, "set an unfinished run aside (renamed, not deleted) and start again"),
+            Flag("--fresh", None, "set an unfinished checkpoint aside (renamed, not deleted) and start again"),
         ),
     ),
     "selection": (
-        "a trial before the whole",
+        "Selection",
         (
             Flag("--only", "ID,...", "only these products of the manifest"),
             Flag("--limit", "N", "only the first N products of the manifest"),
         ),
     ),
-    "pace": (
-        "pace and patience",
+    "limits": (
+        "Rate limits and timeouts",
         (
-            Flag("--concurrency", "N", "calls in flight at most", "found by itself: from 2 to 64, 8 to begin with"),
-            Flag("--rate", "N", "calls a second at most", "as the quota allows"),
-            Flag("--quota-share", "PERCENT", "how much of the store's quota may be used", "100"),
-            Flag("--settle", "SECONDS", "how long an unanswered create's image may still appear", "20"),
-            Flag("--give-up-after", "SECONDS", "stop after so long without a usable answer", "600"),
-            Flag("--stall-after", "SECONDS", "say so when nothing was completed for so long", "120"),
+            Flag("--concurrency", "N", "maximum calls in flight", "auto (2 to 64, starts at 8)"),
+            Flag("--rate", "N", "maximum calls per second", "no limit but the quota"),
+            Flag("--quota-share", "PERCENT", "share of the store's quota to use", "100"),
+            Flag("--settle", "SECONDS", "how long after a create without a response its image may still appear", "20"),
+            Flag(
+                "--give-up-after",
+                "SECONDS",
+                "stop after this long with no response other than 5xx or a bare 429",
+                "600",
+            ),
+            Flag("--stall-after", "SECONDS", "report a stall after this long without a completed call", "120"),
         ),
     ),
     "guards": (
-        "guards",
+        "Guards",
         (
-            Flag("--max-deletes", "N or N%", "deletes that are allowed, of the images the named products have", "30%"),
-            Flag("--allow-shrink", None, "take a manifest that has lost over 30% since the last run"),
+            Flag(
+                "--max-deletes",
+                "N or N%",
+                "limit on deletes, as a count or a share of the images that the named products have",
+                "30%",
+            ),
+            Flag("--allow-shrink", None, "accept a manifest that lost over 30% since the previous run"),
             Flag(
                 "--allow-missing",
                 None,
-                "take a store that has lost over 30% of the known images, and forget the products that are gone",
+                "accept a store that lost over 30% of the known images, and forget the missing products",
             ),
         ),
     ),
-    "pictures": (
-        "local pictures",
-        (Flag("--files", "FOLDER", "where the manifest's local pictures lie", "the manifest's folder"),),
+    "files": (
+        "Local images",
+        (Flag("--files", "FOLDER", "where local image files are", "the manifest's folder"),),
     ),
     "backup": (
-        "pictures kept before they go",
+        "Backup",
         (
-            Flag("--backup", "FOLDER", "keep the picture and the fields of all that is deleted or replaced, for undo"),
+            Flag(
+                "--backup",
+                "FOLDER",
+                "save the file and the fields of every image that is deleted or replaced, for undo",
+            ),
             STOREFRONT,
         ),
     ),
-    "storefront": ("addresses", (STOREFRONT,)),
+    "storefront": ("Image URLs", (STOREFRONT,)),
     "output": (
-        "output",
+        "Output",
         (
-            Flag("--json", None, "one JSON object as the last line of standard output"),
-            Flag("--quiet/-q", None, "silent but for failures"),
+            Flag("--json", None, "print one JSON object as the last line of standard output"),
+            Flag("--quiet/-q", None, "print errors only"),
             Flag(
-                "--verbose/-v", None, "name every failure and every change; a traceback for a fault of imageferry's own"
+                "--verbose/-v",
+                None,
+                "name every failure and every planned change; show a traceback if imageferry crashes",
             ),
         ),
     ),
 }
-"""Flags that several commands share. One set of flags fits plan, migrate, sync and verify, so that a script needs just one."""
+"""Flags that several commands share. plan, migrate, sync and verify take the same ones, so that a script needs one set."""
 
-NO_DELETE = Flag("--no-delete", None, "leave surplus images alone, as migrate does")
-DRY_RUN = Flag("--dry-run/-n", None, "show the plan, its cost and what a guard would say; write nothing to the store")
-OUTPUT_PLAN = Flag("--output/-o", "PLAN", "the plan file", "MANIFEST.plan")
-OUTPUT_MANIFEST = Flag(
-    "--output/-o", "MANIFEST", "the manifest to write: .jsonl or .csv, also .gz, as its name says", "standard output"
+NO_DELETE = Flag("--no-delete", None, "ignore surplus images, as migrate does")
+DRY_RUN = Flag(
+    "--dry-run/-n", None, "show the plan, its cost and whether a guard refuses it; write nothing to the store"
 )
-YES = Flag("--yes", None, "approve the plan unasked, as where there is no terminal to ask on")
-KEPT = Flag("--backup", "FOLDER", "where the run kept its pictures; without it deleted images can't come back")
+OUTPUT_PLAN = Flag("--output/-o", "PLAN", "plan file to write", "MANIFEST.plan")
+OUTPUT_MANIFEST = Flag(
+    "--output/-o",
+    "MANIFEST",
+    "manifest to write; its name selects the format: .jsonl, .csv, .jsonl.gz or .csv.gz",
+    "standard output",
+)
+YES = Flag("--yes", None, "skip the confirmation prompt; required without a terminal")
+UNDO_BACKUP = Flag("--backup", "FOLDER", "backup folder of the run; without it, deleted images cannot be restored")
 ALLOW_LOSS = Flag(
     "--allow-loss",
     None,
-    "delete what the run made even in a product whose former images can't all come back; without it nothing is deleted there",
+    "delete created images even in products whose previous images cannot all be restored",
 )
-KEEP = Flag("--keep", None, "leave the store running at the end, to be looked at in a browser, until Ctrl-C")
-
-_RUN = "store memory selection pace guards pictures backup output"
-
-COMMANDS = (
-    Command(
-        "plan",
-        "MANIFEST",
-        "show what sync (or migrate) would change, and what that costs",
-        "Lists the images of the products that the manifest names, compares, and shows what would change: images, calls,\n"
-        "quota windows, time. Writes a plan file for `apply` and nothing to the store.\n"
-        "Exit code 3 where a guard would refuse; the plan file is written all the same.",
-        "imageferry plan products.jsonl\n  imageferry plan products.jsonl --no-delete -o first.plan",
-        groups=_RUN,
-        own=(OUTPUT_PLAN, NO_DELETE),
-    ),
-    Command(
-        "apply",
-        "PLAN",
-        "carry out a plan file that you have read",
-        "Carries out a plan that `plan` wrote. Each product is listed again right before its first write; one that somebody\n"
-        "else has changed since is left alone and reported. Giving the same command again resumes.",
-        "imageferry plan products.jsonl -o products.plan\n  imageferry apply products.plan",
-        groups="store memory pace guards pictures backup output",
-        own=(DRY_RUN,),
-    ),
-    Command(
-        "migrate",
-        "MANIFEST",
-        "one-off migration: create and update, never delete",
-        "Plans and applies in one go. Creates what is missing, updates what differs, deletes nothing.\n"
-        "Giving the same command again resumes, and tries again what failed.",
-        "imageferry migrate products.jsonl --limit 10      (a trial)\n  imageferry migrate products.jsonl",
-        groups=_RUN,
-        own=(DRY_RUN,),
-    ),
-    Command(
-        "sync",
-        "MANIFEST",
-        "nightly job: make the named products exactly as the manifest says",
-        "Plans and applies in one go. Creates, updates, and deletes the surplus images of products that the manifest names;\n"
-        "a product that it doesn't name is never touched. Deletes are guarded (--max-deletes).\n"
-        "Giving the same command again resumes, and tries again what failed.",
-        "imageferry sync products.jsonl --dry-run\n  imageferry sync products.jsonl",
-        groups=_RUN,
-        own=(DRY_RUN,),
-    ),
-    Command(
-        "verify",
-        "MANIFEST",
-        "compare only: is the store as the manifest says?",
-        "Lists and compares, writes nothing to the store. Each difference is named, surplus images too unless --no-delete.\n"
-        "Exit code 0: no difference. Exit code 1: there are some.",
-        "imageferry verify products.jsonl",
-        groups=_RUN,
-        own=(NO_DELETE,),
-    ),
-    Command(
-        "export",
-        None,
-        "the store's present images as a manifest",
-        "Writes every product's images as a manifest: a record of them, or the input for another store.\n"
-        "Products without images are left out. Writes nothing to the store.",
-        "imageferry export -o store.jsonl",
-        groups="store pace storefront output",
-        own=(OUTPUT_MANIFEST,),
-    ),
-    Command(
-        "undo",
-        "CHECKPOINT",
-        "take back what the run of a checkpoint did",
-        "Makes a plan that takes the last run of this checkpoint back: images that it made are deleted, fields that it wrote\n"
-        "get their former values, images that it deleted are uploaded again from --backup, with new ids. Shows the plan and\n"
-        "its price, says what can't come back exactly, and asks; without a terminal nothing is written unless --yes is given\n"
-        "(exit code 3). What somebody has changed since is left alone and named. In a product of which former images can't come\n"
-        "back nothing is deleted, unless --allow-loss is given. Giving the same command again resumes; until an undo that has\n"
-        "begun is finished, sync, migrate and apply of its checkpoint refuse (exit code 3; --fresh gives the undo up).",
-        "imageferry undo products.jsonl.checkpoint.json --backup kept --dry-run\n"
-        "  imageferry undo products.jsonl.checkpoint.json --backup kept",
-        groups="store pace output",
-        own=(KEPT, ALLOW_LOSS, YES, DRY_RUN),
-    ),
-    Command(
-        "status",
-        "CHECKPOINT",
-        "what a run has done, is doing, has left",
-        "Reads a checkpoint while its run works, or after it ended or died. Needs no store and disturbs nothing.",
-        "imageferry status products.jsonl.checkpoint.json",
-        groups="output",
-    ),
-    Command(
-        "sandbox",
-        None,
-        "a local BigCommerce-compatible store to rehearse against",
-        "",
-        "",
-    ),
-    Command(
-        "bench",
-        None,
-        "what this machine, the quota and the store allow, measured",
-        "",
-        "",
-    ),
-    Command(
-        "demo",
-        None,
-        "the whole way on a made-up catalogue, with nothing to set up",
-        "Makes a small catalogue of generated pictures, serves it, starts a sandbox store, plans, applies with faults on,\n"
-        "verifies, and tells what happened. Needs no account and no network, takes some seconds.",
-        "imageferry demo",
-        own=(KEEP, *GROUPS["output"][1]),
-    ),
-)
+KEEP = Flag("--keep", None, "keep the store running until Ctrl-C, to look at it in a browser")

@@ -1,6 +1,6 @@
-"""argv -> a namespace of strings and switches, by the tables in `flags`. Decides nothing about values, reads no environment.
+"""Parser of the command line: turns argv into a namespace of strings and switches, from the tables in `flags`.
 
-Nothing heavy may be imported here: `--help` and `--version` are held to a few times a bare interpreter's start.
+Checks no values and reads no environment. Imports nothing heavy: a test limits the start-up time of `--help` and `--version`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from imageferry import __version__
 
-from .flags import COMMANDS, GROUPS, Command
+from .command_table import COMMANDS, Command
+from .flags import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,41 +20,41 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 ABOUT = """\
-Carries product images in bulk into a BigCommerce store, by a manifest that says which product shall have which images.
-A run that breaks off is gone on with by giving the same command again; no image is created twice.
+Uploads product images to a BigCommerce store from a manifest that lists each product's images.
+To resume an interrupted run, run the same command again; no image is created twice.
 """
 
 MORE = """\
 first steps:
-  imageferry demo                           see the whole way, with nothing to set up
-  imageferry COMMAND --help                 each command's flags, with an example
+  imageferry demo                           run the complete workflow; needs no setup
+  imageferry COMMAND --help                 show the flags of a command and an example
 
-a real store (BIGCOMMERCE_STORE_HASH and BIGCOMMERCE_ACCESS_TOKEN set):
-  imageferry plan products.jsonl            look
-  imageferry migrate products.jsonl         carry
-  imageferry verify products.jsonl          check
+a real store (set BIGCOMMERCE_STORE_HASH and BIGCOMMERCE_ACCESS_TOKEN):
+  imageferry plan products.jsonl            show what would change
+  imageferry migrate products.jsonl         create and update images
+  imageferry verify products.jsonl          compare the store with the manifest
 
-exit codes: 0 as asked, 1 some images failed or differ, 2 settings or manifest wrong, 3 a guard refused, 4 another run
-holds the checkpoint, 5 store out of reach or credentials refused, 6 disk failed, 130 interrupted
+exit codes: 0 the store matches, 1 some images failed or differ, 2 settings or manifest wrong, 3 a guard refused,
+4 another run holds the checkpoint, 5 store unreachable or credentials refused, 6 disk failed, 130 interrupted
 """
 
 
 OWN_MODULES = {"sandbox": "..sandbox.cli", "bench": "..bench.cli"}
-"""Commands whose flags are no table's: loaded only when given, since other commands' help does without them."""
+"""Commands that declare their own flags. Their modules are imported only for these commands."""
 
 
 class UsageError(Exception):
-    """The command line makes no sense; the text is one sentence for a person."""
+    """Raised for an invalid command line. The text is one sentence for the user."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Raise instead of ending the process, so that --json is kept to even then."""
-        raise UsageError(f"{message} (`{self.prog} --help` shows what there is)")
+        """Raise UsageError instead of exiting, so that --json still prints its object."""
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
 def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser; the many flags of sandbox and bench are only made where they are asked for."""
+    """Return the parser. The flags of sandbox and bench are added only if `argv` names that command."""
     parser = _Parser(
         prog="imageferry",
         description=ABOUT,
@@ -73,12 +74,12 @@ def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def module_of(command: str) -> ModuleType:
-    """The module of a command that declares its own flags: `add_arguments(parser)` and what runs it."""
+    """Import and return the module of a command that declares its own flags with `add_arguments`."""
     return import_module(OWN_MODULES[command], __package__)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Read argv.
+    """Parse `argv`.
 
     Raises UsageError, and SystemExit after --help and --version.
     """
@@ -91,18 +92,18 @@ def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
     parser.epilog = f"example:\n  {command.example}"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     if command.argument is not None:
-        parser.add_argument("argument", metavar=command.argument, help=_ARGUMENTS[command.argument])
+        parser.add_argument("argument", metavar=command.argument, help=_ARGUMENT_HELP[command.argument])
     for flag in command.own:
         flag.declare(parser)
     for group in command.groups:
         title, flags = GROUPS[group]
-        place = parser.add_argument_group(title)
+        section = parser.add_argument_group(title)
         for flag in flags:
-            flag.declare(place)
+            flag.declare(section)
 
 
-_ARGUMENTS = {
-    "MANIFEST": "JSON Lines or CSV, also .gz; - is standard input",
-    "PLAN": "a file that `imageferry plan` wrote",
-    "CHECKPOINT": "where a run is remembered: MANIFEST.checkpoint.json if nothing else was asked for",
+_ARGUMENT_HELP = {
+    "MANIFEST": "JSON Lines or CSV file, optionally .gz; - reads standard input",
+    "PLAN": "plan file that `imageferry plan` wrote",
+    "CHECKPOINT": "checkpoint of the run: MANIFEST.checkpoint.json, or the file given with --checkpoint",
 }

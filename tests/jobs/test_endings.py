@@ -415,7 +415,7 @@ def test_an_export_is_a_manifest_that_verifies(store: Rehearsal) -> None:
 
 
 def test_a_bug_of_ours_is_one_line_without_a_traceback(store: Rehearsal) -> None:
-    """An exception that nobody foresaw asks to be reported; -v shows where it came from."""
+    """The message asks for a report; -v prints the traceback."""
     code = (
         "import sys, imageferry.jobs.__main__ as m\n"
         "def broken(*_): raise RuntimeError('odd\\x1b[31m')\n"

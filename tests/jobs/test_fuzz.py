@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from imageferry.core.checkpoint.records import seal
-from imageferry.jobs.cli.flags import COMMANDS, GROUPS
+from imageferry.jobs.cli.command_table import COMMANDS
+from imageferry.jobs.cli.flags import GROUPS
 from imageferry.jobs.sandbox import Fault
 
 from .rehearsal import Rehearsal, Result, rehearsing, until
@@ -47,7 +48,7 @@ def judge(result: Result, argv: list[str]) -> None:
     """What holds of every ending."""
     assert result.code in CODES, (argv, result)
     assert "Traceback" not in result.err, (argv, result.err)
-    assert "fault of imageferry" not in result.err, (argv, result.err)
+    assert "internal error" not in result.err, (argv, result.err)
 
 
 @contextmanager

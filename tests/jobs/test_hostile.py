@@ -122,7 +122,7 @@ def crossing(folder: Path, play: Callable[[Call], Any], *argv: object, command: 
         assert _peak() - before < 120_000_000, "bounded memory"
     assert result.code in CODES, result.err
     assert "Traceback" not in result.err
-    assert "fault of imageferry" not in result.err, result.err
+    assert "internal error" not in result.err, result.err
     assert result.record["outcome"] in OUTCOMES
     return result
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from imageferry.jobs.cli.flags import COMMANDS
+from imageferry.jobs.cli.command_table import COMMANDS
 
 from ..picture_corpus import SOUND
 from .rehearsal import clean_environment

@@ -1,4 +1,4 @@
-"""The README's commands run, its tables are the program's own, and its example migrates."""
+"""Tests that the README is true: its commands run, its tables match the program, and its example migrates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import imageferry
-from imageferry.jobs.cli.flags import COMMANDS, GROUPS
+from imageferry.jobs.cli.command_table import COMMANDS
+from imageferry.jobs.cli.flags import GROUPS
 
 from .rehearsal import clean_environment
 
@@ -25,7 +26,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    """The README's code blocks of one language."""
+    """Return the code blocks of `language` in the README."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
@@ -33,7 +34,7 @@ SET_UP, STEPS = blocks("sh")[:2], blocks("sh")[2:]
 
 
 def shell(store: Rehearsal, script: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run lines of the README with `imageferry` on the path and the sandbox for the real store."""
+    """Run lines of the README against the sandbox, with `imageferry` on the PATH."""
     bin_folder = store.folder / "bin"
     bin_folder.mkdir(exist_ok=True)
     command = bin_folder / "imageferry"
@@ -51,15 +52,15 @@ def shell(store: Rehearsal, script: str, **more: str) -> subprocess.CompletedPro
     )
 
 
-def test_the_two_commands_set_up_all_that_they_need() -> None:
-    """An environment, this project, and the command; from a clean clone, in one line each."""
+def test_the_install_commands_need_one_line_each() -> None:
+    """Each makes an environment, installs the project and runs a command, from a clean clone."""
     demo, tests = (block.strip() for block in SET_UP)
     assert demo == "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/imageferry demo"
     assert tests == "python3 -m venv .venv && .venv/bin/pip install '.[test]' && .venv/bin/pytest"
 
 
-def test_the_steps_of_the_migration_run_in_their_order(store: Rehearsal) -> None:
-    """Every line as it stands; the store and the token's file are the only things put in its place."""
+def test_migration_steps_run_in_order(store: Rehearsal) -> None:
+    """Only the store hash and the home folder with the token file are replaced."""
     (store.folder / ".bigcommerce-token").write_text(store.sandbox.access_token)
     variables = {"BIGCOMMERCE_ACCESS_TOKEN": "", "HOME": str(store.folder)}
     assert len(STEPS) >= 6
@@ -72,8 +73,8 @@ def test_the_steps_of_the_migration_run_in_their_order(store: Rehearsal) -> None
     assert store.sandbox.shop.catalogue.total_images == 3
 
 
-def test_commands_in_running_text_are_commands() -> None:
-    """Each `imageferry …` between backticks is one that the parser takes."""
+def test_inline_commands_exist() -> None:
+    """The parser knows each `imageferry COMMAND` in the text."""
     names = {command.name for command in COMMANDS} | {"COMMAND"}
     inline = re.findall(r"`imageferry\s+([^`]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
     assert inline
@@ -81,8 +82,8 @@ def test_commands_in_running_text_are_commands() -> None:
         assert words.split()[0] in names, words
 
 
-def test_the_nightly_lines_run_the_job(store: Rehearsal) -> None:
-    """The command of the cron line and that of the systemd unit are the same, and it is silent where all goes well."""
+def test_nightly_commands_run(store: Rehearsal) -> None:
+    """cron and systemd run the same command, and it prints nothing if the run succeeds."""
     variable_lines = blocks("cron")[0].splitlines()
     cron = variable_lines[-1].split(maxsplit=5)
     assert len(cron[:5]) == 5
@@ -97,8 +98,8 @@ def test_the_nightly_lines_run_the_job(store: Rehearsal) -> None:
     assert store.sandbox.shop.catalogue.total_images == 2
 
 
-def test_the_script_migrates(store: Rehearsal) -> None:
-    """The Python example, as it stands, in a folder with a manifest."""
+def test_library_example_migrates(store: Rehearsal) -> None:
+    """The example runs unchanged in a folder with a manifest."""
     store.write({1: 2, 2: 1})
     example = store.folder / "example.py"
     example.write_text(blocks("python")[0])
@@ -109,8 +110,8 @@ def test_the_script_migrates(store: Rehearsal) -> None:
     assert (ran.returncode, ran.stdout) == (0, "done: 3 created, 0 updated, 0 failed\n"), ran.stderr
 
 
-def test_the_table_of_settings_is_the_parsers() -> None:
-    """Every flag with its meaning and default, in words that the help has as well; none is missing, none is made up."""
+def test_flags_table_matches_the_parser() -> None:
+    """Each flag has the meaning and the default that the help shows; no flag is missing or invented."""
     rows = re.findall(r"^\| `(-[^`]+)` \| (.*?) \| (.*?) ?\|$", README, re.MULTILINE)
     flags = {flag for command in COMMANDS for flag in command.own}
     flags |= {flag for _, group in GROUPS.values() for flag in group}
@@ -118,8 +119,8 @@ def test_the_table_of_settings_is_the_parsers() -> None:
     assert {tuple(cell.strip() for cell in row) for row in rows} == {tuple(c.strip() for c in row) for row in expected}
 
 
-def test_the_table_of_names_is_the_engines() -> None:
-    """What the README offers to scripts is what `import imageferry` offers; every verb but `review` is a command's name."""
+def test_names_table_matches_the_public_names() -> None:
+    """The table lists all of `imageferry.__all__`. Each function but `review` has the name of a command."""
     section = README.split("| Name | What it is |")[1].split("\n\n")[0]
     commands = {command.name for command in COMMANDS}
     assert commands & set(imageferry.__all__) == {
@@ -128,9 +129,9 @@ def test_the_table_of_names_is_the_engines() -> None:
     assert set(re.findall(r"`(\w+)`", section)) == set(imageferry.__all__)
 
 
-def test_what_the_promises_are_tested_by_is_there() -> None:
-    """Each file, command and test that the table names exists, and every promise names at least one."""
-    section = README.split("## What it promises")[1].split("\n## ")[0]
+def test_tests_of_the_promises_exist() -> None:
+    """Each file, command and test that the table names exists, and each promise names at least one."""
+    section = README.split("## Speed")[1].split("\n## Settings")[0]
     tests = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
     for words in re.findall(r"`([^`]+)`", section):
         if words.startswith("tests/"):
@@ -142,17 +143,26 @@ def test_what_the_promises_are_tested_by_is_there() -> None:
     for file in re.findall(r"\]\(([^)]+)\)", section):
         assert (ROOT / file).is_file(), file
     rows = re.findall(r"^\| (?!Promise|---)(.+?) \| (.+) \|$", section, re.MULTILINE)
-    assert len(rows) >= 12
+    assert len(rows) >= 30
     assert all("`" in tested for _, tested in rows)
 
 
+def test_folders_in_the_layout_exist() -> None:
+    """The drawing names folders of the tree."""
+    drawing = README.split("## Layout of the code")[1].split("```")[1]
+    folders = re.findall(r"^( *)([a-z_]+)/", drawing, re.MULTILINE)
+    assert len(folders) >= 9
+    for indent, name in folders:
+        assert (ROOT / ("engine" if indent else "") / name).is_dir(), name
+
+
 @pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 6, 130])
-def test_each_exit_code_is_explained(code: int) -> None:
-    """With what to do about it."""
+def test_exit_codes_are_explained(code: int) -> None:
+    """Each has a meaning and an action."""
     assert re.search(rf"^\| {code} \| [^|]+ \| [^|]+ \|$", README, re.MULTILINE)
 
 
-def test_variables_of_the_environment_are_those_that_are_read() -> None:
-    """The README names every variable, and only those."""
+def test_environment_variables_match_the_settings() -> None:
+    """The README names each variable that the settings read, and no other."""
     read = set(re.findall(r"BIGCOMMERCE_[A-Z_]*[A-Z]", (ROOT / "jobs" / "cli" / "settings.py").read_text()))
     assert set(re.findall(r"^\| `(BIGCOMMERCE_\w+)`", README, re.MULTILINE)) == read

@@ -169,7 +169,7 @@ def test_no_file_that_a_whole_life_leaves_holds_the_token(tmp_path: Path) -> Non
 def test_a_traceback_of_a_fault_of_ours_does_not_hold_the_token(
     store: Rehearsal, monkeypatch: pytest.MonkeyPatch, room: str
 ) -> None:
-    """-v shows where a fault of imageferry's own came from, and with which error; neither has the token."""
+    """The traceback that -v prints after an internal error does not contain the token."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("odd")

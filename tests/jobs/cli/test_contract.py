@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import imageferry
-from imageferry.jobs.cli.flags import COMMANDS, GROUPS
+from imageferry.jobs.cli.command_table import COMMANDS
+from imageferry.jobs.cli.flags import GROUPS
 from imageferry.jobs.sandbox import Fault
 
 from ..rehearsal import Rehearsal, picture, rehearsing, until

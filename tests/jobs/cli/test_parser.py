@@ -12,7 +12,8 @@ import pytest
 from imageferry import __version__
 from imageferry.core.quota.concurrency import INITIAL_LIMIT, MAX_LIMIT, MIN_LIMIT
 from imageferry.jobs.__main__ import main
-from imageferry.jobs.cli.flags import COMMANDS, GROUPS
+from imageferry.jobs.cli.command_table import COMMANDS
+from imageferry.jobs.cli.flags import GROUPS
 from imageferry.jobs.cli.parser import OWN_MODULES, UsageError, parse
 
 from ..rehearsal import clean_environment
@@ -50,8 +51,8 @@ def test_help_and_version_load_nothing_heavy(argv: list[str]) -> None:
 
 def test_the_help_states_the_bounds_that_the_engine_keeps() -> None:
     """Help loads nothing of the engine, so its figures are written out; here they are held to those in flow.py."""
-    (flag,) = (flag for flag in GROUPS["pace"][1] if flag.names == ["--concurrency"])
-    assert flag.default == f"found by itself: from {MIN_LIMIT} to {MAX_LIMIT}, {INITIAL_LIMIT} to begin with"
+    (flag,) = (flag for flag in GROUPS["limits"][1] if flag.names == ["--concurrency"])
+    assert flag.default == f"auto ({MIN_LIMIT} to {MAX_LIMIT}, starts at {INITIAL_LIMIT})"
 
 
 @pytest.mark.parametrize("command", sorted(OWN_MODULES))
