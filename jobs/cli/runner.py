@@ -32,9 +32,14 @@ class EngineRunner:
     def run(self, act: Callable[..., Awaitable[T]]) -> T:
         """Run `act(progress=…, stop=…)` to its end in an event loop of its own.
 
-        Raises FerryError as the engine does.
+        Raises FerryError as the engine does, KeyboardInterrupt at a signal before the first wait (`signals.as_interrupts`).
         """
-        return anyio.run(self._run, act)
+        try:
+            return anyio.run(self._run, act)
+        except BaseExceptionGroup as group:
+            if group.subgroup(KeyboardInterrupt) is None:
+                raise
+        raise KeyboardInterrupt
 
     async def _run(self, act: Callable[..., Awaitable[T]]) -> T:
         self._screen = anyio.Lock()

@@ -34,18 +34,22 @@ def _in_main_thread() -> bool:
 
 @contextmanager
 def as_interrupts() -> Iterator[None]:
-    """Each raises KeyboardInterrupt as SIGINT does, for the time before the engine listens by itself."""
+    """Raise KeyboardInterrupt at each signal until `listen` runs. The handler is not Python's own: asyncio would replace that one."""
     if not _in_main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in heard()}
     for number in before:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def over() -> None:

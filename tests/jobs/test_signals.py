@@ -103,3 +103,24 @@ def test_an_export_that_a_signal_meets_is_whole_or_says_that_it_is_not(store: Re
         assert len(json.loads(first + out)["images"]) == 600
     else:
         assert (process.returncode, b"not whole" in err) == (130, True), err
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+@pytest.mark.parametrize("form", [["--json"], []], ids=["record", "page"])
+def test_a_signal_ends_the_check_of_a_manifest_whose_pipe_stays_open(
+    store: Rehearsal, number: signal.Signals, form: list[str]
+) -> None:
+    """Exit code 130 and the record, without a traceback; no file of the run is left but its lock."""
+    with store.started("sync", "-", "--checkpoint", "run.json", *form) as process:
+        until(lambda: any(store.folder.glob("*.manifest.input")))
+        process.send_signal(number)
+        assert process.wait(20) == 130
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out, err = process.stdout.read(), process.stderr.read()
+    assert b"Traceback" not in err
+    assert b"interrupted" in err
+    if form:
+        assert json.loads(out.splitlines()[-1])["outcome"] == "interrupted"
+    assert not [each for each in store.folder.iterdir() if each.suffix != ".lock"]
+    assert store.sandbox.log == []
