@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HERE = Path(__file__)
-_ROOT = _HERE.parents[3]
 STORE_CPU, OWN_CPU = 1, 0
 
 
@@ -101,7 +100,7 @@ def stage(
     if window is not None:
         quota_flags += ["--window-ms", str(round(window * 1000))]
     command = [sys.executable, "-m", "imageferry.jobs.sandbox", "--no-fetch", "--no-log", *quota_flags, *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT)  # noqa: S603  # the command is ours
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  # the command is ours
     try:
         if pinned:
             pin(process.pid, STORE_CPU)
@@ -149,7 +148,7 @@ def measured(
     command = [sys.executable, "-I", "-S", str(_HERE.with_name("launcher.py")), "-m", module]
     before = beside.cpu() if beside else None
     process = subprocess.Popen(  # noqa: S603  # the command is ours
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         if pinned:

@@ -151,7 +151,7 @@ def test_a_call_that_was_given_up_is_refused():
         (
             {"x-retry-after": "31536000"},
             "slow down",
-            "too many requests, and it names a reset in 365 days, which isn't believed: slow down",
+            "too many requests, and it names a reset in 365 days, which is implausible: slow down",
         ),
     ],
     ids=["believed", "with words", "bare", "a year"],

@@ -132,7 +132,7 @@ def test_a_wait_of_over_a_minute_is_said_on_a_terminal_too(tmp_path: Path) -> No
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
             os.close(theirs)
             shown = b""
-            while b"named a time" not in shown:
+            while b"named a wait" not in shown:
                 shown += os.read(ours, 4096)
             process.kill()
         os.close(ours)
