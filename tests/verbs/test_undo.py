@@ -415,7 +415,7 @@ async def test_the_renditions_that_were_kept_are_told(tmp_path: Path) -> None:
         asked = imageferry.Options(max_deletes=imageferry.MaxDeletes(share=1.0), backup=tmp_path / "kept")
         report = await imageferry.sync(access(sandbox), manifest, asked)
         (note,) = [note for note in report.notes if "backed up to" in note]
-        assert "0 originals, 2 largest renditions (without --storefront-url" in note
+        assert "0 originals, 2 largest renditions (originals need --storefront-url)" in note
 
 
 async def until(sandbox: Sandbox, calls: int, stop: imageferry.Stop) -> None:
