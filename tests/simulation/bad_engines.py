@@ -130,7 +130,7 @@ def renumbering_ignored() -> Iterator[None]:
 
     def alone(diff: Callable[..., Difference]) -> Callable[..., Difference]:
         def unmoved(*args: Any, **more: Any) -> Difference:
-            found = diff(*args, **{**more, "reading": RenumberingModel(Renumbering.NONE, on_create=False)})
+            found = diff(*args, **{**more, "model": RenumberingModel(Renumbering.NONE, on_create=False)})
             found.changes.recheck = False
             return found
 
@@ -152,12 +152,12 @@ def late_answers_believed() -> AbstractContextManager[object]:
     learn = QuotaController._learn
 
     def believing(
-        self: QuotaController, ticket: Permit, now: float, reading: Headers, *, asked: bool, alone: bool
+        self: QuotaController, permit: Permit, now: float, headers: Headers, *, probed: bool, alone: bool
     ) -> None:
-        if ticket.number >= self._first or asked:
-            learn(self, ticket, now, reading, asked=asked, alone=alone)
+        if permit.number >= self._first or probed:
+            learn(self, permit, now, headers, probed=probed, alone=alone)
             return
-        self._start_window(ticket, now, reading, ticket.sent + reading.reset)
+        self._start_window(permit, now, headers, permit.sent + headers.reset)
         self._first = self._last + 1
 
     return patch.object(QuotaController, "_learn", believing)
